@@ -1,0 +1,161 @@
+/**
+ * Every bound of the program, in one table: its default, its unit and what happens at it.
+ *
+ * The `limits:` section of the configuration overrides a value by its name; `docs/limits.md` is checked
+ * against this table; each limit that is hit counts in `gatehouse_limit_hits_total{limit}`.
+ */
+export type LimitRow = {
+  readonly value: number
+  readonly unit: 'bytes' | 'ms' | 'count' | 'per second' | 'seconds' | 'hops'
+  /** What the limit bounds, and what happens when it is reached. */
+  readonly meaning: string
+}
+
+const row = (value: number, unit: LimitRow['unit'], meaning: string): LimitRow => ({
+  value,
+  unit,
+  meaning,
+})
+
+const second = 1000
+const minute = 60 * second
+const hour = 60 * minute
+
+// biome-ignore format: one row a line
+export const limitTable = {
+  // Link: before a domain is proven
+  tlsHandshakeMs: row(5 * second, 'ms', 'TCP accept or connect to the end of the TLS handshake; then the socket is destroyed.'),
+  proofMs: row(15 * second, 'ms', 'Accept to the first proven pair of domains, absolute; then RELEASE proof-timeout.'),
+  unprovenLinksPerAddress: row(8, 'count', 'Accepted links without proof from one IPv4 address or one IPv6 /64; more are closed at accept.'),
+  unprovenLinks: row(512, 'count', 'Accepted links without proof in all; more are closed at accept.'),
+  handshakesPerAddress: row(5, 'per second', 'New connections from one IPv4 /24 or IPv6 /48; more are closed at accept.'),
+  handshakesPerAddressBurst: row(20, 'count', 'Burst of new connections from one IPv4 /24 or IPv6 /48.'),
+  unprovenFrameBytes: row(8192, 'bytes', 'Payload of one frame before the first proof; larger is bad-frame.'),
+  waitingFrames: row(16, 'count', 'Requests of one pair that wait, unparsed, for its proof; more are answered busy.'),
+  waitingBytes: row(65_536, 'bytes', 'Bytes of such waiting requests; more are answered busy.'),
+  waitingMs: row(15 * second, 'ms', 'Longest wait for a proof; then credential-unverifiable.'),
+
+  // Link: frames
+  frameBytes: row(16_384, 'bytes', 'Payload of one frame; larger is bad-frame, seen on the header alone.'),
+  fieldBytes: row(8192, 'bytes', 'All fields of one request or answer; larger is bad-frame.'),
+  fieldCount: row(32, 'count', 'Fields of one request or answer; more is bad-frame.'),
+  fieldValueBytes: row(2048, 'bytes', 'One field value, but for a token; larger is bad-frame.'),
+  helloBytes: row(4096, 'bytes', 'Payload of HELLO; larger is bad-frame.'),
+  messageBytes: row(65_536, 'bytes', 'Body of one MESSAGE, advertised in HELLO; larger is too-large.'),
+  presenceBytes: row(8192, 'bytes', 'One presence document; larger is too-large.'),
+  controlFrames: row(256, 'count', 'Control frames queued for a far side that does not read; more is flood.'),
+  emptyChunks: row(1, 'count', 'Consecutive CHUNK frames without a byte; more is flood.'),
+  tinyChunkBytes: row(65_536, 'bytes', 'Budget for CHUNK frames under 256 bytes that are not the last; beyond it flood.'),
+  cancelsBurst: row(200, 'count', 'Burst of CANCEL frames; beyond it flood.'),
+  cancelsPerSecond: row(20, 'per second', 'CANCEL frames; beyond it flood.'),
+  mistakesBurst: row(100, 'count', 'Burst of protocol mistakes that do not end a link; beyond it flood.'),
+  mistakesPerSecond: row(1, 'per second', 'Such mistakes; beyond it flood.'),
+  pingsBurst: row(10, 'count', 'Burst of PING frames; beyond it flood.'),
+  pingsPerSecond: row(1, 'per second', 'PING frames; beyond it flood.'),
+  claimsBurst: row(200, 'count', 'Burst of PROVE and KEYS requests on one link; beyond it rate-limited.'),
+  claimsPerSecond: row(20, 'per second', 'PROVE and KEYS requests on one link; beyond it rate-limited.'),
+
+  // Link: flow
+  windowRequests: row(512, 'count', 'Requests of one class that may be under way towards us on one link (credit).'),
+  windowBytes: row(1_048_576, 'bytes', 'Request bytes of one class that may be under way towards us on one link (credit).'),
+  answerBytes: row(65_536, 'bytes', 'Answer body that one of our requests accepts.'),
+  requestMs: row(30 * second, 'ms', 'Request sent to answer; then remote-timeout or unknown-outcome.'),
+  socketBytes: row(131_072, 'bytes', 'Bytes handed to a socket ahead of its drain; beyond it frames wait in their class.'),
+  waitingOutBytes: row(4_194_304, 'bytes', 'Bytes waiting to be written on one link; beyond it new requests are answered busy.'),
+  slowOutBytes: row(8_388_608, 'bytes', 'Bytes waiting on one link that makes no progress for slowReaderMs; then slow-reader.'),
+  slowReaderMs: row(10 * second, 'ms', 'No progress with bytes waiting; then slow-reader.'),
+  pingMs: row(30 * second, 'ms', 'Silence after which a PING is sent; two without answer are peer-silent.'),
+  idleMs: row(10 * minute, 'ms', 'No request in either direction and no live subscription; then RELEASE idle-release.'),
+  linkAgeMs: row(12 * hour, 'ms', 'Shortest age of a link; it is renewed between this and twice this.'),
+  drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),
+  linksPerPair: row(8, 'count', 'Accepted links of one pair of domains; more are released with resource-shortage.'),
+  links: row(4096, 'count', 'Links in all; beyond it new ones are closed at accept and idle ones released.'),
+  sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
+  references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),
+
+  // Dialling
+  dialAddressMs: row(10 * second, 'ms', 'One connection attempt, TLS included.'),
+  dialMs: row(30 * second, 'ms', 'All attempts to reach a domain, DNS included.'),
+  dialAddresses: row(16, 'count', 'Addresses tried in one dial.'),
+  dialStaggerMs: row(250, 'ms', 'Start of the next attempt inside one target (RFC 8305).'),
+  redialMs: row(200, 'ms', 'First wait after a failed dial; doubles, then jitter.'),
+  redialCapMs: row(minute, 'ms', 'Longest wait between dials, before jitter.'),
+  strangerDialsPerSecond: row(5, 'per second', 'Dials caused by the claim of a domain that was never proven.'),
+  strangerDials: row(64, 'count', 'Such dials under way.'),
+
+  // DNS
+  dnsTryMs: row(1200, 'ms', 'One question to one server.'),
+  dnsTotalMs: row(6 * second, 'ms', 'All questions of one look-up.'),
+  dnsSockets: row(256, 'count', 'Questions under way; more wait.'),
+  dnsRecords: row(16, 'count', 'SRV records used of one answer.'),
+  dnsAliases: row(4, 'count', 'CNAME records followed.'),
+  dnsCacheEntries: row(10_000, 'count', 'Entries of the DNS cache.'),
+  dnsMinTtlMs: row(30 * second, 'ms', 'Shortest time that a positive answer is kept.'),
+  dnsMaxTtlMs: row(hour, 'ms', 'Longest time that a positive answer is kept.'),
+  dnsMinNegativeMs: row(10 * second, 'ms', 'Shortest time that "no" is kept.'),
+  dnsMaxNegativeMs: row(5 * minute, 'ms', 'Longest time that "no" is kept.'),
+  dnsMinFailureMs: row(5 * second, 'ms', 'First time that a failure is kept; doubles.'),
+  dnsMaxFailureMs: row(minute, 'ms', 'Longest time that a failure is kept.'),
+  dnsStaleMs: row(24 * hour, 'ms', 'How long an expired answer may serve to reach a domain that was proven before.'),
+
+  // Keys and credentials
+  tokenBytes: row(2048, 'bytes', 'One token; larger is credential-format.'),
+  linkTokenSeconds: row(120, 'seconds', 'Longest life of a link assertion.'),
+  credentialSeconds: row(600, 'seconds', 'Life of the user credentials that we mint.'),
+  credentialMaxSeconds: row(3600, 'seconds', 'Longest life of a user credential that we accept.'),
+  clockSkewSeconds: row(30, 'seconds', 'Difference of clocks that is forgiven.'),
+  keySetBytes: row(65_536, 'bytes', 'One key set.'),
+  keySetKeys: row(16, 'count', 'Keys of one key set.'),
+  keyFetchMs: row(5 * second, 'ms', 'One key fetch, dial included.'),
+  keySoftMs: row(hour, 'ms', 'Age at which a key set is refreshed in the background.'),
+  keyHardMs: row(24 * hour, 'ms', 'Age after the last good fetch at which a key set is no longer used.'),
+  keyRefetchMs: row(30 * second, 'ms', 'Shortest time between two fetches because of an unknown key id.'),
+  keyFailureMs: row(minute, 'ms', 'First wait after a failed key fetch; doubles.'),
+  keyFailureCapMs: row(15 * minute, 'ms', 'Longest wait after a failed key fetch.'),
+  keySets: row(10_000, 'count', 'Key sets kept.'),
+  verificationsPerSecond: row(2000, 'per second', 'Signatures checked for one link; more are rate-limited.'),
+
+  // Policy
+  hops: row(4, 'hops', 'Hops of a request; more is hop-limit.'),
+  peerPerSecond: row(200, 'per second', 'Requests of one peer domain; more are rate-limited.'),
+  peerBurst: row(1000, 'count', 'Burst of requests of one peer domain.'),
+  senderPerSecond: row(10, 'per second', 'Requests of one sender; more are rate-limited.'),
+  senderBurst: row(50, 'count', 'Burst of requests of one sender.'),
+  lanePerSecond: row(2, 'per second', 'Messages of one sender to one recipient; more are rate-limited.'),
+  laneBurst: row(20, 'count', 'Burst of messages of one sender to one recipient.'),
+  peers: row(10_000, 'count', 'Peer domains whose rate and history are remembered.'),
+
+  // Messages
+  laneInFlight: row(16, 'count', 'Messages of one lane without an answer; more are answered busy.'),
+  lanes: row(100_000, 'count', 'Lanes remembered; the ones idle longest are forgotten.'),
+  confirmMs: row(5 * second, 'ms', 'A session has this long to confirm a message.'),
+  duplicates: row(200_000, 'count', 'Duplicate records; the oldest settled ones go first, and without any the answer is busy.'),
+  duplicateMs: row(73 * hour, 'ms', 'How long a duplicate record is kept.'),
+  duplicateSettledMs: row(15 * minute, 'ms', 'How long it is kept once the sender holds the answer.'),
+
+  // Presence
+  leaseSeconds: row(3600, 'seconds', 'Lease given when none is asked for.'),
+  leaseMinSeconds: row(300, 'seconds', 'Shortest lease; a shorter wish is raised to it.'),
+  leaseMaxSeconds: row(86_400, 'seconds', 'Longest lease; a longer wish is cut to it.'),
+  subscriptionsPerWatcher: row(1000, 'count', 'Live subscriptions of one watcher; more is limit-reached.'),
+  subscriptionsPerPair: row(100_000, 'count', 'Live subscriptions of one pair of domains; more is limit-reached.'),
+  subscriptions: row(1_000_000, 'count', 'Live subscriptions in all; more is limit-reached.'),
+  tuples: row(32, 'count', 'Tuples of one presentity; more is limit-reached.'),
+  presentities: row(1_000_000, 'count', 'Presentities with a published tuple; more is limit-reached.'),
+  notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
+
+  // Admin
+  adminSockets: row(64, 'count', 'Connections to the admin port.'),
+  metricPeers: row(200, 'count', 'Peer domains with a metric label of their own; the others are folded into _other.'),
+} as const satisfies Record<string, LimitRow>
+
+export type LimitName = keyof typeof limitTable
+export type Limits = Readonly<Record<LimitName, number>>
+
+/** The defaults, with `overrides` on top. */
+export function limitsWith(overrides: Partial<Limits> = {}): Limits {
+  const limits = Object.fromEntries(
+    Object.entries(limitTable).map(([name, { value }]) => [name, value]),
+  ) as Record<LimitName, number>
+  return { ...limits, ...overrides }
+}

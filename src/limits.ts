@@ -30,7 +30,6 @@ export const limitTable = {
   unprovenLinks: row(512, 'count', 'Accepted links without proof in all; more are closed at accept.'),
   handshakesPerAddress: row(5, 'per second', 'New connections from one IPv4 /24 or IPv6 /48; more are closed at accept.'),
   handshakesPerAddressBurst: row(20, 'count', 'Burst of new connections from one IPv4 /24 or IPv6 /48.'),
-  unprovenFrameBytes: row(8192, 'bytes', 'Payload of one frame before the first proof; larger is bad-frame.'),
   waitingFrames: row(16, 'count', 'Requests of one pair that wait, unparsed, for its proof; more are answered busy.'),
   waitingBytes: row(65_536, 'bytes', 'Bytes of such waiting requests; more are answered busy.'),
   waitingMs: row(15 * second, 'ms', 'Longest wait for a proof; then credential-unverifiable.'),
@@ -58,6 +57,7 @@ export const limitTable = {
   // Link: flow
   windowRequests: row(512, 'count', 'Requests of one class that may be under way towards us on one link (credit).'),
   windowBytes: row(1_048_576, 'bytes', 'Request bytes of one class that may be under way towards us on one link (credit).'),
+  bodiesUnderWay: row(16, 'count', 'Bodies of one class that arrive in chunks at the same time on one link; more is flow-exceeded.'),
   answerBytes: row(65_536, 'bytes', 'Answer body that one of our requests accepts.'),
   requestMs: row(30 * second, 'ms', 'Request sent to answer; then remote-timeout or unknown-outcome.'),
   socketBytes: row(131_072, 'bytes', 'Bytes handed to a socket ahead of its drain; beyond it frames wait in their class.'),

@@ -1,0 +1,50 @@
+/** Items of one class that wait for credit or for the socket: first in first out for a user, round robin between users. */
+export class FairQueue<T> {
+  readonly #byUser = new Map<string, T[]>()
+  #turns: string[] = []
+  #length = 0
+
+  get length(): number {
+    return this.#length
+  }
+
+  push(user: string, item: T): undefined {
+    const own = this.#byUser.get(user)
+    if (own === undefined) {
+      this.#byUser.set(user, [item])
+      this.#turns.push(user)
+    } else own.push(item)
+    this.#length++
+  }
+
+  /** The item whose turn it is; it stays. */
+  peek(): T | undefined {
+    const user = this.#turns[0]
+    return user === undefined ? undefined : this.#byUser.get(user)?.[0]
+  }
+
+  /** Takes the item whose turn it is; the next user follows. */
+  shift(): T | undefined {
+    const user = this.#turns.shift()
+    if (user === undefined) return undefined
+    const own = this.#byUser.get(user) as T[]
+    const item = own.shift()
+    this.#length--
+    if (own.length === 0) this.#byUser.delete(user)
+    else this.#turns.push(user)
+    return item
+  }
+
+  /** Gives the turn to the next user; the item stays first of its own. */
+  rotate(): undefined {
+    const user = this.#turns.shift()
+    if (user !== undefined) this.#turns.push(user)
+  }
+
+  /** Takes everything, in order of turns. */
+  drain(): readonly T[] {
+    const all: T[] = []
+    for (let item = this.shift(); item !== undefined; item = this.shift()) all.push(item)
+    return all
+  }
+}

@@ -1,0 +1,61 @@
+/** What a link needs of a request that it carries, and what it tells about the answer. */
+import type { Status } from '../errors.ts'
+import type { FieldTable } from '../wire/fields.ts'
+import type { TrafficClass } from '../wire/registry.ts'
+
+/** A credential that requests refer to by number; shown on the link just before the first request that names it. */
+export type Reference = {
+  readonly number: number
+  /** False: CREDENTIAL has to be written first (again). The link sets it. */
+  shown: boolean
+  /** The token as it stands on the wire, with its field head. */
+  readonly fieldBytes: () => Buffer
+  /** The answer to the CREDENTIAL request. */
+  readonly shownAnswer: (status: Status) => undefined
+}
+
+/** Reused for the next answer: whoever keeps something copies it. */
+export type AnswerView = {
+  status: Status
+  /** Of a failure: milliseconds to wait; -1 if nothing was said. */
+  retryAfterMs: number
+  fields: FieldTable
+  buffer: Buffer
+  /** End-to-end fields from here to `bodyAt`, then the body up to `end`. */
+  fieldsAt: number
+  bodyAt: number
+  end: number
+}
+
+/**
+ * One request on its way out. The link reads `buffer` from `fieldsAt` (end-to-end fields, as encoded) over `bodyAt`
+ * to `end`, and leaves in these four where its own copy lies, so that the request can be repeated.
+ */
+export type Outgoing = {
+  readonly command: number
+  readonly trafficClass: TrafficClass
+  readonly hops: number
+  /** `undefined`: the domain itself asks, or the client as what it is attached as. */
+  readonly reference: Reference | undefined
+  /** Sequence 0: no lane. */
+  readonly laneEpoch: number
+  readonly laneSequence: number
+  readonly settled: number
+  /** Address to write as `from`; empty: none. For links to clients. */
+  readonly from: string
+  /** Longest answer body that is accepted; 0: what fits one frame. */
+  readonly answerCredit: number
+  /** False for NOTIFY: only a failure is answered, to `orphan`. */
+  readonly expectsAnswer: boolean
+  /** Who waits its turn: requests of one user keep their order, users take turns. */
+  readonly user: string
+  buffer: Buffer
+  fieldsAt: number
+  bodyAt: number
+  end: number
+  /** Clock time at which it was written; -1 before. The link sets it. */
+  sentAt: number
+  readonly answered: (answer: AnswerView) => undefined
+  /** No answer will come. `sent`: it was written, so nobody knows what became of it. */
+  readonly failed: (code: Status, sent: boolean) => undefined
+}

@@ -1,0 +1,137 @@
+/**
+ * Fields: tag (8), length (16), value; tags strictly ascending, so that there is one encoding and no duplicate.
+ *
+ * In:    the bytes between two offsets.
+ * Out:   where each value starts and ends; nothing is copied.
+ * Fails: `bad-frame`, as a false return: the caller closes the link.
+ * Spec:  [LINK-4.1-1] to [LINK-4.1-5]
+ */
+import { latin1 } from '../lib/latin1.ts'
+import { fields, lastHopTag } from './registry.ts'
+
+const known = new Uint8Array(256)
+for (const { tag } of Object.values(fields)) known[tag] = 1
+
+export type FieldBounds = {
+  readonly fieldCount: number
+  readonly fieldValueBytes: number
+  readonly tokenBytes: number
+}
+
+/**
+ * One parse of one field block; used again for the next, so whoever keeps a value copies it.
+ * A tag that is absent starts and ends at 0.
+ */
+export class FieldTable {
+  readonly #start = new Int32Array(256)
+  readonly #end = new Int32Array(256)
+  readonly #seen = new Uint8Array(256)
+  #count = 0
+  readonly #bounds: FieldBounds
+  buffer: Buffer = Buffer.alloc(0)
+  /** Where the end-to-end fields begin: everything from here on travels unchanged. */
+  endToEndAt = 0
+  /** The first odd tag that this program does not know: of this hop, and of the rest. 0: none. */
+  unknownHop = 0
+  unknownEndToEnd = 0
+
+  constructor(bounds: FieldBounds) {
+    this.#bounds = bounds
+  }
+
+  /** False: the block breaks the grammar. */
+  read(buffer: Buffer, start: number, end: number): boolean {
+    for (let i = 0; i < this.#count; i++) {
+      const tag = this.#seen[i] as number
+      this.#start[tag] = 0
+      this.#end[tag] = 0
+    }
+    this.#count = 0
+    this.buffer = buffer
+    this.endToEndAt = end
+    this.unknownHop = 0
+    this.unknownEndToEnd = 0
+    let at = start
+    let last = 0
+    while (at < end) {
+      if (at + 3 > end) return false
+      const tag = buffer[at] as number
+      const length = ((buffer[at + 1] as number) << 8) | (buffer[at + 2] as number)
+      // [LINK-4.1-2] Strictly ascending: one encoding, no duplicates.
+      if (tag <= last || at + 3 + length > end) return false
+      if (length > this.#bounds.fieldValueBytes && length > this.#bounds.tokenBytes) return false
+      if (this.#count === this.#bounds.fieldCount) return false
+      if (tag > lastHopTag && last <= lastHopTag) this.endToEndAt = at
+      if ((tag & 1) === 1 && known[tag] === 0) this.#unknown(tag)
+      this.#seen[this.#count++] = tag
+      this.#start[tag] = at + 3
+      this.#end[tag] = at + 3 + length
+      at += 3 + length
+      last = tag
+    }
+    return true
+  }
+
+  has(tag: number): boolean {
+    return this.#start[tag] !== 0
+  }
+
+  start(tag: number): number {
+    return this.#start[tag] as number
+  }
+
+  end(tag: number): number {
+    return this.#end[tag] as number
+  }
+
+  length(tag: number): number {
+    return (this.#end[tag] as number) - (this.#start[tag] as number)
+  }
+
+  /** The value of a 32-bit field; -1 if it is absent or of another length. */
+  u32(tag: number): number {
+    return this.length(tag) === 4 ? this.buffer.readUInt32BE(this.#start[tag] as number) : -1
+  }
+
+  /** A copy of the value; `undefined` if the field is absent. */
+  bytes(tag: number): Buffer | undefined {
+    const start = this.#start[tag] as number
+    return start === 0 ? undefined : Buffer.from(this.buffer.subarray(start, this.#end[tag]))
+  }
+
+  /** The value as a string of one character a byte; `undefined` if the field is absent. For ids and ASCII. */
+  latin1(tag: number): string | undefined {
+    const start = this.#start[tag] as number
+    return start === 0 ? undefined : latin1(this.buffer, start, this.#end[tag] as number)
+  }
+
+  #unknown(tag: number): undefined {
+    if (tag <= lastHopTag) this.unknownHop ||= tag
+    else this.unknownEndToEnd ||= tag
+  }
+}
+
+export type FieldValue = Buffer | string | number
+
+/** Encodes fields given in any order; numbers become 32 bits, strings UTF-8. */
+export function encodeFields(
+  values: readonly (readonly [tag: number, value: FieldValue])[],
+): Buffer {
+  const parts: Buffer[] = []
+  for (const [tag, value] of values.toSorted(([a], [b]) => a - b)) {
+    const bytes = toBytes(value)
+    const head = Buffer.allocUnsafe(3)
+    head[0] = tag
+    head.writeUInt16BE(bytes.length, 1)
+    parts.push(head, bytes)
+  }
+  return Buffer.concat(parts)
+}
+
+function toBytes(value: FieldValue): Buffer {
+  if (typeof value === 'string') return Buffer.from(value, 'utf8')
+  if (typeof value !== 'number') return value
+  const bytes = Buffer.allocUnsafe(4)
+  bytes.writeUInt32BE(value)
+  return bytes
+}

@@ -1,0 +1,113 @@
+/**
+ * Cuts a stream of bytes into frames.
+ *
+ * In:    chunks as they come from a channel.
+ * Out:   one call a frame, synchronously, with offsets into the chunk: no copy unless a frame is split over chunks.
+ * Fails: `bad-frame` as a false return of `push`; an over-long frame is refused on its header, before a byte is kept.
+ * Spec:  [LINK-3.2-1] to [LINK-3.2-4]
+ */
+import { headerBytes } from './registry.ts'
+
+/** Returns false to stop reading for good. `start` and `end` bound the payload. */
+export type OnFrame = (
+  type: number,
+  flags: number,
+  id: number,
+  buffer: Buffer,
+  start: number,
+  end: number,
+) => boolean
+
+export class FrameReader {
+  /** Longest payload that is taken now; raised once the far side is proven. */
+  maxPayload: number
+  readonly #onFrame: OnFrame
+  #head: Buffer = Buffer.alloc(headerBytes)
+  #headFilled = 0
+  #frame: Buffer | null = null
+  #frameFilled = 0
+  #dead = false
+
+  constructor(maxPayload: number, onFrame: OnFrame) {
+    this.maxPayload = maxPayload
+    this.#onFrame = onFrame
+  }
+
+  /** False: a frame is too long, or `onFrame` said stop; later bytes are ignored. */
+  push(chunk: Buffer): boolean {
+    if (this.#dead) return false
+    let at = 0
+    if (this.#headFilled > 0 || this.#frame !== null) at = this.#finishSplit(chunk)
+    while (!this.#dead && at >= 0 && at + headerBytes <= chunk.length) {
+      const length = chunk.readUIntBE(at, 3)
+      if (length > this.maxPayload) return this.#stop()
+      const end = at + headerBytes + length
+      if (end > chunk.length) break
+      if (!this.#emit(chunk, at, end)) return false
+      at = end
+    }
+    if (this.#dead) return false
+    if (at < chunk.length) this.#keep(chunk, at)
+    return !this.#dead
+  }
+
+  /** Takes from `chunk` what the split frame still lacks; returns how far. */
+  #finishSplit(chunk: Buffer): number {
+    let at = 0
+    if (this.#frame === null) {
+      at = Math.min(headerBytes - this.#headFilled, chunk.length)
+      chunk.copy(this.#head, this.#headFilled, 0, at)
+      this.#headFilled += at
+      if (this.#headFilled < headerBytes) return at
+      if (!this.#begin()) return at
+    }
+    const frame = this.#frame as unknown as Buffer
+    const take = Math.min(frame.length - this.#frameFilled, chunk.length - at)
+    chunk.copy(frame, this.#frameFilled, at, at + take)
+    this.#frameFilled += take
+    at += take
+    if (this.#frameFilled === frame.length) {
+      this.#frame = null
+      this.#headFilled = 0
+      this.#emit(frame, 0, frame.length)
+    }
+    return at
+  }
+
+  /** The header of a split frame is complete: makes room for exactly this frame. */
+  #begin(): boolean {
+    const length = this.#head.readUIntBE(0, 3)
+    if (length > this.maxPayload) return this.#stop()
+    this.#frame = Buffer.allocUnsafe(headerBytes + length)
+    this.#head.copy(this.#frame)
+    this.#frameFilled = headerBytes
+    return true
+  }
+
+  #keep(chunk: Buffer, at: number): undefined {
+    if (chunk.length - at < headerBytes) {
+      chunk.copy(this.#head, 0, at)
+      this.#headFilled = chunk.length - at
+      return
+    }
+    chunk.copy(this.#head, 0, at, at + headerBytes)
+    this.#headFilled = headerBytes
+    if (!this.#begin()) return
+    const frame = this.#frame as unknown as Buffer
+    chunk.copy(frame, headerBytes, at + headerBytes)
+    this.#frameFilled = chunk.length - at
+  }
+
+  #emit(buffer: Buffer, at: number, end: number): boolean {
+    const type = buffer[at + 3] as number
+    const flags = buffer[at + 4] as number
+    const id = buffer.readUInt32BE(at + 5)
+    return this.#onFrame(type, flags, id, buffer, at + headerBytes, end) || this.#stop()
+  }
+
+  #stop(): false {
+    this.#dead = true
+    this.#frame = null
+    return false
+  }
+}

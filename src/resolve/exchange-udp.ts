@@ -1,0 +1,48 @@
+/**
+ * Resolve: one question over UDP.
+ *
+ * In:    a query for one server.
+ * Out:   the first datagram that answers it, or why there is none.
+ * Fails: never. The socket is closed and the timer cancelled at every end.
+ * Spec:  RFC 5452 §9.2 (a new socket, so a new port, per question).
+ */
+import { createSocket } from 'node:dgram'
+import { isIPv6 } from 'node:net'
+import type { Clock } from '../lib/clock.ts'
+import { type Ask, type Heard, silent } from './exchange.ts'
+
+/** After so many wrong datagrams for one question it is asked over TCP, which cannot be guessed into. */
+const mostStrays = 5
+
+export function askUdp(ask: Ask, clock: Clock): Promise<Heard> {
+  const { server, query, isAnswer, timeoutMs, signal } = ask
+  return new Promise((resolve) => {
+    if (signal.aborted) {
+      resolve(silent('cancelled'))
+      return
+    }
+    let strays = 0
+    let isOver = false
+    const socket = createSocket(isIPv6(server.ip) ? 'udp6' : 'udp4')
+    const finish = (heard: Heard): undefined => {
+      if (isOver) return
+      isOver = true
+      cancel()
+      signal.removeEventListener('abort', onAbort)
+      socket.close()
+      resolve(heard)
+    }
+    const onAbort = () => finish(silent('cancelled', strays))
+    const cancel = clock.after(timeoutMs, () => finish(silent('timeout', strays)))
+    signal.addEventListener('abort', onAbort)
+    // A connected socket hears only its server, and learns at once that a port is closed.
+    socket.on('error', () => finish(silent('unreachable', strays)))
+    socket.on('message', (bytes) => {
+      if (isAnswer(bytes)) finish({ bytes, silence: undefined, strays })
+      else if (++strays >= mostStrays) finish(silent('strays', strays))
+    })
+    socket.connect(server.port, server.ip, () => {
+      if (!isOver) socket.send(query)
+    })
+  })
+}

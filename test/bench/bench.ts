@@ -1,0 +1,100 @@
+/**
+ * `npm run bench`: what the gateway costs, against the least that a pair of relays must do, in one run on one machine.
+ *
+ * In:    flags (`--help`).
+ * Out:   a table on standard output, and one line of JSON as the last; progress on standard error.
+ * Fails: exit code 1 when a process fails, a message is lost or the time is over; 2 when a flag is wrong.
+ */
+import { availableParallelism } from 'node:os'
+import { jsonOf } from './bench-json.ts'
+import { Children } from './children.ts'
+import { flagsOf, usage } from './flags.ts'
+import { Relay } from './relay.ts'
+import { type Figures, Progress, tableOf } from './report.ts'
+import { type OnStep, type Plan, runRounds, type SubjectReport } from './rounds.ts'
+import type { Shape, Subject } from './subject.ts'
+
+/** A measurement that is no flood: a cold start, a fan-out, the memory of idle links. */
+type Probe = { readonly name: string; readonly run: (onStep: OnStep) => Promise<Figures> }
+
+const users = 50
+const bodyBytes = 200
+const perSecond = 200
+/** Beyond the time that the rounds need: starts, drains, stops. */
+const slackMs = 120_000
+
+async function main(): Promise<number> {
+  const flags = flagsOf(process.argv.slice(2))
+  if (typeof flags === 'string') {
+    console.error(`${flags}\n\n${usage}`)
+    return 2
+  }
+  if (flags.help) {
+    console.log(usage)
+    return 0
+  }
+  const { rounds, seconds, window, json } = flags
+  const children = new Children()
+  const shape: Shape = { users, bodyBytes, window }
+  const plan: Plan = {
+    rounds,
+    floodMs: seconds * 1000,
+    warmMs: Math.min(1500, seconds * 1000),
+    pacedMs: seconds * 1000,
+    perSecond,
+    bodyBytes,
+  }
+
+  // The floor comes first. `key` is where the figures stand in the JSON.
+  const subjects: readonly { readonly key: string; readonly subject: Subject }[] = [
+    { key: 'relay', subject: new Relay(children, shape) },
+  ]
+  const probes: readonly Probe[] = []
+
+  const aboutMs = subjects.length * (plan.warmMs + rounds * (plan.floodMs + plan.pacedMs))
+  const progress = new Progress(aboutMs)
+  endAfter(aboutMs * 2 + slackMs)
+  try {
+    const order = subjects.map(({ subject }) => subject)
+    const reports = await children.guard(runRounds(order, plan, progress.show))
+    const found = await children.guard(runProbes(probes, progress.show))
+    progress.clear()
+    if (!json) console.log(`${tableOf(reports, found)}\n`)
+    const run = { node: process.version, cpus: availableParallelism(), rounds, seconds, ...shape }
+    const keyed = reports.map((report, i) => ({ key: subjects[i]?.key ?? report.name, report }))
+    console.log(jsonOf(run, keyed, found))
+    return reports.every(isWhole) ? 0 : 1
+  } finally {
+    progress.clear()
+    await children.stop()
+  }
+}
+
+/** A run that loses or refuses messages measures something else. */
+const isWhole = ({ figures: { lost, unanswered, refused } }: SubjectReport): boolean =>
+  lost.max <= 0 && unanswered.max <= 0 && refused.max <= 0
+
+async function runProbes(probes: readonly Probe[], onStep: OnStep): Promise<Figures> {
+  const found: Record<string, number> = {}
+  for (const { name, run } of probes) {
+    onStep(name)
+    Object.assign(found, await run(onStep))
+  }
+  return found
+}
+
+/** Leaving by `exit` ends the children too. */
+function endAfter(ms: number): undefined {
+  setTimeout(() => {
+    console.error(`the bench is not done after ${Math.ceil(ms / 1000)} s and gives up`)
+    process.exit(1)
+  }, ms).unref()
+}
+
+main().then(
+  (code) => process.exit(code),
+  (cause: unknown) => {
+    console.error(cause)
+    process.exit(1)
+  },
+)

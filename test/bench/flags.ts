@@ -1,0 +1,66 @@
+/**
+ * The flags of the bench.
+ *
+ * In:    the words of the command line.
+ * Out:   the flags with their defaults, or one sentence that says what is wrong.
+ * Fails: never.
+ */
+import { parseArgs } from 'node:util'
+
+export type Flags = {
+  readonly rounds: number
+  readonly seconds: number
+  readonly window: number
+  readonly json: boolean
+  readonly help: boolean
+}
+
+export const usage = `Usage: npm run bench -- [flags]
+
+  --rounds N    how often each subject is measured (default 8)
+  --seconds N   length of one flood and of one light load (default 2)
+  --window N    messages without an answer, of all users together (default 1000)
+  --quick       2 rounds of 1 second, for a first look
+  --json        only the line of JSON
+  --help        this text`
+
+const bounds = {
+  rounds: { least: 1, most: 100, usual: 8, quick: 2 },
+  seconds: { least: 1, most: 60, usual: 2, quick: 1 },
+  window: { least: 50, most: 20_000, usual: 1000, quick: 1000 },
+} as const
+
+const options = {
+  rounds: { type: 'string' },
+  seconds: { type: 'string' },
+  window: { type: 'string' },
+  quick: { type: 'boolean', default: false },
+  json: { type: 'boolean', default: false },
+  help: { type: 'boolean', short: 'h', default: false },
+} as const
+
+export function flagsOf(words: readonly string[]): Flags | string {
+  try {
+    const { values } = parseArgs({ args: [...words], options, strict: true })
+    const { quick, json, help } = values
+    const number = (name: keyof typeof bounds): number => {
+      const { least, most, usual, quick: short } = bounds[name]
+      const word = values[name]
+      if (word === undefined) return quick ? short : usual
+      const value = Number(word)
+      if (Number.isInteger(value) && value >= least && value <= most) return value
+      throw new RangeError(
+        `--${name} is ${word}; a whole number from ${least} to ${most} is wanted.`,
+      )
+    }
+    return {
+      rounds: number('rounds'),
+      seconds: number('seconds'),
+      window: number('window'),
+      json,
+      help,
+    }
+  } catch (cause) {
+    return cause instanceof Error ? cause.message : String(cause)
+  }
+}

@@ -1,0 +1,110 @@
+/**
+ * Many deadlines, one timer: items wait in buckets of one tick, and a bucket is emptied when its tick has come.
+ *
+ * In:    an item and the time at which it is due. The item carries its slot in `field`, so that moving and deleting
+ *        cost the same for one item and for a million.
+ * Out:   `due(item)`, not before its time and at most one tick after it.
+ * Fails: never. The timer runs only while something waits, and `stop` ends it.
+ */
+import type { Cancel, Clock } from '../lib/clock.ts'
+
+/** The slot of an item that waits in no bucket. */
+export const nowhere = -1
+
+/** Items handled in one turn of the event loop; the others follow in the next. */
+const turnItems = 4096
+
+export type WheelNeeds<K extends string, T> = {
+  readonly clock: Clock
+  readonly tickMs: number
+  readonly field: K
+  readonly due: (item: T) => undefined
+}
+
+export class Wheel<K extends string, T extends { [slot in K]: number }> {
+  readonly #needs: WheelNeeds<K, T>
+  readonly #buckets = new Map<number, Set<T>>()
+  #size = 0
+  /** No bucket before this one holds anything. */
+  #next = 0
+  #cancel: Cancel | undefined
+
+  constructor(needs: WheelNeeds<K, T>) {
+    this.#needs = needs
+  }
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Makes `item` due at `atMs`, and no longer at another time; what is past is due at the next tick. */
+  set(item: T, atMs: number): undefined {
+    this.delete(item)
+    const current = this.#current()
+    if (this.#size === 0) this.#next = current + 1
+    const slot = Math.max(Math.ceil(atMs / this.#needs.tickMs), current + 1)
+    const bucket = this.#buckets.get(slot)
+    if (bucket === undefined) this.#buckets.set(slot, new Set([item]))
+    else bucket.add(item)
+    this.#write(item, slot)
+    this.#size++
+    if (this.#cancel === undefined) this.#arm()
+  }
+
+  delete(item: T): undefined {
+    const slot = item[this.#needs.field]
+    if (slot === nowhere) return
+    const bucket = this.#buckets.get(slot)
+    bucket?.delete(item)
+    if (bucket?.size === 0) this.#buckets.delete(slot)
+    this.#write(item, nowhere)
+    this.#size--
+  }
+
+  /** Forgets everything. */
+  stop(): undefined {
+    this.#cancel?.()
+    this.#cancel = undefined
+    for (const bucket of this.#buckets.values()) {
+      for (const item of bucket) this.#write(item, nowhere)
+    }
+    this.#buckets.clear()
+    this.#size = 0
+  }
+
+  #current(): number {
+    return Math.floor(this.#needs.clock.now() / this.#needs.tickMs)
+  }
+
+  #write(item: T, slot: number): undefined {
+    const slots: { [slot in K]: number } = item
+    slots[this.#needs.field] = slot
+  }
+
+  #arm(): undefined {
+    const { clock, tickMs } = this.#needs
+    this.#cancel = clock.after((this.#current() + 1) * tickMs - clock.now(), () => this.#turn())
+  }
+
+  #turn(): undefined {
+    this.#arm()
+    let left = turnItems
+    for (const current = this.#current(); this.#size > 0 && this.#next <= current; ) {
+      const slot = this.#next
+      for (const item of this.#buckets.get(slot) ?? []) {
+        if (left-- === 0) return this.#soon()
+        this.delete(item)
+        this.#needs.due(item)
+      }
+      this.#next = Math.max(this.#next, slot + 1)
+    }
+    if (this.#size > 0) return
+    this.#cancel?.()
+    this.#cancel = undefined
+  }
+
+  #soon(): undefined {
+    this.#cancel?.()
+    this.#cancel = this.#needs.clock.after(0, () => this.#turn())
+  }
+}

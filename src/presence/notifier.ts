@@ -1,0 +1,172 @@
+/**
+ * When each watcher gets what: a register, not a log. What is not sent yet is a mark, never a copy.
+ *
+ * In:    subscriptions that may have something to get (`mark`).
+ * Out:   `notify` with the bytes of the whole document, the same for all watchers: the first change at once, then at
+ *        most one in `limits.notifyMs` per subscription, and always the last value.
+ * Fails: never. State and domain are looked at when it is sent, not when it is marked: after a refusal nothing goes out.
+ */
+import type { Address } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Counter, Meter } from '../lib/meter.ts'
+import type { Limits } from '../limits.ts'
+import type { Presence, Version } from './document.ts'
+import type { Subscription, SubscriptionEvent, SubscriptionState } from './subscription.ts'
+import { nowhere, Wheel } from './wheel.ts'
+
+/** A presentity that somebody watches. */
+export type Watched = {
+  readonly presentity: Address
+  readonly subscribed: Set<Subscribed>
+  presence: Presence
+}
+
+/** The domain of watchers, which is reached or not as a whole. */
+export type Home = {
+  readonly domain: Domain
+  readonly byId: Map<string, Subscribed>
+  /** By the domain of the presentity. */
+  readonly counts: Map<Domain, number>
+  paused: boolean
+}
+
+/** Times are ticks and not milliseconds: small integers take no memory of their own, and there may be a million. */
+export type Subscribed = {
+  readonly id: string
+  readonly watcher: Address
+  readonly presentity: Address
+  readonly watched: Watched
+  readonly home: Home
+  state: SubscriptionState
+  event: SubscriptionEvent
+  leaseSeconds: number
+  leaseSlot: number
+  /** What the watcher got last. */
+  seq: number
+  /** The next change may go out from here on. */
+  notifyTick: number
+  /** The document is to be sent from here on even if the watcher has this version; `nowhere`: it is not. */
+  snapshotTick: number
+  laterSlot: number
+}
+
+export type Notify = (subscription: Subscription, document: Buffer, version: Version) => undefined
+
+const tickMs = 100
+
+/** Notifications made in one turn of the event loop: a presentity with 100 000 watchers holds up nobody else. */
+const turnNotifications = 1024
+
+export class Notifier {
+  readonly #clock: Clock
+  readonly #notify: Notify
+  readonly #pauseTicks: number
+  readonly #sent: Counter
+  readonly #coalesced: Counter
+  readonly #ready = new Set<Subscribed>()
+  readonly #later: Wheel<'laterSlot', Subscribed>
+  #isArmed = false
+
+  constructor(clock: Clock, limits: Limits, meter: Meter, notify: Notify) {
+    this.#clock = clock
+    this.#notify = notify
+    this.#pauseTicks = Math.ceil(limits.notifyMs / tickMs) + 1
+    this.#sent = meter.counter('presence_updates_total', { action: 'sent' })
+    this.#coalesced = meter.counter('presence_updates_total', { action: 'coalesced' })
+    this.#later = new Wheel({
+      clock,
+      tickMs,
+      field: 'laterSlot',
+      due: (row) => {
+        this.mark(row)
+        this.flush()
+      },
+    })
+  }
+
+  /** All watchers of `watched` have something to get, unless they are told already. */
+  changed(watched: Watched, presence: Presence): undefined {
+    const before = watched.presence.version.seq
+    watched.presence = presence
+    for (const row of watched.subscribed) {
+      if (row.seq !== before && row.state === 'active') this.#coalesced.n++
+      this.mark(row)
+    }
+    this.flush()
+  }
+
+  /** The document goes to `row` again, not before `atMs`. */
+  snapshot(row: Subscribed, atMs: number): undefined {
+    const isNow = atMs <= this.#clock.now()
+    row.snapshotTick = isNow ? Math.floor(atMs / tickMs) : Math.ceil(atMs / tickMs)
+    // Who comes back too soon gets no change at once either, or coming back would pay.
+    if (!isNow && row.notifyTick === 0) row.notifyTick = this.#nextTick()
+    this.mark(row)
+    // Not in this turn: the answer to SUBSCRIBE goes first.
+    this.#soon()
+  }
+
+  /** Puts `row` where it is found when its time comes; `flush` sends what is ready. */
+  mark(row: Subscribed): undefined {
+    if (!isReachable(row)) return
+    const at = dueTick(row)
+    if (at === nowhere) return
+    if (at * tickMs > this.#clock.now()) this.#later.set(row, at * tickMs)
+    else {
+      this.#later.delete(row)
+      this.#ready.add(row)
+    }
+  }
+
+  flush(): undefined {
+    // What has to wait for its turn keeps its place in the row.
+    if (this.#isArmed) return
+    let left = turnNotifications
+    for (const row of this.#ready) {
+      if (left-- === 0) return this.#soon()
+      this.#ready.delete(row)
+      if (isReachable(row) && dueTick(row) !== nowhere) this.#send(row)
+    }
+  }
+
+  drop(row: Subscribed): undefined {
+    this.#later.delete(row)
+    this.#ready.delete(row)
+  }
+
+  stop(): undefined {
+    this.#later.stop()
+    this.#ready.clear()
+  }
+
+  #send(row: Subscribed): undefined {
+    const { document, version } = row.watched.presence
+    row.seq = version.seq
+    row.snapshotTick = nowhere
+    row.notifyTick = this.#nextTick()
+    this.#sent.n++
+    this.#notify(row, document, version)
+  }
+
+  #nextTick(): number {
+    return Math.floor(this.#clock.now() / tickMs) + this.#pauseTicks
+  }
+
+  #soon(): undefined {
+    if (this.#isArmed) return
+    this.#isArmed = true
+    this.#clock.soon(() => {
+      this.#isArmed = false
+      this.flush()
+    })
+  }
+}
+
+const isReachable = (row: Subscribed): boolean => row.state === 'active' && !row.home.paused
+
+/** The tick from which on `row` may be sent to; `nowhere`: it has everything. */
+function dueTick({ seq, watched, notifyTick, snapshotTick }: Subscribed): number {
+  if (seq !== watched.presence.version.seq) return notifyTick
+  return snapshotTick === nowhere ? nowhere : Math.max(snapshotTick, notifyTick)
+}

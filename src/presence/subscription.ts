@@ -1,0 +1,46 @@
+/** A subscription as others see it, with the states and events of RFC 3857 §4.7. */
+import type { Address } from '../address/address.ts'
+
+/** `pending`: the presentity has not decided, and nothing is shown. */
+export type SubscriptionState = 'active' | 'pending' | 'terminated'
+
+export type SubscriptionEvent =
+  | 'subscribe'
+  | 'approved'
+  | 'deactivated'
+  | 'probation'
+  | 'rejected'
+  | 'timeout'
+  | 'giveup'
+  | 'noresource'
+
+/** `id` is 16 bytes as text, one character a byte, and means something only together with the domain of the watcher. */
+export type Subscription = {
+  readonly id: string
+  readonly watcher: Address
+  readonly presentity: Address
+  readonly state: SubscriptionState
+  /** What led to the state. */
+  readonly event: SubscriptionEvent
+  readonly leaseSeconds: number
+}
+
+export type SubscribeRequest = {
+  readonly id: string
+  readonly watcher: Address
+  readonly presentity: Address
+  /** `undefined`: the default. */
+  readonly leaseSeconds: number | undefined
+  /** What policy/ decided. */
+  readonly state: 'active' | 'pending'
+}
+
+export type SubscribeAnswer =
+  | { readonly status: 'ok' | 'pending'; readonly leaseSeconds: number }
+  | { readonly status: 'conflict' | 'limit-reached'; readonly detail: string }
+
+export type SubscriptionStatus = {
+  readonly state: SubscriptionState
+  readonly event: SubscriptionEvent
+  readonly leftSeconds: number
+}

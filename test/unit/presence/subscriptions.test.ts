@@ -1,0 +1,455 @@
+import { describe, expect, test } from 'vitest'
+import type { Address } from '../../../src/address/address.ts'
+import {
+  address,
+  alice,
+  bob,
+  carol,
+  closedDocument,
+  domain,
+  hour,
+  id,
+  makeAuthority,
+  minute,
+  open,
+  publish,
+  second,
+  snapshotMs,
+  text,
+} from './support.ts'
+
+type Authority = ReturnType<typeof makeAuthority>
+
+const b = domain('b.example')
+
+const subscribe = (
+  { subscriptions }: Authority,
+  name: string,
+  watcher: Address = bob,
+  { leaseSeconds = 3600, presentity = alice, state = 'active' as 'active' | 'pending' } = {},
+) => subscriptions.subscribe({ id: id(name), watcher, presentity, leaseSeconds, state })
+
+let made = 0
+/** Each call changes the document of `presentity`; what it shows is the number of the change. */
+const change = ({ presentities }: Authority, presentity = alice): string => {
+  made++
+  const document = open(`t${made}`)
+  const etag = id(`p${made}`)
+  const last = tags.get(presentities)
+  tags.set(presentities, etag)
+  const answer = publish(presentities, presentity, {
+    ...(last === undefined ? {} : { ifMatch: last }),
+    etag,
+    document,
+    leaseSeconds: 86_400,
+  })
+  expect(answer.status).toBe('ok')
+  return text(document)
+}
+const tags = new WeakMap<object, string>()
+
+const documents = ({ sent }: Authority) => sent.map(({ document }) => document)
+
+/** A watcher who has got the first document, long enough ago. */
+async function makeWatched(name = 's', watcher = bob) {
+  const authority = makeAuthority()
+  subscribe(authority, name, watcher)
+  await authority.clock.advance(snapshotMs)
+  authority.sent.length = 0
+  return authority
+}
+
+describe('SUBSCRIBE', () => {
+  test('is answered first, and then followed by the document as it is', async () => {
+    const authority = makeAuthority()
+    expect(subscribe(authority, 's')).toEqual({ status: 'ok', leaseSeconds: 3600 })
+    expect(authority.sent).toEqual([])
+    await authority.clock.advance(0)
+    expect(authority.sent).toMatchObject([
+      { id: id('s'), watcher: bob.text, document: closedDocument, at: 0 },
+    ])
+  })
+
+  test.for([
+    [undefined, 3600],
+    [0, 300],
+    [-1, 300],
+    [Number.NaN, 300],
+    [299, 300],
+    [300, 300],
+    [5000.9, 5000],
+    [86_400, 86_400],
+    [86_401, 86_400],
+    [2 ** 31, 86_400],
+    [Number.POSITIVE_INFINITY, 86_400],
+  ] as const)('a wish of %s s is granted as %s s (A133)', ([leaseSeconds, granted]) => {
+    const { subscriptions } = makeAuthority()
+    const request = { id: id('s'), watcher: bob, presentity: alice, state: 'active' } as const
+    expect(subscriptions.subscribe({ ...request, leaseSeconds })).toEqual({
+      status: 'ok',
+      leaseSeconds: granted,
+    })
+  })
+
+  test('that is repeated renews, counts once, and shows the document again after a while', async () => {
+    const authority = makeAuthority()
+    subscribe(authority, 's')
+    await authority.clock.advance(minute)
+    subscribe(authority, 's')
+    await authority.clock.advance(0)
+    expect(documents(authority)).toEqual([closedDocument, closedDocument])
+    expect(authority.subscriptions.count(b)).toBe(1)
+    await authority.clock.advance(59 * minute + minute)
+    expect(authority.subscriptions.count(b)).toBe(1)
+  })
+
+  test('with the id of another watcher or presentity of the same domain is a conflict', () => {
+    const authority = makeAuthority()
+    subscribe(authority, 's')
+    const other = address('bobby@b.example')
+    expect(subscribe(authority, 's', other).status).toBe('conflict')
+    expect(subscribe(authority, 's', bob, { presentity: carol }).status).toBe('conflict')
+    expect(authority.subscriptions.count(b)).toBe(1)
+  })
+
+  test('with the id that another domain uses is a subscription of its own', () => {
+    const authority = makeAuthority()
+    subscribe(authority, 's', bob)
+    expect(subscribe(authority, 's', carol).status).toBe('ok')
+    authority.subscriptions.unsubscribe(carol, id('s'))
+    expect(authority.subscriptions.count(b)).toBe(1)
+  })
+
+  test('that waits for a decision is pending, and shows nothing until it is approved', async () => {
+    const authority = makeAuthority()
+    expect(subscribe(authority, 's', bob, { state: 'pending' })).toEqual({
+      status: 'pending',
+      leaseSeconds: 3600,
+    })
+    await authority.clock.advance(minute)
+    change(authority)
+    await authority.clock.advance(minute)
+    expect(authority.sent).toEqual([])
+    const last = change(authority)
+    const { subscriptions } = authority
+    expect(subscriptions.status(bob, id('s'))).toMatchObject({
+      state: 'pending',
+      event: 'subscribe',
+    })
+    expect(subscriptions.approve(alice, ({ watcher }) => watcher === bob)).toBe(1)
+    expect(subscriptions.status(bob, id('s'))).toMatchObject({ state: 'active', event: 'approved' })
+    await authority.clock.advance(minute)
+    expect(documents(authority)).toEqual([last])
+  })
+
+  test('that was active shows nothing more once policy makes it wait', async () => {
+    const authority = await makeWatched()
+    subscribe(authority, 's', bob, { state: 'pending' })
+    change(authority)
+    await authority.clock.advance(minute)
+    expect(authority.sent).toEqual([])
+  })
+})
+
+describe('limits of subscriptions', () => {
+  test.for([
+    ['subscriptionsPerWatcher', 'bob@b.example'],
+    ['subscriptionsPerPair', 'bobby@b.example'],
+    ['subscriptions', 'carol@c.example'],
+  ] as const)('%s: two are granted, a third of %s is limit-reached', ([limit, third]) => {
+    const authority = makeAuthority({ [limit]: 2 })
+    subscribe(authority, '1')
+    subscribe(authority, '2')
+    expect(subscribe(authority, '3', address(third)).status).toBe('limit-reached')
+    expect(authority.meter.total('limit_hits_total', { limit })).toBe(1)
+    // A renewal is not one more, and what ends makes room.
+    expect(subscribe(authority, '2').status).toBe('ok')
+    authority.subscriptions.unsubscribe(bob, id('1'))
+    expect(subscribe(authority, '3', address(third)).status).toBe('ok')
+  })
+
+  test('subscriptionsPerPair is counted for each of our domains', () => {
+    const authority = makeAuthority({ subscriptionsPerPair: 1 })
+    subscribe(authority, '1')
+    const elsewhere = { presentity: address('alice@a2.example') }
+    expect(subscribe(authority, '2', bob, elsewhere).status).toBe('ok')
+    expect(subscribe(authority, '3', bob, elsewhere).status).toBe('limit-reached')
+  })
+})
+
+describe('the end of a subscription', () => {
+  test.for([
+    [300, 360],
+    [3600, 3660],
+    [86_400, 86_460],
+  ])(
+    '%i s of lease and two ping periods: silent after %i s, to the second',
+    async ([lease, end]) => {
+      const authority = makeAuthority()
+      const { clock, subscriptions, terminated } = authority
+      await clock.advance(300)
+      subscribe(authority, 's', bob, { leaseSeconds: lease as number })
+      await clock.advance((end as number) * second - 1)
+      expect(subscriptions.count(b)).toBe(1)
+      await clock.advance(second)
+      expect(subscriptions.count(b)).toBe(0)
+      authority.sent.length = 0
+      change(authority)
+      await clock.advance(minute)
+      expect([authority.sent, terminated]).toEqual([[], []])
+    },
+  )
+
+  test('RENEW grants a batch, and 0 to what this domain does not have', async () => {
+    const authority = makeAuthority()
+    const { clock, subscriptions } = authority
+    for (const name of ['1', '2']) subscribe(authority, name, bob, { leaseSeconds: 300 })
+    subscribe(authority, '3', carol)
+    await clock.advance(250 * second)
+    const ids = ['1', 'x', '3'].map(id)
+    expect(subscriptions.renew(b, ids, 600)).toEqual([600, 0, 0])
+    expect(subscriptions.renew(domain('nowhere.example'), ids, 600)).toEqual([0, 0, 0])
+    expect(subscriptions.renew(b, [id('2')], 10)).toEqual([300])
+    await clock.advance(361 * second)
+    expect(subscriptions.count(b)).toBe(1)
+    expect(subscriptions.status(bob, id('1'))).toMatchObject({ leftSeconds: 600 - 361 })
+  })
+
+  test('after UNSUBSCRIBE nothing is sent, also of what was waiting (5.1.7)', async () => {
+    const authority = await makeWatched()
+    change(authority)
+    change(authority)
+    expect(authority.sent).toHaveLength(1)
+    expect(authority.subscriptions.unsubscribe(bob, id('s'))).toBe('ok')
+    change(authority)
+    await authority.clock.advance(hour)
+    expect(authority.sent).toHaveLength(1)
+    expect(authority.subscriptions.unsubscribe(bob, id('s'))).toBe('ok')
+    expect(authority.clock.pending).toBe(1)
+  })
+
+  test('nobody unsubscribes for another (5.1.8)', async () => {
+    const authority = await makeWatched()
+    const { subscriptions } = authority
+    expect(subscriptions.unsubscribe(address('bobby@b.example'), id('s'))).toBe('refused')
+    expect(subscriptions.unsubscribe(carol, id('s'))).toBe('ok')
+    const last = change(authority)
+    expect(documents(authority)).toEqual([last])
+    expect(subscriptions.status(address('bobby@b.example'), id('s'))).toBe(undefined)
+  })
+
+  test('the presentity ends those that match, with a reason, and what was waiting goes too (A132)', async () => {
+    const authority = await makeWatched()
+    subscribe(authority, 'c', carol)
+    await authority.clock.advance(snapshotMs)
+    authority.sent.length = 0
+    change(authority)
+    change(authority)
+    const isBob = ({ watcher }: { readonly watcher: Address }) => watcher.text === bob.text
+    expect(authority.subscriptions.terminate(alice, isBob, 'rejected')).toBe(1)
+    expect(authority.terminated).toEqual([`${id('s')} rejected`])
+    const last = change(authority)
+    await authority.clock.advance(minute)
+    expect(authority.sent.filter(({ watcher }) => watcher === bob.text)).toHaveLength(1)
+    expect(authority.sent.at(-1)).toMatchObject({ watcher: carol.text, document: last })
+  })
+
+  test('a domain that answers NOTIFY with lease-unknown is not told again', async () => {
+    const authority = await makeWatched()
+    authority.subscriptions.forget(b, id('s'))
+    change(authority)
+    expect([authority.sent, authority.terminated]).toEqual([[], []])
+  })
+
+  test('when everything has ended nothing is left, no timer either', async () => {
+    const authority = makeAuthority()
+    for (const name of ['1', '2', '3']) subscribe(authority, name)
+    await authority.clock.advance(2 * hour)
+    expect(authority.clock.pending).toBe(0)
+    expect(authority.meter.gauges.get('presence_leases')?.get('of=subscription')?.value()).toBe(0)
+  })
+})
+
+describe('changes', () => {
+  test('the first one goes out at once, with the same bytes for every watcher', async () => {
+    const authority = await makeWatched('s1')
+    subscribe(authority, 's2', carol)
+    await authority.clock.advance(snapshotMs)
+    authority.sent.length = 0
+    const last = change(authority)
+    expect(authority.sent.map(({ document }) => document)).toEqual([last, last])
+    expect(authority.sent[0]?.bytes).toBe(authority.sent[1]?.bytes)
+    expect(authority.sent[0]?.bytes).toBe(authority.presentities.presence(alice).document)
+  })
+
+  test('1 000 flips a second come as one notification in 2 s, and the last one comes (A136)', async () => {
+    const authority = await makeWatched()
+    const { clock, sent, limits } = authority
+    let last = ''
+    for (let i = 0; i < 5000; i++) {
+      last = change(authority)
+      await clock.advance(1)
+    }
+    await clock.advance(limits.notifyMs + 100)
+    const gaps = sent.slice(1).map(({ at }, i) => at - (sent[i]?.at ?? 0))
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(limits.notifyMs)
+    expect(Math.max(...gaps)).toBeLessThanOrEqual(limits.notifyMs + 200)
+    expect(sent).toHaveLength(4)
+    expect(sent.at(-1)?.document).toBe(last)
+    expect(authority.meter.total('presence_updates_total', { action: 'coalesced' })).toBe(5000 - 4)
+  })
+
+  test('each notification of a subscription has a higher version than the one before', async () => {
+    const authority = await makeWatched()
+    for (let i = 0; i < 20; i++) {
+      change(authority)
+      await authority.clock.advance(700)
+    }
+    const seqs = authority.sent.map(({ seq }) => seq)
+    expect(seqs.length).toBeGreaterThan(5)
+    expect(seqs).toEqual([...new Set(seqs)].sort((x, y) => x - y))
+  })
+
+  test('the end of the last publication shows the default document, once', async () => {
+    const authority = await makeWatched()
+    publish(authority.presentities, alice, { etag: id('e'), document: open(), leaseSeconds: 300 })
+    authority.subscriptions.renew(b, [id('s')], 3600)
+    await authority.clock.advance(10 * minute)
+    expect(documents(authority)).toEqual([text(open()), closedDocument])
+  })
+
+  test('what fails for now goes out again, as it is then', async () => {
+    const authority = await makeWatched()
+    const first = change(authority)
+    authority.subscriptions.retry(b, id('s'), 10 * second)
+    await authority.clock.advance(10 * second - 1)
+    expect(documents(authority)).toEqual([first])
+    await authority.clock.advance(101)
+    expect(documents(authority)).toEqual([first, first])
+    authority.subscriptions.retry(b, id('s'), 10 * second)
+    await authority.clock.advance(5 * second)
+    const second2 = change(authority)
+    await authority.clock.advance(minute)
+    expect(documents(authority)).toEqual([first, first, second2])
+  })
+
+  test('5 000 watchers are told over several turns, and nobody twice', async () => {
+    const authority = makeAuthority()
+    for (let i = 0; i < 5000; i++) subscribe(authority, String(i), address(`w${i}@b.example`))
+    await authority.clock.advance(snapshotMs)
+    authority.sent.length = 0
+    const first = change(authority)
+    const inOneTurn = authority.sent.length
+    const second = change(authority)
+    expect(authority.sent.length).toBe(inOneTurn)
+    await authority.clock.advance(0)
+    expect(new Set(authority.sent.map((one) => one.id)).size).toBe(5000)
+    expect(authority.sent).toHaveLength(5000)
+    await authority.clock.advance(minute)
+    const lastOf = new Map(authority.sent.map((one) => [one.id, one.document]))
+    expect([inOneTurn < 5000, first !== second]).toEqual([true, true])
+    expect(new Set(lastOf.values())).toEqual(new Set([second]))
+  })
+})
+
+describe('drawing documents by subscribing', () => {
+  test('subscribing and unsubscribing in turns draws one document in 30 s (A135)', async () => {
+    const authority = makeAuthority()
+    for (let i = 0; i < 60; i++) {
+      subscribe(authority, `s${i}`)
+      await authority.clock.advance(500)
+      authority.subscriptions.unsubscribe(bob, id(`s${i}`))
+      await authority.clock.advance(500)
+    }
+    subscribe(authority, 'last')
+    await authority.clock.advance(snapshotMs)
+    expect(authority.sent.map(({ at }) => at)).toEqual([0, 30 * second, 60 * second])
+  })
+
+  test('subscribing and unsubscribing in turns draws no more changes than staying', async () => {
+    const authority = makeAuthority()
+    for (let i = 0; i < 29; i++) {
+      subscribe(authority, `s${i}`)
+      await authority.clock.advance(500)
+      change(authority)
+      await authority.clock.advance(500)
+      authority.subscriptions.unsubscribe(bob, id(`s${i}`))
+    }
+    expect(authority.sent.map(({ at }) => at)).toEqual([0])
+  })
+
+  test('whoever has to wait for the document gets it then, or the next change', async () => {
+    const authority = makeAuthority()
+    subscribe(authority, '1')
+    await authority.clock.advance(second)
+    authority.subscriptions.unsubscribe(bob, id('1'))
+    subscribe(authority, '2')
+    subscribe(authority, '3', carol)
+    await authority.clock.advance(4 * second)
+    expect(authority.sent.map((one) => one.id)).toEqual([id('1'), id('3')])
+    const last = change(authority)
+    expect(authority.sent.slice(2)).toMatchObject([
+      { id: id('2'), document: last },
+      { id: id('3'), document: last },
+    ])
+  })
+
+  test('the memory of it ends', async () => {
+    const authority = makeAuthority()
+    subscribe(authority, '1')
+    authority.subscriptions.unsubscribe(bob, id('1'))
+    await authority.clock.advance(snapshotMs + second)
+    expect(authority.clock.pending).toBe(0)
+  })
+})
+
+describe('a domain that cannot be reached', () => {
+  test('is sent nothing, and then the latest of what it missed, once', async () => {
+    const authority = await makeWatched()
+    const { clock, subscriptions, sent } = authority
+    subscribe(authority, 'c', carol)
+    subscribe(authority, 'd', bob, { presentity: carol })
+    await clock.advance(snapshotMs)
+    sent.length = 0
+    subscriptions.pause(b)
+    let last = ''
+    for (let i = 0; i < 10; i++) {
+      last = change(authority)
+      await clock.advance(3 * second)
+    }
+    expect(sent.map(({ watcher }) => watcher)).toEqual(Array(10).fill(carol.text))
+    sent.length = 0
+    subscriptions.resume(b)
+    await clock.advance(minute)
+    expect(sent).toMatchObject([{ id: id('s'), document: last }])
+  })
+
+  test('is sent nothing on its return if nothing has changed', async () => {
+    const authority = await makeWatched()
+    authority.subscriptions.pause(b)
+    authority.subscriptions.resume(b)
+    await authority.clock.advance(minute)
+    expect(authority.sent).toEqual([])
+  })
+
+  test('keeps its leases while it is away, and loses them at their end', async () => {
+    const authority = await makeWatched()
+    authority.subscriptions.pause(b)
+    await authority.clock.advance(50 * minute)
+    expect(authority.subscriptions.count(b)).toBe(1)
+    await authority.clock.advance(20 * minute)
+    expect(authority.subscriptions.count(b)).toBe(0)
+    authority.subscriptions.resume(b)
+  })
+
+  test('what waited for its turn when the domain went away goes out on its return', async () => {
+    const authority = await makeWatched()
+    change(authority)
+    const last = change(authority)
+    authority.subscriptions.pause(b)
+    await authority.clock.advance(10 * second)
+    expect(authority.sent).toHaveLength(1)
+    authority.subscriptions.resume(b)
+    expect(authority.sent.at(-1)?.document).toBe(last)
+  })
+})

@@ -1,0 +1,66 @@
+/**
+ * Config: the text of the file becomes the settings of the program, or every mistake in it.
+ *
+ * In:    the text and the name of the file.
+ * Out:   settings with all defaults, domains canonical, paths absolute; or mistakes with line and column.
+ * Fails: never; a mistake is a value.
+ */
+import { dirname, resolve as resolvePath } from 'node:path'
+import { type Checked, checkSettings, type Parsed } from './check.ts'
+import { findContradictions } from './contradictions.ts'
+import { inOrder, type Mistake, type Problem, showPath, toMistake } from './mistakes.ts'
+import type { Config } from './schema.ts'
+import { readSource, type Source } from './source.ts'
+
+export type Loaded = {
+  readonly config: Config
+  readonly file: string
+  /** For what is found out later about a setting, such as a file that cannot be read. */
+  readonly locate: Source['locate']
+}
+
+/** `fileName` is shown in mistakes, and relative paths in the file start from its folder. */
+export function parseConfig(
+  text: string,
+  fileName: string,
+): Loaded | { readonly mistakes: readonly Mistake[] } {
+  const { data, faults, locate } = readSource(text)
+  const checked = faults.some(({ fatal }) => fatal) ? undefined : checkSettings(data)
+  const problems = checked === undefined ? [] : [...checked.problems, ...contradictions(checked)]
+  const mistakes: Mistake[] = [
+    ...faults.map(({ line, column, path, message }) => ({
+      ...{ line, column, message, code: 'config-invalid' as const, file: fileName },
+      ...{ path: showPath(path), value: '', expected: '' },
+    })),
+    ...problems.map((problem) => toMistake(problem, { file: fileName, locate })),
+  ]
+  if (mistakes.length > 0 || checked?.parsed === undefined) return { mistakes: inOrder(mistakes) }
+  return { config: withPaths(checked.parsed, dirname(fileName)), file: fileName, locate }
+}
+
+function contradictions({ parsed, isCut, placeOf }: Checked): readonly Problem[] {
+  if (parsed === undefined) return []
+  return findContradictions(parsed)
+    .filter(({ on }) => !on.some((path) => isCut(placeOf(path))))
+    .map((problem) => ({ ...problem, path: placeOf(problem.path) }))
+}
+
+/** The paths of a file are relative to its folder, wherever the program is started. */
+function withPaths(parsed: Parsed, folder: string): Config {
+  const absolute = (path: string): string => resolvePath(folder, path)
+  return {
+    ...parsed,
+    domains: parsed.domains.map((domain) => ({
+      ...domain,
+      key: absolute(domain.key),
+      userKey: domain.userKey === null ? null : absolute(domain.userKey),
+      otherKeys: domain.otherKeys.map(absolute),
+      certificate: absolute(domain.certificate),
+      certificateKey: absolute(domain.certificateKey),
+    })),
+    resolve: {
+      ...parsed.resolve,
+      trustedCertificates: parsed.resolve.trustedCertificates.map(absolute),
+    },
+  }
+}

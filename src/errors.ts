@@ -158,6 +158,22 @@ export const isTemporary = (status: Status): boolean => {
   return retry === 'later' || retry === 'present' || retry === 'ask'
 }
 
+/** What the one who asked is told for a code that stays inside. */
+export function publicStatus(status: Status): Status {
+  switch (status) {
+    case 'link-lost':
+    case 'link-refused':
+    case 'address-blocked':
+      return 'remote-unreachable'
+    case 'tls-failed':
+    case 'identity-mismatch':
+    case 'domain-not-proven':
+      return 'remote-untrusted'
+    default:
+      return status
+  }
+}
+
 export class GatewayError extends Error {
   override readonly name = 'GatewayError'
   readonly code: Status

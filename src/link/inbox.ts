@@ -1,7 +1,7 @@
 /**
  * What arrives on one link and costs memory: bodies in pieces, credit to give back, budgets against floods.
  *
- * Spec: [LINK-7.1-4] credit is given back when half of it is used; [LINK-6.1-3] bodies under way; [LINK-8.1-1] floods
+ * Spec: [LINK-7.1-4] credit is given back when half of it is used; [LINK-4.4-3] bodies under way; [LINK-8.1-1] floods
  */
 import type { Status } from '../errors.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
@@ -115,7 +115,7 @@ export class Inbox {
     if (table.has(id)) return 'protocol-state'
     if (!isAnswer) {
       const bodies = (this.#bodies[trafficClass] as number) + 1
-      // [LINK-6.1-3] So many bodies at once, so much memory.
+      // [LINK-4.4-3] So many bodies at once, so much memory.
       if (bodies > this.#limits.bodiesUnderWay) return 'flow-exceeded'
       this.#bodies[trafficClass] = bodies
     }
@@ -130,7 +130,7 @@ export class Inbox {
     const flood = this.#isFlood(piece.length, last)
     if (flood) return 'flood'
     partial.filled += piece.length
-    // [LINK-6.1-2] The length that was declared, no more and no less.
+    // [LINK-4.4-2] The length that was declared, no more and no less.
     if (partial.filled > partial.total || (last && partial.filled < partial.total))
       return 'bad-frame'
     partial.parts.push(Buffer.from(piece))

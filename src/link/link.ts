@@ -373,7 +373,7 @@ export class Link {
     const declared = this.#fields.u32(fields.bodyLength.tag)
     if (declared < end - bodyAt) return this.#fault('bad-frame', 'body length missing or too small')
     if (declared > this.#options.limits.messageBytes) {
-      // [LINK-6.1-6] Refused at once; the pieces that are on their way are passed over.
+      // [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over.
       this.#options.limitHit('messageBytes')
       this.#discarding.add(id)
       this.answer(id, trafficClass, buffer[start] as number, 'too-large')
@@ -430,7 +430,7 @@ export class Link {
     if ((flags & flag.more) !== 0) {
       const outgoing = this.#outbox.waiting(id)
       const declared = this.#fields.u32(fields.bodyLength.tag)
-      // [LINK-6.1-4] An answer over one frame is no longer than the asker granted.
+      // [LINK-4.4-4] An answer over one frame is no longer than the asker granted.
       if (outgoing === undefined || declared < end - bodyAt || declared > outgoing.answerCredit) {
         return this.#fault('flow-exceeded', 'an answer longer than granted')
       }

@@ -333,7 +333,7 @@ export class Outbox {
       queue.rotate()
       return
     }
-    // [LINK-6.1-5] Answered before its body was out: the rest is not wanted.
+    // [LINK-4.4-5] Answered before its body was out: the rest is not wanted.
     const wanted = this.#pending.has(waiting.id)
     if (!wanted) this.control(frame.cancel, 0, waiting.id, Buffer.alloc(0))
     else if (!this.#writeChunk(waiting, trafficClass)) {
@@ -456,7 +456,7 @@ export class Outbox {
     return at + responseHeadBytes
   }
 
-  /** [LINK-6.1-4] A long answer: its length, then chunks. The asker granted it, so it waits for nobody. */
+  /** [LINK-4.4-4] A long answer: its length, then chunks. The asker granted it, so it waits for nobody. */
   #answerInChunks(
     id: number,
     status: Status,

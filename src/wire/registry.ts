@@ -142,7 +142,7 @@ export const fields = {
   ifMatch: field(0x4b, '16 bytes', 'Tag of the publication that this request is about.'),
   version: field(0x4d, 'u32 epoch, u32 sequence', 'Version of a presence document.'),
   state: field(0x4f, 'u8', 'State of a subscription: 1 active, 2 pending, 3 terminated, 4 unknown.'),
-  reason: field(0x50, 'u16 status', 'Why a subscription is terminated.'),
+  event: field(0x51, 'u8', 'What led to the state, as RFC 3857 names it: 1 subscribe, 2 approved, 3 deactivated, 4 probation, 5 rejected, 6 timeout, 7 giveup, 8 noresource.'),
 } as const satisfies Record<string, FieldRow>
 
 export type FieldName = keyof typeof fields
@@ -151,3 +151,14 @@ export type FieldName = keyof typeof fields
 export const lastHopTag = 0x1f
 
 export const subscriptionState = { active: 1, pending: 2, terminated: 3, unknown: 4 } as const
+
+export const subscriptionEvent = {
+  subscribe: 1,
+  approved: 2,
+  deactivated: 3,
+  probation: 4,
+  rejected: 5,
+  timeout: 6,
+  giveup: 7,
+  noresource: 8,
+} as const

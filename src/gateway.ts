@@ -1,0 +1,384 @@
+/**
+ * The map: builds every stage and joins them. No logic of its own.
+ *
+ *   inbound   peer ─▶ link ─▶ wire ─▶ peer/ (who is it?) ─▶ command ─▶ road/checks ─▶ delivery, presence ─▶ home ─▶ our user
+ *   outbound  our user ─▶ link ─▶ road/checks ─▶ delivery, presence ─▶ peer/pool ─▶ connect ─▶ link ─▶ peer
+ */
+
+import { type Directory, exists, isListedKey } from './adapter/home/directory.ts'
+import { Home } from './adapter/home/home.ts'
+import type { Address, Service } from './address/address.ts'
+import { addressFromBytes, parseAddress } from './address/address.ts'
+import { type Domain, parseDomain } from './address/domain.ts'
+import { Interner } from './address/interner.ts'
+import { encodeIssued, readIssue } from './command/issue.ts'
+import { type Scope, scopes } from './credential/claims.ts'
+import type { SetKey } from './credential/key-set.ts'
+import { createKeyStore } from './credential/key-store.ts'
+import type { Signer } from './credential/sign.ts'
+import { createSignatureCache } from './credential/signature-cache.ts'
+import { createVerifier } from './credential/verify.ts'
+import { Inbound } from './delivery/inbound.ts'
+import { Outbound } from './delivery/outbound.ts'
+import { GatewayError } from './errors.ts'
+import { encodeBase64url } from './lib/base64url.ts'
+import { type Cancel, type Clock, every } from './lib/clock.ts'
+import type { Log } from './lib/log.ts'
+import type { Meter } from './lib/meter.ts'
+import type { Random } from './lib/random.ts'
+import type { Limits } from './limits.ts'
+import type { Channel } from './link/channel.ts'
+import type { Role } from './link/hello.ts'
+import type { RequestView } from './link/link.ts'
+import type { Held } from './peer/held-credentials.ts'
+import type { Session } from './peer/session.ts'
+import { type Connected, Sessions } from './peer/sessions.ts'
+import { scopesOf } from './peer/shown-credentials.ts'
+import { type DomainRuleSet, DomainRules } from './policy/domain-rules.ts'
+import { Rates } from './policy/rates.ts'
+import { Checks } from './road/checks.ts'
+import { MessageRoad } from './road/messages.ts'
+import { SessionOrigin } from './road/origin.ts'
+import { observeEnds } from './road/outcomes.ts'
+import { PresenceRoad } from './road/presence.ts'
+import { type CommandName, commandOf } from './wire/registry.ts'
+
+export type HostedDomain = {
+  readonly domain: Domain
+  readonly signer: Signer
+  /** The signed key set that KEYS answers. */
+  readonly keySet: Buffer
+  /** The keys of the domain itself, by which its own credentials are checked when its users attach. */
+  readonly keys: readonly SetKey[]
+  readonly directory: Directory
+  readonly services: readonly Service[]
+}
+
+export type GatewayOptions = {
+  readonly domains: readonly [HostedDomain, ...HostedDomain[]]
+  readonly software: string
+  readonly rules: DomainRuleSet
+  /** Keys that the operator named, by domain; those domains are never asked. */
+  readonly pinned: ReadonlyMap<string, readonly SetKey[]>
+  readonly discontinuity: 'accept' | 'hold'
+  /** Finds and connects a gateway of `remote`; rejects with a GatewayError. */
+  readonly connect: (remote: Domain, service: Service) => Promise<Connected>
+  /** A channel that was accepted is closed; or was proven, and its place among the unproven is free. */
+  readonly released: (channel: Channel) => undefined
+  readonly provenChannel: (channel: Channel) => undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+  readonly meter: Meter
+  readonly log: Log
+}
+
+export type Gateway = {
+  /** A channel that somebody opened to us: a peer's gateway, or a client of our own. */
+  readonly accept: (channel: Channel, role: Role) => undefined
+  readonly sessions: Sessions
+  readonly presence: PresenceRoad
+  /** Whether `domain` was proven or pinned before: its stale addresses may be used, and its keys are known. */
+  readonly isProven: (domain: string) => boolean
+  /** Answers what is under way, lets go of every link, then resolves. */
+  readonly drain: () => Promise<undefined>
+  /** Closes everything at once. */
+  readonly close: () => undefined
+}
+
+/** Addresses that are remembered in parsed form. */
+const addressesKept = 20_000
+
+export function createGateway(options: GatewayOptions): Gateway {
+  const { domains, clock, random, limits, meter, log, pinned } = options
+  const hosted = new Map<string, HostedDomain>(domains.map((entry) => [entry.domain, entry]))
+  const isHosted = (domain: string): boolean => hosted.has(domain)
+  const limitHit = (limit: string): undefined => {
+    meter.counter('limit_hits_total', { limit }).n++
+  }
+  const userExists = (user: Address): boolean => {
+    const directory = hosted.get(user.domain)?.directory
+    return directory !== undefined && exists(directory, user)
+  }
+  const offers = (domain: string, service: Service): boolean =>
+    hosted.get(domain)?.services.includes(service) ?? false
+  const interner = new Interner(
+    (buffer, start, end) => orNothing(() => addressFromBytes(buffer, start, end)),
+    addressesKept,
+  )
+  const readAddressText = (text: string) => orNothing(() => parseAddress(text))
+  const readDomain = (text: string) => orNothing(() => parseDomain(text))
+  const boot = encodeBase64url(random.bytes(16))
+  const state = encodeBase64url(random.bytes(16))
+
+  const keys = createKeyStore({
+    fetch: (domain, signal) => sessions.fetchKeys(domain, signal),
+    pinned: new Map([...pinned, ...domains.map(({ domain, keys: own }) => [domain, own] as const)]),
+    discontinuity: options.discontinuity,
+    clock,
+    random,
+    limits,
+    meter,
+    log,
+  })
+  const verifier = createVerifier({
+    keys,
+    signatures: createSignatureCache(limits.references),
+    clock,
+    limits,
+  })
+  const rules = new DomainRules(options.rules)
+  const rates = new Rates(limits)
+  const checks = new Checks({ rules, rates, isHosted, limits, meter })
+
+  const origins = new WeakMap<Session, SessionOrigin>()
+  const originOf = (session: Session): SessionOrigin => {
+    const known = origins.get(session)
+    if (known !== undefined) return known
+    const origin = new SessionOrigin(session, session.user?.domain ?? domains[0].domain)
+    origins.set(session, origin)
+    return origin
+  }
+  const attached = new Map<string, Session>()
+
+  const sessions: Sessions = new Sessions({
+    verifier,
+    connect: options.connect,
+    hello: (role, local) => ({
+      role,
+      domain: local,
+      software: options.software,
+      boot,
+      state,
+      nonce: encodeBase64url(random.bytes(32)),
+      services: hosted.get(local)?.services ?? ['im', 'pres'],
+      messageBytes: limits.messageBytes,
+      references: limits.references,
+    }),
+    keySet: (domain) => hosted.get(domain)?.keySet,
+    watchKeys: (domain) => keys.watch(domain),
+    mint: (subject, audience, purpose) => {
+      const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
+      const { signer } = hosted.get(subject.domain) as HostedDomain
+      const scope = scopesOf[purpose]
+      const token = signer.signCredential({
+        sub: subject,
+        aud: audience,
+        scope,
+        seconds,
+        jkt: undefined,
+      })
+      return { token, refreshAt: clock.now() + seconds * 800 }
+    },
+    mainDomain: domains[0].domain,
+    isHosted,
+    readDomain,
+    readAddress: readAddressText,
+    mayTalk: (_local, remote) => rules.mayTalk(remote),
+    isKnown: (domain) => keys.known(domain),
+    isPinned: (domain) => pinned.has(domain),
+    isListedKey: (user, key) => {
+      const directory = hosted.get(user.domain)?.directory
+      return directory === undefined ? undefined : isListedKey(directory, user, key.x)
+    },
+    assert: (local, remote, binding) =>
+      (hosted.get(local) as HostedDomain).signer.signLink({
+        aud: remote,
+        cb: encodeBase64url(binding),
+      }),
+    operation: (session, request, held) => operate(session, request, held),
+    orphan: (session, answer) => presence.orphan(session, answer),
+    attach: (session, user) => {
+      const code = home.attach(user, session.link)
+      if (code === 'ok') attached.set(session.name, session)
+      options.provenChannel(session.link.channel)
+      return code
+    },
+    detach: (session, user) => {
+      attached.delete(session.name)
+      return home.detach(user, session.link)
+    },
+    joined: (session, pair) => {
+      options.provenChannel(session.link.channel)
+      return presence.joined({ hello: session.link.hello?.state ?? '', pair })
+    },
+    left: (_session, pair, reason) => {
+      if (sessions.pool.find(pair.local, pair.remote, 'pres') === undefined)
+        presence.left(pair, reason)
+    },
+    isUsed: ({ role, pairs }) =>
+      role === 'client' || [...pairs].some(({ remote }) => presence.isUsed(remote)),
+    gone: (_session, channel) => options.released(channel),
+    clock,
+    random,
+    limits,
+    meter,
+    log,
+  })
+
+  const home = new Home({ exists: userExists, clock, limits, limitHit })
+  const ended = observeEnds(meter, {
+    goBack: (envelope) => inbound.goBack(envelope),
+  })
+  const inbound: Inbound = new Inbound({
+    deliver: (envelope, done) => home.deliver(envelope, done),
+    clock,
+    limits,
+    limitHit,
+    ended: ended.inbound,
+  })
+  const outbound = new Outbound({
+    send: (local, remote, envelope, carry) =>
+      sessions.pool.send(local, remote, 'im', envelope, (session) =>
+        carry(wayOf(session), envelope),
+      ),
+    retryAfterMs: (local, remote) => sessions.pool.retryAfterMs(local, remote, 'im'),
+    clock,
+    limits,
+    limitHit,
+    ended: ended.outbound,
+  })
+  const ways = new WeakMap<Session, Way>()
+  const wayOf = (session: Session): Way => {
+    const known = ways.get(session)
+    if (known !== undefined) return known
+    const way: Way = {
+      link: session.link,
+      refer: ({ sender, recipient }) => session.shown.refer(sender, recipient.domain, 'user'),
+      showAgain: (number) => session.shown.showAgain(number),
+    }
+    ways.set(session, way)
+    return way
+  }
+
+  const messages = new MessageRoad({
+    checks,
+    inbound,
+    outbound,
+    isHosted,
+    offersIm: (domain) => offers(domain, 'im'),
+    readAddress: interner.read,
+    originOf,
+    clock,
+    limits,
+    meter,
+  })
+  const presence = new PresenceRoad({
+    checks,
+    pool: () => sessions.pool,
+    isHosted,
+    offersPresence: (domain) => offers(domain, 'pres'),
+    exists: userExists,
+    readAddress: interner.read,
+    originOf,
+    sessionOf: (name) => attached.get(name),
+    sessionsOf: (user) =>
+      [...attached.values()].filter((session) => session.user?.text === user.text),
+    clock,
+    random,
+    limits,
+    meter,
+  })
+
+  /** Which road a command takes. */
+  const roads: Readonly<
+    Partial<
+      Record<
+        CommandName,
+        (session: Session, request: RequestView, held: Held | undefined) => undefined
+      >
+    >
+  > = {
+    message: (session, request, held) => messages.accept(session, request, held),
+    publish: (session, request) => presence.publish(session, request),
+    fetch: (session, request, held) => presence.fetch(session, request, held),
+    subscribe: (session, request, held) => presence.subscribe(session, request, held),
+    renew: (session, request) => presence.renew(session, request),
+    unsubscribe: (session, request, held) => presence.unsubscribe(session, request, held),
+    notify: (session, request, held) => presence.notify(session, request, held),
+    issue: (session, request) => issue(session, request),
+  }
+  const byNumber = Array.from({ length: 256 }, (_, number) => {
+    const name = commandOf(number)
+    return name === undefined ? undefined : roads[name]
+  })
+
+  function operate(session: Session, request: RequestView, held: Held | undefined): undefined {
+    const road = byNumber[request.command]
+    if (road !== undefined) return road(session, request, held)
+    const { id, trafficClass, command } = request
+    originOf(session).answer(id, trafficClass, command, 'unknown-command', -1)
+  }
+
+  /** [LINK-6.6-1] An attached user gets its next credential, bound to the key that it attached with. */
+  function issue(session: Session, request: RequestView): undefined {
+    const { id, trafficClass, command } = request
+    const { user, userKey } = session
+    const read = readIssue(request)
+    const audience = typeof read === 'string' ? undefined : readDomain(read.audience)
+    if (typeof read === 'string' || user === undefined || audience === undefined) {
+      return originOf(session).answer(id, trafficClass, command, 'bad-request', -1)
+    }
+    const scope = scopes.filter((name): name is Scope => read.scope.includes(name))
+    if (scope.length === 0)
+      return originOf(session).answer(id, trafficClass, command, 'credential-scope', -1)
+    const { signer } = hosted.get(user.domain) as HostedDomain
+    const seconds = limits.credentialSeconds
+    const token = signer.signCredential({ sub: user, aud: audience, scope, seconds, jkt: userKey })
+    const bytes = encodeIssued(token)
+    session.link.answerWith(id, trafficClass, command, 'ok', bytes, 0, bytes.length, bytes.length)
+  }
+
+  const unwatchKeys = keys.onChange((domain) =>
+    sessions.keysChanged(domain, (kid) => keys.find(domain, kid, 'link').state === 'found'),
+  )
+  const timers: readonly Cancel[] = [
+    every(clock, 1000, () => {
+      const now = clock.now()
+      sessions.tick(now)
+      home.sweep(now)
+    }),
+    every(clock, 60_000, () => {
+      const now = clock.now()
+      inbound.sweep(now)
+      outbound.sweep(now)
+      rates.sweep(now)
+    }),
+  ]
+  meter.gauge('client_sessions', {}, () => home.sessions)
+  meter.gauge('lanes', {}, () => outbound.lanes)
+  meter.gauge('duplicate_records', {}, () => inbound.records)
+
+  const stop = (): undefined => {
+    for (const cancel of timers) cancel()
+    unwatchKeys()
+    presence.stop()
+    keys.close()
+  }
+  return {
+    accept: (channel, role) => sessions.accept(channel, role),
+    sessions,
+    presence,
+    isProven: (domain) => keys.known(domain),
+    drain: async () => {
+      await sessions.drain('shutdown')
+      return stop()
+    },
+    close: () => {
+      sessions.close()
+      return stop()
+    },
+  }
+}
+
+type Way = Parameters<Parameters<ConstructorParameters<typeof Outbound>[0]['send']>[3]>[0]
+
+/** The value, or nothing where an address is bad. */
+function orNothing<T>(make: () => T): T | undefined {
+  try {
+    return make()
+  } catch (error) {
+    if (error instanceof GatewayError) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,194 @@
+/**
+ * Link: one attempt to reach one address. Which addresses, in which order and how many at once is decided above.
+ *
+ * In:    an address literal that was checked, and for TLS the domain that has to be there.
+ * Out:   a channel that nobody has started yet.
+ * Fails: `link-refused` (nobody, or nobody in time), `tls-failed` (no link over TLS 1.3, or a certificate that nobody
+ *        vouches for), `identity-mismatch` (a good certificate of somebody else), `link-stopped` (called off).
+ * Spec:  RFC 9525 §6 (the domain, not the host of its SRV record), RFC 9325 §4, RFC 7301
+ */
+import { connect as connectTcp, isIP, type Socket } from 'node:net'
+import { connect as connectTls, type TLSSocket } from 'node:tls'
+import type { Service } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import { GatewayError, type Status } from '../errors.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Limits } from '../limits.ts'
+import { leafFault } from './certificate.ts'
+import type { Channel, ChannelFacts } from './channel.ts'
+import { certificateFacts } from './identity.ts'
+import { SocketChannel } from './socket-channel.ts'
+import { alpn, bindingOf, type Trust } from './tls.ts'
+
+export type Dial = {
+  /** An address literal: a name here would be looked up by the system, past every check. */
+  readonly ip: string
+  readonly port: number
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly signal: AbortSignal
+}
+
+export type TlsDial = Dial & {
+  /** Server name (SNI), and whom the certificate has to name. */
+  readonly domain: Domain
+  readonly service: Service
+  readonly trust: Trust
+}
+
+export function dialTls(dial: TlsDial): Promise<Channel> {
+  const { ip: host, port, domain: servername, trust } = dial
+  const open = () =>
+    connectTls({
+      host,
+      port,
+      servername,
+      secureContext: trust.context,
+      ALPNProtocols: [alpn],
+      // The chain is judged by OpenSSL, the names by `identity.ts`. No session is ever offered.
+      rejectUnauthorized: true,
+      checkServerIdentity: () => undefined,
+    })
+  return attempt(dial, open, 'secureConnect', (socket) => factsOf(socket, dial))
+}
+
+/** Without TLS, to a lab or a listed neighbour: nothing is proven by the channel. */
+export function dialPlain(dial: Dial): Promise<Channel> {
+  const { ip: host, port } = dial
+  const open = () => connectTcp({ host, port })
+  return attempt(dial, open, 'connect', () => ({
+    binding: undefined,
+    certificate: undefined,
+    showedFor: () => false,
+    remote: placeOf(dial),
+  }))
+}
+
+/** RFC 9525 §6.1: judged in the order chain, protocol, certificate, name. */
+function factsOf(socket: TLSSocket, dial: TlsDial): ChannelFacts {
+  const { domain, service, trust, clock } = dial
+  const x509 = socket.getPeerX509Certificate()
+  if (!socket.authorized || socket.isSessionReused() || x509 === undefined) {
+    throw failure('tls-failed', dial, 'the certificate was not verified')
+  }
+  if (socket.alpnProtocol !== alpn) throw failure('tls-failed', dial, `does not speak ${alpn}`)
+  const fault = leafFault(x509, clock.wall())
+  if (fault !== undefined) throw failure('tls-failed', dial, `the certificate ${fault}`)
+  const certificate = certificateFacts(x509, trust.srvIds)
+  if (!certificate.covers(domain, service)) {
+    throw failure('identity-mismatch', dial, `the certificate does not name ${domain}`)
+  }
+  return {
+    binding: bindingOf(socket),
+    certificate,
+    // No certificate is shown by the side that dials.
+    showedFor: () => false,
+    remote: placeOf(dial),
+  }
+}
+
+function attempt<S extends Socket>(
+  dial: Dial,
+  open: () => S,
+  ready: 'connect' | 'secureConnect',
+  judge: (socket: S) => ChannelFacts,
+): Promise<Channel> {
+  const { ip, limits, clock, signal } = dial
+  return new Promise((resolve, reject) => {
+    if (isIP(ip) === 0) throw failure('internal', dial, 'not an address literal')
+    if (signal.aborted) throw calledOff(dial)
+    const socket = open().setNoDelay(true)
+    let phase: Phase = 'connecting'
+    const fail = (error: unknown): undefined => {
+      settle()
+      socket.destroy()
+      reject(error)
+    }
+    const failed = (error: NodeJS.ErrnoException) => fail(faultOf(error, phase, dial))
+    const closed = () => fail(failure('link-refused', dial, `closed, ${phase}`))
+    const late = () => fail(failure('link-refused', dial, `no answer in time, ${phase}`))
+    const stopped = () => fail(calledOff(dial))
+    const stopDial = clock.after(limits.dialAddressMs, late)
+    let stopHandshake: Cancel = () => undefined
+    const settle = () => {
+      stopDial()
+      stopHandshake()
+      signal.removeEventListener('abort', stopped)
+      socket.off('close', closed)
+    }
+    signal.addEventListener('abort', stopped)
+    // Stays after a failure: an error that nobody listens to would end the process.
+    socket.on('error', failed)
+    socket.on('close', closed)
+    socket.once('connect', () => {
+      phase = 'in the TLS handshake'
+      stopHandshake = clock.after(limits.tlsHandshakeMs, late)
+    })
+    socket.once(ready, () => {
+      try {
+        resolve(new SocketChannel(socket, judge(socket), clock))
+        socket.off('error', failed)
+        settle()
+      } catch (error) {
+        fail(error)
+      }
+    })
+  })
+}
+
+type Phase = 'connecting' | 'in the TLS handshake'
+
+const calledOff = (dial: Dial): GatewayError => failure('link-stopped', dial, 'called off')
+
+const placeOf = ({ ip, port }: Dial): string =>
+  isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`
+
+const failure = (code: Status, dial: Dial, what: string, cause?: unknown): GatewayError =>
+  new GatewayError(code, `${placeOf(dial)}: ${what}`, { cause })
+
+/** What the system says when nobody is there, or nobody wants to be. */
+const refusals: ReadonlyMap<string | undefined, string> = new Map([
+  ['ECONNREFUSED', 'connection refused'],
+  ['ECONNRESET', 'closed by the far side'],
+  ['EPIPE', 'closed by the far side'],
+  ['ETIMEDOUT', 'no answer in time'],
+  ['EHOSTUNREACH', 'no way to the host'],
+  ['ENETUNREACH', 'no way to the network'],
+  ['ENETDOWN', 'the network is down'],
+  ['EADDRNOTAVAIL', 'no address of ours fits'],
+  ['EACCES', 'this system forbids it'],
+  ['EPERM', 'this system forbids it'],
+  ['EMFILE', 'this process has too many open files'],
+  ['ENFILE', 'this system has too many open files'],
+])
+
+/** What an operator can act on; the others are told by their name. */
+const tlsFaults: ReadonlyMap<string | undefined, string> = new Map([
+  ['ERR_SSL_TLSV1_UNRECOGNIZED_NAME', 'does not serve this domain'],
+  ['ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL', `does not speak ${alpn}`],
+  ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'does not speak TLS 1.3'],
+  ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'does not speak TLS 1.3'],
+  ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS'],
+  ['CERT_HAS_EXPIRED', 'a certificate has expired'],
+  ['CERT_NOT_YET_VALID', 'a certificate is not valid yet'],
+  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'the certificate is signed by itself'],
+  ['SELF_SIGNED_CERT_IN_CHAIN', 'the authority is unknown'],
+  ['UNABLE_TO_GET_ISSUER_CERT', 'the authority is unknown'],
+  [
+    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+    'the authority is unknown, or a certificate of the chain is missing',
+  ],
+  [
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+    'the authority is unknown, or a certificate of the chain is missing',
+  ],
+  ['INVALID_PURPOSE', 'the certificate is not meant for TLS servers'],
+])
+
+function faultOf(error: NodeJS.ErrnoException, phase: Phase, dial: Dial): GatewayError {
+  const refusal = refusals.get(error.code)
+  if (refusal !== undefined) return failure('link-refused', dial, `${refusal}, ${phase}`, error)
+  const known = tlsFaults.get(error.code)
+  const what = known === undefined ? (error.code ?? error.message) : `${known} (${error.code})`
+  return failure(phase === 'connecting' ? 'link-refused' : 'tls-failed', dial, what, error)
+}

@@ -1,0 +1,319 @@
+/**
+ * Which link leads to a domain: links by (our domain, their domain, service), dials joined, failures backed off.
+ *
+ * In:    sessions as they are proven, requests that need a link.
+ * Out:   a session, or a dial; requests wait for it, bounded, and go in order.
+ * Fails: the code of the dial, at once while backing off, with the time to wait.
+ * Spec:  design of links in `docs/protocol.md` 9; [LINK-9.2-1] simultaneous dials
+ */
+import type { Service } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import { GatewayError, type Status } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { jitter, type Random } from '../lib/random.ts'
+import type { Limits } from '../limits.ts'
+import type { Outgoing } from '../link/outgoing.ts'
+import type { Session } from './session.ts'
+
+export type PoolNeeds = {
+  /** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
+  readonly dial: (local: Domain, remote: Domain, service: Service) => Promise<Session>
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+  readonly limitHit: (limit: string) => undefined
+}
+
+/** What an operator sees of a destination. */
+export type DestinationState = 'idle' | 'connecting' | 'running' | 'backing-off'
+
+/** A request, and what to do with it once there is a session. */
+type Send = (session: Session, request: Outgoing) => undefined
+type Waiting = { readonly request: Outgoing; readonly send: Send }
+
+type Destination = {
+  readonly local: Domain
+  readonly remote: Domain
+  readonly service: Service
+  /** Proven links, the preferred one first. */
+  sessions: Session[]
+  waiting: Waiting[]
+  isDialling: boolean
+  failures: number
+  retryAt: number
+  code: Status
+}
+
+const services: readonly Service[] = ['im', 'pres']
+
+export class Pool {
+  readonly #needs: PoolNeeds
+  readonly #tables = new Map<Domain, Map<Domain, Partial<Record<Service, Destination>>>>()
+  #count = 0
+
+  constructor(needs: PoolNeeds) {
+    this.#needs = needs
+  }
+
+  /** A link that is ready now. */
+  find(local: Domain, remote: Domain, service: Service): Session | undefined {
+    const sessions = this.#tables.get(local)?.get(remote)?.[service]?.sessions
+    if (sessions === undefined) return undefined
+    for (const session of sessions) if (session.link.isUsable) return session
+    return undefined
+  }
+
+  /**
+   * Sends a request to `remote`: by a link that is there, or by one that is dialled now. `send` is called with the
+   * session when it is time; a request that no link takes fails with the reason.
+   */
+  send(local: Domain, remote: Domain, service: Service, request: Outgoing, send: Send): undefined {
+    const session = this.find(local, remote, service)
+    if (session !== undefined) return send(session, request)
+    const destination = this.#destination(local, remote, service)
+    if (destination === undefined) return request.failed('busy', false)
+    const { clock, limits } = this.#needs
+    const wait = destination.retryAt - clock.now()
+    // A short rest is waited for; a long one is told at once.
+    if (!destination.isDialling && wait > 1000) return request.failed(destination.code, false)
+    if (destination.waiting.length >= limits.windowRequests) {
+      this.#needs.limitHit('windowRequests')
+      return request.failed('busy', false)
+    }
+    destination.waiting.push({ request, send })
+    if (!destination.isDialling) this.#dialAfter(destination, Math.max(0, wait))
+  }
+
+  /** Makes sure that a link is there or on its way, unless its destination is backing off. */
+  want(local: Domain, remote: Domain, service: Service): undefined {
+    if (this.find(local, remote, service) !== undefined) return
+    const destination = this.#destination(local, remote, service)
+    if (destination === undefined || destination.isDialling) return
+    if (destination.retryAt <= this.#needs.clock.now()) this.#dialAfter(destination, 0)
+  }
+
+  /** How long until the next dial may start; 0: now, or one is under way. */
+  retryAfterMs(local: Domain, remote: Domain, service: Service): number {
+    const destination = this.#tables.get(local)?.get(remote)?.[service]
+    if (destination === undefined || destination.isDialling) return 0
+    return Math.max(0, Math.ceil(destination.retryAt - this.#needs.clock.now()))
+  }
+
+  /** The session serves these services of the pair; a second link of the pair is judged. */
+  list(session: Session, local: Domain, remote: Domain, offered: readonly Service[]): undefined {
+    for (const service of services) {
+      if (!offered.includes(service)) continue
+      const destination = this.#destination(local, remote, service)
+      if (destination === undefined || destination.sessions.includes(session)) continue
+      if (isPreferred(session, local, remote)) destination.sessions.unshift(session)
+      else destination.sessions.push(session)
+      destination.failures = 0
+      destination.retryAt = 0
+      this.#flush(destination)
+    }
+    this.#settleDuplicates(local, remote)
+  }
+
+  /** The session serves nothing any more. */
+  unlist(session: Session): undefined {
+    for (const destination of this.#all()) {
+      if (!destination.sessions.includes(session)) continue
+      destination.sessions = destination.sessions.filter((other) => other !== session)
+    }
+  }
+
+  /** The remote domain was heard of on a proven link: outbound may try at once. */
+  wake(local: Domain, remote: Domain): undefined {
+    for (const service of services) {
+      const destination = this.#tables.get(local)?.get(remote)?.[service]
+      if (destination !== undefined) destination.retryAt = 0
+    }
+  }
+
+  /** Every destination as an operator sees it. */
+  *states(): Generator<{
+    readonly local: Domain
+    readonly remote: Domain
+    readonly service: Service
+    readonly state: DestinationState
+    readonly code: Status
+    readonly retryAfterMs: number
+    readonly links: number
+  }> {
+    const now = this.#needs.clock.now()
+    for (const destination of this.#all()) {
+      const { local, remote, service, code, retryAt } = destination
+      const links = destination.sessions.filter(({ link }) => link.isUsable).length
+      const state = stateOf(destination, links, now)
+      yield { local, remote, service, state, code, retryAfterMs: Math.max(0, retryAt - now), links }
+    }
+  }
+
+  #dialAfter(destination: Destination, ms: number): undefined {
+    destination.isDialling = true
+    if (ms <= 0) void this.#dial(destination)
+    else {
+      this.#needs.clock.after(ms, () => {
+        void this.#dial(destination)
+      })
+    }
+  }
+
+  async #dial(destination: Destination): Promise<undefined> {
+    const { local, remote, service } = destination
+    try {
+      // One that was accepted meanwhile serves as well.
+      const session =
+        this.find(local, remote, service) ?? (await this.#needs.dial(local, remote, service))
+      destination.isDialling = false
+      if (session.isProven(local, remote)) this.list(session, local, remote, [service])
+      this.#flush(destination)
+    } catch (error) {
+      destination.isDialling = false
+      this.#failed(destination, error instanceof GatewayError ? error.code : 'internal')
+    }
+  }
+
+  #failed(destination: Destination, code: Status): undefined {
+    const { clock, random, limits } = this.#needs
+    // An accepted link may have come while we failed.
+    if (destination.sessions.some(({ link }) => link.isUsable)) return this.#flush(destination)
+    const ms = Math.min(
+      limits.redialMs * 2 ** Math.min(destination.failures, 20),
+      limits.redialCapMs,
+    )
+    destination.failures++
+    destination.code = code
+    destination.retryAt = clock.now() + jitter(random, ms, 0.8, 1.4)
+    for (const { request } of this.#takeWaiting(destination)) request.failed(code, false)
+  }
+
+  #flush(destination: Destination): undefined {
+    if (destination.waiting.length === 0) return
+    const { local, remote, service } = destination
+    const session = this.find(local, remote, service)
+    if (session === undefined) {
+      if (!destination.isDialling) {
+        for (const { request } of this.#takeWaiting(destination))
+          request.failed('remote-unreachable', false)
+      }
+      return
+    }
+    for (const { request, send } of this.#takeWaiting(destination)) send(session, request)
+  }
+
+  #takeWaiting(destination: Destination): readonly Waiting[] {
+    const { waiting } = destination
+    destination.waiting = []
+    return waiting
+  }
+
+  /** [LINK-9.2-1] Of two links dialled at once the one dialled by the lower A-label stays. */
+  #settleDuplicates(local: Domain, remote: Domain): undefined {
+    const all = new Set<Session>()
+    for (const service of services) {
+      for (const session of this.#tables.get(local)?.get(remote)?.[service]?.sessions ?? []) {
+        if (session.link.isUsable) all.add(session)
+      }
+    }
+    const hasPreferred = [...all].some((session) => isPreferred(session, local, remote))
+    for (const session of all) {
+      const isOurs = session.dialled !== undefined
+      // The side that dialled the losing link lets go of it.
+      if (
+        hasPreferred &&
+        isOurs &&
+        !isPreferred(session, local, remote) &&
+        sharesServices(session, all)
+      ) {
+        session.link.release('duplicate')
+      }
+    }
+    const accepted = [...all].filter(({ dialled }) => dialled === undefined)
+    for (const session of accepted.slice(this.#needs.limits.linksPerPair)) {
+      this.#needs.limitHit('linksPerPair')
+      session.link.release('resource-shortage')
+    }
+  }
+
+  #destination(local: Domain, remote: Domain, service: Service): Destination | undefined {
+    let byRemote = this.#tables.get(local)
+    if (byRemote === undefined) {
+      byRemote = new Map()
+      this.#tables.set(local, byRemote)
+    }
+    const own = byRemote.get(remote) ?? {}
+    byRemote.set(remote, own)
+    const known = own[service]
+    if (known !== undefined) return known
+    if (this.#count >= this.#needs.limits.peers * services.length && !this.#makeRoom()) {
+      this.#needs.limitHit('peers')
+      return undefined
+    }
+    const destination: Destination = {
+      local,
+      remote,
+      service,
+      sessions: [],
+      waiting: [],
+      isDialling: false,
+      failures: 0,
+      retryAt: 0,
+      code: 'remote-unreachable',
+    }
+    own[service] = destination
+    this.#count++
+    return destination
+  }
+
+  /** Forgets the first destination that nothing depends on. */
+  #makeRoom(): boolean {
+    for (const byRemote of this.#tables.values()) {
+      for (const [remote, own] of byRemote) {
+        const used = services.some((service) => {
+          const destination = own[service]
+          return (
+            destination !== undefined && (destination.sessions.length > 0 || destination.isDialling)
+          )
+        })
+        if (used) continue
+        this.#count -= services.filter((service) => own[service] !== undefined).length
+        byRemote.delete(remote)
+        return true
+      }
+    }
+    return false
+  }
+
+  *#all(): Generator<Destination> {
+    for (const byRemote of this.#tables.values()) {
+      for (const own of byRemote.values()) {
+        for (const service of services) {
+          const destination = own[service]
+          if (destination !== undefined) yield destination
+        }
+      }
+    }
+  }
+}
+
+/** Dialled by the side whose A-label is lower. */
+function isPreferred({ dialled }: Session, local: Domain, remote: Domain): boolean {
+  return dialled !== undefined ? local < remote : remote < local
+}
+
+/** Whether another link of `all` serves what this one was dialled for: two hosts may serve the two services. */
+function sharesServices(session: Session, all: ReadonlySet<Session>): boolean {
+  const service = session.dialled?.service
+  for (const other of all) {
+    if (other === session || other.dialled !== undefined) continue
+    if (service === undefined || (other.link.hello?.services ?? []).includes(service)) return true
+  }
+  return false
+}
+
+function stateOf(destination: Destination, links: number, now: number): DestinationState {
+  if (links > 0) return 'running'
+  if (destination.isDialling) return 'connecting'
+  return destination.retryAt > now ? 'backing-off' : 'idle'
+}

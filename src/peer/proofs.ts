@@ -1,0 +1,275 @@
+/**
+ * Who is at the far end of a link: claims of domains and of clients, judged; our own claims, made.
+ *
+ * In:    PROVE requests and their answers; certificates; keys as they become known.
+ * Out:   `proven` and `refused` to the gateway; the answer to PROVE.
+ * Fails: the code of the first check that fails; a temporary one while a key cannot be had.
+ * Spec:  [LINK-5.4-1] to [LINK-5.4-8], [LINK-6.1-1]; draft §5.3.3
+ */
+import type { Address } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import { encodeProve, type Prove, readProve } from '../command/prove.ts'
+import type { LinkClaims } from '../credential/claims.ts'
+import { importPublicKey, type PublicKey } from '../credential/ed25519.ts'
+import { parseCredentialToken, parseLinkToken } from '../credential/token.ts'
+import { refuse, type Verdict } from '../credential/verdict.ts'
+import type { Verifier } from '../credential/verify.ts'
+import { isSuccess, type Status } from '../errors.ts'
+import { encodeBase64url } from '../lib/base64url.ts'
+import type { Limits } from '../limits.ts'
+import type { RequestView } from '../link/link.ts'
+import type { Outgoing } from '../link/outgoing.ts'
+import { commands, trafficClass } from '../wire/registry.ts'
+import type { Pair, ProofKind } from './pair.ts'
+import type { Session } from './session.ts'
+
+export type ProofNeeds = {
+  readonly verifier: Verifier
+  readonly limits: Limits
+  readonly isHosted: (domain: string) => boolean
+  readonly readDomain: (text: string) => Domain | undefined
+  readonly readAddress: (text: string) => Address | undefined
+  /** Domain rules come before any key is looked up. */
+  readonly mayTalk: (local: Domain, remote: Domain) => boolean
+  /** Whether keys of the domain are pinned or were taken before; a stranger's fetch has a budget of its own. */
+  readonly isKnown: (domain: Domain) => boolean
+  readonly isPinned: (domain: Domain) => boolean
+  /** False: too many fetches for strangers are under way. */
+  readonly mayFetchFor: (domain: Domain) => boolean
+  /** One signature out of the budget of the link. */
+  readonly spend: (session: Session) => boolean
+  /** Whether possession of this key is enough to attach as `user`; `undefined`: no such user. */
+  readonly isListedKey: (user: Address, key: PublicKey) => boolean | undefined
+  /** The assertion of a domain of ours for this channel. */
+  readonly assert: (local: Domain, remote: Domain, binding: Buffer) => string
+  readonly proven: (session: Session, pair: Pair) => undefined
+  readonly attached: (session: Session, user: Address) => Status
+  readonly refused: (session: Session, code: Status, detail: string) => undefined
+  readonly count: (proof: ProofKind | 'client', result: Status) => undefined
+}
+
+export type Proofs = {
+  /** A PROVE of the far side. */
+  readonly judge: (session: Session, request: RequestView) => undefined
+  /** Claims `local` towards `remote`, once. */
+  readonly claim: (session: Session, local: Domain, remote: Domain) => undefined
+}
+
+export function createProofs(needs: ProofNeeds): Proofs {
+  return {
+    judge: (session, request) => judge(needs, session, request),
+    claim: (session, local, remote) => claim(needs, session, local, remote),
+  }
+}
+
+/** Answers the PROVE whose place is kept here. */
+type Answer = (code: Status) => undefined
+
+function judge(needs: ProofNeeds, session: Session, request: RequestView): undefined {
+  const { link } = session
+  const { id, trafficClass: ofClass, command } = request
+  const answer: Answer = (code) => link.answer(id, ofClass, command, code)
+  if (!link.mayClaim()) return answer('rate-limited')
+  const prove = readProve(request)
+  if (typeof prove === 'string') return answer(prove)
+  const { binding } = link
+  if (binding === undefined) return answer('proof-pending')
+  const channel = encodeBase64url(binding)
+  if (session.role === 'client') judgeClient(needs, session, prove, channel, answer)
+  else judgeDomain(needs, session, prove, channel, answer)
+}
+
+function judgeDomain(
+  needs: ProofNeeds,
+  session: Session,
+  prove: Prove,
+  channel: string,
+  answer: Answer,
+): undefined {
+  const token = parseLinkToken(prove.token, needs.limits)
+  const finish = (verdict: Verdict<unknown>, pair?: readonly [Domain, Domain]): undefined => {
+    needs.count('key', verdict.ok ? 'ok' : verdict.code)
+    if (!verdict.ok || pair === undefined) {
+      const { code, detail } = verdict.ok ? refuse('bad-request', '') : verdict
+      answer(code)
+      if (session.standing !== 'proven') {
+        session.standing = 'refused'
+        session.refusal = code
+      }
+      return needs.refused(session, code, detail)
+    }
+    answer('ok')
+    const [local, remote] = pair
+    const kid = token.ok ? token.value.header.kid : ''
+    const kind: ProofKind = needs.isPinned(remote) ? 'pinned' : 'key'
+    needs.proven(session, { local, remote, kinds: new Set([kind]), kid })
+  }
+  if (!token.ok) return finish(token)
+  const { iss, aud } = token.value.claims
+  const remote = needs.readDomain(iss)
+  const local = needs.readDomain(aud)
+  if (remote === undefined || remote !== iss) {
+    return finish(refuse('credential-issuer', 'iss is not a canonical domain'))
+  }
+  // [LINK-5.4-5] Nobody speaks for a domain of ours but we.
+  if (needs.isHosted(remote)) return finish(refuse('credential-issuer', 'iss is a domain of ours'))
+  if (local === undefined || !needs.isHosted(local)) {
+    return finish(refuse('credential-audience', 'aud is not a domain of ours'))
+  }
+  if (!needs.mayTalk(local, remote)) return finish(refuse('domain-refused', 'domain rules'))
+  if (!needs.isKnown(remote) && !needs.mayFetchFor(remote)) {
+    return finish(refuse('credential-unverifiable', 'too many fetches for strangers'))
+  }
+  const verdict = needs.verifier.link(
+    token.value,
+    {
+      mayClaim: (iss) => iss === remote,
+      isAudience: (aud) => aud === local,
+      channel,
+      keys: session.dialled?.needsKnownKey ? 'seen' : 'any',
+    },
+    () => needs.spend(session),
+  )
+  if (!(verdict instanceof Promise)) return finish(verdict, [local, remote])
+  if (session.standing !== 'proven') session.standing = 'pending'
+  session.claimsUnderWay++
+  void verdict.then((late) => {
+    session.claimsUnderWay--
+    finish(late, [local, remote])
+  })
+}
+
+/** A client: `iss` is its address, the key is its own, known by the directory or by a credential of its domain. */
+function judgeClient(
+  needs: ProofNeeds,
+  session: Session,
+  prove: Prove,
+  channel: string,
+  answer: Answer,
+): undefined {
+  const finish = (code: Status, detail: string): undefined => {
+    needs.count('client', code)
+    answer(code)
+    if (isSuccess(code)) return
+    session.standing = 'refused'
+    session.refusal = code
+    needs.refused(session, code, detail)
+  }
+  const token = parseLinkToken(prove.token, needs.limits)
+  if (!token.ok) return finish(token.code, token.detail)
+  const user = needs.readAddress(token.value.claims.iss)
+  if (user === undefined || !needs.isHosted(user.domain)) {
+    return finish('credential-issuer', 'iss is not an address of ours')
+  }
+  const key =
+    prove.publicKey === undefined ? undefined : importPublicKey(encodeBase64url(prove.publicKey))
+  if (key === undefined) return finish('credential-key', 'no usable key')
+  const held: Verdict<LinkClaims> = needs.verifier.holder(
+    token.value,
+    {
+      mayClaim: (iss) => iss === user.text,
+      isAudience: (aud) => aud === user.domain,
+      channel,
+      key,
+    },
+    () => needs.spend(session),
+  )
+  if (!held.ok) return finish(held.code, held.detail)
+  const listed = needs.isListedKey(user, key)
+  if (listed === undefined) return finish('refused', 'no such user')
+  if (!listed) {
+    const named = checkNaming(needs, session, prove, user, key)
+    if (!named.ok) return finish(named.code, named.detail)
+  }
+  session.userKey = key.thumbprint
+  const code = needs.attached(session, user)
+  finish(code, 'attach')
+}
+
+/** [LINK-5.4-7] The credential of the client's own domain that names its key. */
+function checkNaming(
+  needs: ProofNeeds,
+  session: Session,
+  prove: Prove,
+  user: Address,
+  key: PublicKey,
+): Verdict<unknown> {
+  if (prove.userCredential === undefined) {
+    return refuse('credential-missing', 'the key is not listed and no credential names it')
+  }
+  const named = parseCredentialToken(prove.userCredential, needs.limits)
+  if (!named.ok) return named
+  if (named.value.claims.sub !== user.text || named.value.claims.jkt === undefined) {
+    return refuse('credential-subject', 'the credential is not about this user and key')
+  }
+  const verdict = needs.verifier.credential(
+    named.value,
+    {
+      mayVouch: (iss) => iss === user.domain,
+      isAudience: (aud) => aud === user.domain,
+      isProven: () => false,
+      presenterKey: key.thumbprint,
+    },
+    () => needs.spend(session),
+  )
+  // Our own keys are at hand; a promise means that they are not.
+  return verdict instanceof Promise ? refuse('credential-unverifiable', 'own keys') : verdict
+}
+
+function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domain): undefined {
+  const name = `${local} ${remote}`
+  const { link } = session
+  const { binding } = link
+  // On a plain channel the binding comes with the far side's HELLO; the gateway claims again then.
+  if (binding === undefined || session.claimed.has(name)) return
+  session.claimed.add(name)
+  const bytes = encodeProve(needs.assert(local, remote, binding))
+  link.ask(
+    proveRequest(bytes, (code, detail) => {
+      if (!isSuccess(code)) needs.refused(session, code, detail)
+    }),
+  )
+}
+
+/** A PROVE on its way out. */
+export const proveRequest = (
+  bytes: Buffer,
+  done: (code: Status, detail: string) => undefined,
+): Outgoing =>
+  controlRequest(
+    commands.prove.number,
+    bytes,
+    0,
+    (answer) => done(answer.status, 'answer to PROVE'),
+    (code) => done(code, 'PROVE'),
+  )
+
+/** A request of the control class that the domain itself makes. */
+export function controlRequest(
+  command: number,
+  bytes: Buffer,
+  answerCredit: number,
+  answered: Outgoing['answered'],
+  failed: Outgoing['failed'],
+): Outgoing {
+  return {
+    command,
+    trafficClass: trafficClass.control,
+    hops: 0,
+    reference: undefined,
+    laneEpoch: 0,
+    laneSequence: 0,
+    settled: 0,
+    from: '',
+    answerCredit,
+    expectsAnswer: true,
+    user: '',
+    buffer: bytes,
+    fieldsAt: 0,
+    bodyAt: bytes.length,
+    end: bytes.length,
+    sentAt: -1,
+    answered,
+    failed,
+  }
+}

@@ -1,0 +1,117 @@
+/**
+ * One link with what is known of its far end: domains proven, credentials held and shown, requests that wait.
+ *
+ * State and its small questions only; who decides is `proofs.ts` and the gateway.
+ */
+import type { Address, Service } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import type { Status } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Link } from '../link/link.ts'
+import { HeldCredentials } from './held-credentials.ts'
+import type { Pair } from './pair.ts'
+import { type Mint, ShownCredentials } from './shown-credentials.ts'
+import { WaitingRoom } from './waiting-room.ts'
+
+/** Why this side dialled: for whom, to whom. */
+export type Dialled = {
+  readonly local: Domain
+  readonly remote: Domain
+  readonly service: Service
+  readonly host: string
+  readonly port: number
+  /** The far side has to show a key of `remote` that was known before: its certificate is not enough. */
+  readonly needsKnownKey: boolean
+  /** Only to ask for keys: proves nothing and carries nothing else. */
+  readonly forKeys: boolean
+}
+
+/** Where the far side stands: nothing claimed yet, a claim under way, refused, or at least one pair proven. */
+export type Standing = 'silent' | 'pending' | 'refused' | 'proven'
+
+export class Session {
+  readonly link: Link
+  readonly role: 'gateway' | 'client'
+  readonly dialled: Dialled | undefined
+  readonly held: HeldCredentials
+  readonly shown: ShownCredentials
+  readonly waiting: WaitingRoom
+  readonly bornAt: number
+  /** Names the session within this process. */
+  readonly name: string
+  standing: Standing = 'silent'
+  /** Claims whose keys are being fetched. */
+  claimsUnderWay = 0
+  /** With what a refused claim was refused. */
+  refusal: Status = 'domain-not-proven'
+  /** The attached user, on a link with a client. */
+  user: Address | undefined = undefined
+  /** Thumbprint of the key that the user attached with. */
+  userKey: string | undefined = undefined
+  /** Domains that this side has claimed here and to whom, so that it claims each once. */
+  readonly claimed = new Set<string>()
+  readonly #pairs = new Map<string, Pair>()
+
+  constructor(
+    link: Link,
+    role: 'gateway' | 'client',
+    dialled: Dialled | undefined,
+    limits: Limits,
+    mint: Mint,
+    evict: (session: Session, numbers: readonly number[]) => undefined,
+    now: number,
+    name: string,
+  ) {
+    this.link = link
+    this.role = role
+    this.dialled = dialled
+    this.bornAt = now
+    this.name = name
+    this.held = new HeldCredentials(limits.references)
+    this.shown = new ShownCredentials(
+      mint,
+      () => Math.min(limits.references, link.hello?.references ?? limits.references),
+      (numbers) => evict(this, numbers),
+    )
+    this.waiting = new WaitingRoom(link, limits)
+  }
+
+  get pairs(): Iterable<Pair> {
+    return this.#pairs.values()
+  }
+
+  pair(local: string, remote: string): Pair | undefined {
+    return this.#pairs.get(`${local} ${remote}`)
+  }
+
+  isProven(local: string, remote: string): boolean {
+    return this.#pairs.has(`${local} ${remote}`)
+  }
+
+  /** Whether `remote` is proven for any domain of ours. */
+  speaksFor(remote: string): boolean {
+    for (const pair of this.#pairs.values()) if (pair.remote === remote) return true
+    return false
+  }
+
+  /** Whether `local` is served on this link. */
+  isServed(local: string): boolean {
+    for (const pair of this.#pairs.values()) if (pair.local === local) return true
+    return false
+  }
+
+  /** Adds a proof; true if the pair is new. */
+  prove(pair: Pair): boolean {
+    const { local, remote, kinds, kid } = pair
+    const known = this.pair(local, remote)
+    const all = new Set([...(known?.kinds ?? []), ...kinds])
+    this.#pairs.set(`${local} ${remote}`, {
+      local,
+      remote,
+      kinds: all,
+      kid: kid || (known?.kid ?? ''),
+    })
+    this.standing = 'proven'
+    return known === undefined
+  }
+}

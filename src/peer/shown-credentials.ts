@@ -1,0 +1,157 @@
+/**
+ * The credentials that this side shows on one link: numbered, shown once, referred to, refreshed while used.
+ *
+ * In:    a sender of ours, the domain at the far end and what the credential should allow.
+ * Out:   a reference that the link writes into requests; it shows the token itself when that is due.
+ * Spec:  [LINK-6.3-2] shown just before use, [LINK-6.3-3] numbers, [LINK-6.3-4] refresh
+ */
+import type { Address } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import type { Scope } from '../credential/claims.ts'
+import { isSuccess, type Status } from '../errors.ts'
+import type { Reference } from '../link/outgoing.ts'
+import { encodeFields } from '../wire/fields.ts'
+import { fields } from '../wire/registry.ts'
+
+/** What a credential is for: a user's own acts, or telling others of a user's presence. */
+export type Purpose = 'user' | 'notify'
+
+export const scopesOf: Readonly<Record<Purpose, readonly Scope[]>> = {
+  user: ['im.send', 'pres.watch'],
+  notify: ['pres.notify'],
+}
+
+/** A token, and the clock time at which it should be replaced. */
+export type Minted = { readonly token: string; readonly refreshAt: number }
+export type Mint = (subject: Address, audience: Domain, purpose: Purpose) => Minted
+
+class Shown implements Reference {
+  readonly number: number
+  shown = false
+  #mint: () => Minted
+  #minted: Minted | undefined
+  #bytes: Buffer | undefined
+  readonly #refused: (status: Status) => undefined
+
+  constructor(number: number, mint: () => Minted, refused: (status: Status) => undefined) {
+    this.number = number
+    this.#mint = mint
+    this.#refused = refused
+  }
+
+  readonly fieldBytes = (): Buffer => {
+    if (this.#bytes === undefined) {
+      this.#minted = this.#mint()
+      this.#bytes = encodeFields([[fields.token.tag, this.#minted.token]])
+    }
+    return this.#bytes
+  }
+
+  readonly shownAnswer = (status: Status): undefined => {
+    // The token itself is not needed any more: a repetition mints a new one.
+    this.#bytes = undefined
+    if (!isSuccess(status)) this.#refused(status)
+  }
+
+  /** Has to be shown anew before the next use. */
+  expire(now: number): undefined {
+    if (this.#minted !== undefined && now >= this.#minted.refreshAt) this.showAgain()
+  }
+
+  showAgain(): undefined {
+    this.shown = false
+    this.#bytes = undefined
+    this.#minted = undefined
+  }
+}
+
+export class ShownCredentials {
+  readonly #mint: Mint
+  readonly #most: () => number
+  readonly #evict: (numbers: readonly number[]) => undefined
+  /** audience and purpose, then sender. */
+  readonly #tables = new Map<Domain, Readonly<Record<Purpose, Map<string, Shown>>>>()
+  #count = 0
+  #last = 0
+
+  /** `most`: what the far side holds; `evict` tells it what it may forget. */
+  constructor(mint: Mint, most: () => number, evict: (numbers: readonly number[]) => undefined) {
+    this.#mint = mint
+    this.#most = most
+    this.#evict = evict
+  }
+
+  get size(): number {
+    return this.#count
+  }
+
+  /** The reference of `subject` for `audience`; a new one has not been shown yet. */
+  refer(subject: Address, audience: Domain, purpose: Purpose): Reference {
+    const tables = this.#tables.get(audience) ?? this.#open(audience)
+    const table = tables[purpose]
+    const known = table.get(subject.text)
+    if (known !== undefined) return known
+    if (this.#count >= this.#most()) this.#makeRoom()
+    const shown: Shown = new Shown(
+      ++this.#last,
+      () => this.#mint(subject, audience, purpose),
+      () => {
+        // A refused number stays refused at the far side: the next use takes another.
+        if (table.get(subject.text) !== shown) return
+        this.#drop(table, subject.text)
+        this.#evict([shown.number])
+      },
+    )
+    table.set(subject.text, shown)
+    this.#count++
+    return shown
+  }
+
+  /** The far side does not hold this number any more. */
+  showAgain(number: number): undefined {
+    for (const shown of this.#all()) if (shown.number === number) shown.showAgain()
+  }
+
+  /** The far side lost count: everything is shown anew at its next use. */
+  showAllAgain(): undefined {
+    for (const shown of this.#all()) shown.showAgain()
+  }
+
+  /** Once a second: what nears its end is shown anew at its next use. */
+  sweep(now: number): undefined {
+    for (const shown of this.#all()) shown.expire(now)
+  }
+
+  #open(audience: Domain) {
+    const tables = { user: new Map<string, Shown>(), notify: new Map<string, Shown>() }
+    this.#tables.set(audience, tables)
+    return tables
+  }
+
+  *#all(): Generator<Shown> {
+    for (const { user, notify } of this.#tables.values()) {
+      yield* user.values()
+      yield* notify.values()
+    }
+  }
+
+  #drop(table: Map<string, Shown>, subject: string): undefined {
+    if (table.delete(subject)) this.#count--
+  }
+
+  /** [LINK-6.4-2] Gives back the oldest 64 numbers at once, so that it happens seldom. */
+  #makeRoom(): undefined {
+    const oldest: number[] = []
+    for (const { user, notify } of this.#tables.values()) {
+      for (const table of [user, notify]) {
+        for (const [subject, { number, shown }] of table) {
+          if (oldest.length === 64) break
+          if (!shown) continue
+          oldest.push(number)
+          this.#drop(table, subject)
+        }
+      }
+    }
+    this.#evict(oldest)
+  }
+}

@@ -1,0 +1,80 @@
+/**
+ * Requests that wait, unparsed, for a proof or a key, and run in order once it is there.
+ *
+ * In:    requests of one link, each with what it waits for: the whole link (0) or one credential (its number).
+ * Out:   the same requests, handed to the link again; or the code to answer with.
+ * Fails: `busy` beyond 16 requests or 64 KiB; `credential-unverifiable` after 15 s.
+ * Spec:  [LINK-5.4-4]
+ */
+import type { Status } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import type { Link, RequestView } from '../link/link.ts'
+import { classShift, type TrafficClass } from '../wire/registry.ts'
+
+type Guest = {
+  readonly id: number
+  readonly trafficClass: TrafficClass
+  readonly command: number
+  readonly payload: Buffer
+  readonly waitsFor: number
+  readonly since: number
+}
+
+export class WaitingRoom {
+  readonly #link: Link
+  readonly #limits: Limits
+  #guests: Guest[] = []
+  #bytes = 0
+
+  constructor(link: Link, limits: Limits) {
+    this.#link = link
+    this.#limits = limits
+  }
+
+  get isEmpty(): boolean {
+    return this.#guests.length === 0
+  }
+
+  /** Puts the request aside, or answers `busy`. */
+  enter(request: RequestView, waitsFor: number, now: number): undefined {
+    const { id, trafficClass, command, buffer, payloadAt, end } = request
+    const isFull = this.#guests.length >= this.#limits.waitingFrames
+    if (isFull || this.#bytes + end - payloadAt > this.#limits.waitingBytes) {
+      return this.#link.answer(id, trafficClass, command, 'busy')
+    }
+    const payload = Buffer.from(buffer.subarray(payloadAt, end))
+    this.#bytes += payload.length
+    this.#guests.push({ id, trafficClass, command, payload, waitsFor, since: now })
+  }
+
+  /** Something changed: everything is handed up again in order; what still has to wait comes back. */
+  reopen(): undefined {
+    const guests = this.#guests
+    this.#guests = []
+    this.#bytes = 0
+    for (const { id, trafficClass, payload } of guests) {
+      this.#link.redeliver(trafficClass << classShift, id, payload)
+    }
+  }
+
+  /** Answers everyone who waits for `waitsFor` with `code`. */
+  refuse(waitsFor: number, code: Status): undefined {
+    this.#leave((guest) => guest.waitsFor === waitsFor, code)
+  }
+
+  /** Once a second: who waited too long is told that the key cannot be had now. */
+  sweep(now: number): undefined {
+    if (this.#guests.length === 0) return
+    this.#leave((guest) => now - guest.since > this.#limits.waitingMs, 'credential-unverifiable')
+  }
+
+  #leave(goes: (guest: Guest) => boolean, code: Status): undefined {
+    const leaving = this.#guests.filter(goes)
+    if (leaving.length === 0) return
+    this.#guests = this.#guests.filter((guest) => !goes(guest))
+    this.#bytes = this.#guests.reduce((sum, { payload }) => sum + payload.length, 0)
+    for (const { id, trafficClass, command } of leaving) {
+      this.#link.answer(id, trafficClass, command, code)
+    }
+  }
+}

@@ -1,0 +1,43 @@
+/**
+ * Which domains may talk to us and we to them: allow and deny lists, exact or with all below (`*.example`).
+ *
+ * The longest rule that fits decides; deny wins over allow of the same length. Judged before DNS and before any key.
+ * No patterns beyond the leading star, so a look-up costs one step a label.
+ */
+import type { Domain } from '../address/domain.ts'
+
+export type Verdict = 'allow' | 'deny'
+
+export type DomainRuleSet = {
+  readonly default: Verdict
+  /** Domains, or `*.` and a domain. */
+  readonly allow: readonly string[]
+  readonly deny: readonly string[]
+}
+
+export class DomainRules {
+  readonly #default: Verdict
+  readonly #exact = new Map<string, Verdict>()
+  readonly #below = new Map<string, Verdict>()
+
+  constructor({ default: otherwise, allow, deny }: DomainRuleSet) {
+    this.#default = otherwise
+    for (const rule of allow) this.#add(rule, 'allow')
+    for (const rule of deny) this.#add(rule, 'deny')
+  }
+
+  mayTalk(domain: Domain): boolean {
+    const exact = this.#exact.get(domain)
+    if (exact !== undefined) return exact === 'allow'
+    for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {
+      const verdict = this.#below.get(domain.slice(dot + 1))
+      if (verdict !== undefined) return verdict === 'allow'
+    }
+    return this.#default === 'allow'
+  }
+
+  #add(rule: string, verdict: Verdict): undefined {
+    if (rule.startsWith('*.')) this.#below.set(rule.slice(2), verdict)
+    else this.#exact.set(rule, verdict)
+  }
+}

@@ -1,0 +1,122 @@
+/**
+ * The checks that every request of a user passes, in the one order in which they are made.
+ *
+ * In:    who speaks, for whom, to whom, by which link and credential.
+ * Out:   nothing, or the first code. No check has an effect beyond its own counter and bucket.
+ * Spec:  [LINK-6.5-1] the order; design of policy: syntax, domain rules, link proof, credential, user rules, route.
+ */
+import type { Address } from '../address/address.ts'
+import type { Scope } from '../credential/claims.ts'
+import type { Status } from '../errors.ts'
+import type { Counter, Meter } from '../lib/meter.ts'
+import type { Limits } from '../limits.ts'
+import type { Held } from '../peer/held-credentials.ts'
+import type { Session } from '../peer/session.ts'
+import type { DomainRules } from '../policy/domain-rules.ts'
+import type { Rates } from '../policy/rates.ts'
+
+/** Reused for the next request. */
+export type Passage = {
+  session: Session
+  held: Held | undefined
+  sender: Address
+  recipient: Address
+  scope: Scope
+  hops: number
+  /** A message counts for its lane, too. */
+  isMessage: boolean
+  now: number
+  /** Set by a check that wants the sender to wait. */
+  waitMs: number
+}
+
+export type CheckNeeds = {
+  readonly rules: DomainRules
+  readonly rates: Rates
+  readonly isHosted: (domain: string) => boolean
+  readonly limits: Limits
+  readonly meter: Meter
+}
+
+type Check = (passage: Passage, needs: CheckNeeds) => Status | undefined
+
+/** [LINK-6.5-1] The road of a request, up to the decision where it goes. */
+const order: readonly (readonly [name: string, check: Check])[] = [
+  ['domain', checkDomain],
+  ['proof', checkProof],
+  ['credential', checkCredential],
+  ['relay', checkRelay],
+  ['hops', checkHops],
+  ['rate', checkRate],
+]
+
+export class Checks {
+  readonly #needs: CheckNeeds
+  readonly #checks: readonly Check[]
+  readonly #counters: readonly Counter[]
+  readonly #refusals: readonly Counter[]
+
+  constructor(needs: CheckNeeds) {
+    this.#needs = needs
+    this.#checks = order.map(([, check]) => check)
+    this.#counters = order.map(([name]) => needs.meter.counter('checks_total', { check: name }))
+    this.#refusals = order.map(([name]) =>
+      needs.meter.counter('checks_refused_total', { check: name }),
+    )
+  }
+
+  run(passage: Passage): Status | undefined {
+    for (let i = 0; i < this.#checks.length; i++) {
+      ;(this.#counters[i] as Counter).n++
+      const code = (this.#checks[i] as Check)(passage, this.#needs)
+      if (code === undefined) continue
+      ;(this.#refusals[i] as Counter).n++
+      return code
+    }
+    return undefined
+  }
+}
+
+/** The domain at the far side of the border: of the sender, if the recipient is ours. */
+function checkDomain(
+  { sender, recipient }: Passage,
+  { rules, isHosted }: CheckNeeds,
+): Status | undefined {
+  const other = isHosted(recipient.domain) ? sender.domain : recipient.domain
+  return isHosted(other) || rules.mayTalk(other) ? undefined : 'domain-refused'
+}
+
+/** The pair of domains is proven on this link; a client speaks for itself alone. */
+function checkProof({ session, held, sender, recipient }: Passage): Status | undefined {
+  if (session.role === 'client') return session.user === sender ? undefined : 'sender-mismatch'
+  if (held !== undefined) return held.pair === undefined ? 'domain-not-proven' : undefined
+  return session.isProven(recipient.domain, sender.domain) ? undefined : 'domain-not-proven'
+}
+
+/** The credential is meant for the recipient's domain and allows this. */
+function checkCredential({ session, held, recipient, scope }: Passage): Status | undefined {
+  if (session.role === 'client') return undefined
+  if (held === undefined) return 'credential-missing'
+  if (held.audience !== recipient.domain) return 'credential-audience'
+  return held.scope.has(scope) ? undefined : 'credential-scope'
+}
+
+/** Never an open relay. */
+function checkRelay({ sender, recipient }: Passage, { isHosted }: CheckNeeds): Status | undefined {
+  return isHosted(sender.domain) || isHosted(recipient.domain) ? undefined : 'relaying'
+}
+
+function checkHops({ hops }: Passage, { limits }: CheckNeeds): Status | undefined {
+  return hops <= limits.hops ? undefined : 'hop-limit'
+}
+
+function checkRate(passage: Passage, { rates, meter }: CheckNeeds): Status | undefined {
+  const { session, sender, recipient, isMessage, now } = passage
+  const excess =
+    (session.role === 'gateway' ? rates.takePeer(sender.domain, now) : undefined) ??
+    rates.takeSender(sender.text, isMessage ? recipient.text : undefined, now)
+  if (excess === undefined) return undefined
+  meter.counter('limit_hits_total', { limit: excess.limit }).n++
+  passage.waitMs = excess.waitMs
+  return 'rate-limited'
+}

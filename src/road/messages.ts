@@ -1,0 +1,130 @@
+/**
+ * The road of a MESSAGE: from the door through the checks to our user or to another domain.
+ *
+ *   peer   ─▶ read ─▶ checks ─▶ route ─▶ inbound  ─▶ home ─▶ session
+ *   client ─▶ read ─▶ checks ─▶ route ─▶ outbound ─▶ link ─▶ peer
+ *
+ * In:    requests whose speaker is proven.
+ * Out:   each is answered once, by whoever it reached.
+ * Spec:  [LINK-6.7-1] to [LINK-6.7-11]; draft §3 (sending instant messages), §5.3.3
+ */
+
+import { readLane, readMessage } from '../command/message.ts'
+import type { ReadAddress } from '../command/request.ts'
+import type { Inbound } from '../delivery/inbound.ts'
+import type { Outbound } from '../delivery/outbound.ts'
+import { Envelope } from '../envelope.ts'
+import type { Status } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Counter, Meter } from '../lib/meter.ts'
+import type { Limits } from '../limits.ts'
+import type { RequestView } from '../link/link.ts'
+import type { Held } from '../peer/held-credentials.ts'
+import type { Session } from '../peer/session.ts'
+import { fields } from '../wire/registry.ts'
+import type { Checks, Passage } from './checks.ts'
+import type { SessionOrigin } from './origin.ts'
+
+export type MessageRoadNeeds = {
+  readonly checks: Checks
+  readonly inbound: Inbound
+  readonly outbound: Outbound
+  readonly isHosted: (domain: string) => boolean
+  readonly offersIm: (domain: string) => boolean
+  readonly readAddress: ReadAddress
+  readonly originOf: (session: Session) => SessionOrigin
+  readonly clock: Clock
+  readonly limits: Limits
+  readonly meter: Meter
+}
+
+export class MessageRoad {
+  readonly #needs: MessageRoadNeeds
+  readonly #accepted: Counter
+
+  constructor(needs: MessageRoadNeeds) {
+    this.#needs = needs
+    this.#accepted = needs.meter.counter('checks_total', { check: 'syntax' })
+  }
+
+  accept(session: Session, request: RequestView, held: Held | undefined): undefined {
+    const { id, trafficClass, command, hops, bodyAt, end } = request
+    const { checks, readAddress, originOf, limits } = this.#needs
+    const origin = originOf(session)
+    this.#accepted.n++
+    const message = readMessage(request, readAddress)
+    const lane = readLane(request)
+    if (typeof message === 'string') return origin.answer(id, trafficClass, command, message, -1)
+    const fault = this.#grammar(session, request, lane === undefined)
+    if (fault !== undefined) return origin.answer(id, trafficClass, command, fault, -1)
+    const sender = held?.subject ?? session.user
+    if (sender === undefined)
+      return origin.answer(id, trafficClass, command, 'credential-missing', -1)
+    if (end - bodyAt > limits.messageBytes)
+      return origin.answer(id, trafficClass, command, 'too-large', -1)
+    const envelope = new Envelope(
+      origin,
+      id,
+      command,
+      trafficClass,
+      hops + 1,
+      sender,
+      message.to,
+      lane as NonNullable<typeof lane>,
+      request.buffer,
+      request.fields.endToEndAt,
+      bodyAt,
+      end,
+    )
+    const passage = this.#prepare(session, held, envelope)
+    const code = checks.run(passage)
+    if (code !== undefined) return origin.reply(envelope, code, passage.waitMs)
+    this.#route(envelope, message.id, request)
+  }
+
+  #grammar(
+    session: Session,
+    { fields: table }: RequestView,
+    isLaneBad: boolean,
+  ): Status | undefined {
+    if (isLaneBad) return 'bad-request'
+    // [LINK-6.7-2] The sender is who the credential says; nobody writes it down besides.
+    if (table.has(fields.from.tag)) return 'bad-request'
+    // [LINK-6.7-4] Between gateways every message has its place.
+    if (session.role === 'gateway' && !table.has(fields.lane.tag)) return 'bad-request'
+    return undefined
+  }
+
+  #prepare(
+    session: Session,
+    held: Held | undefined,
+    { sender, recipient, hops }: Envelope,
+  ): Passage {
+    return {
+      session,
+      held,
+      sender,
+      recipient,
+      scope: 'im.send',
+      hops,
+      isMessage: true,
+      now: this.#needs.clock.now(),
+      waitMs: -1,
+    }
+  }
+
+  #route(envelope: Envelope, id: string, { fields: table }: RequestView): undefined {
+    const { inbound, outbound, isHosted, offersIm } = this.#needs
+    const { recipient, origin, sender } = envelope
+    if (!isHosted(recipient.domain)) {
+      if (!offersIm(sender.domain)) return origin.reply(envelope, 'service-not-offered', -1)
+      return inbound.takeInOrder(envelope)
+        ? outbound.accept(envelope)
+        : origin.reply(envelope, 'order', -1)
+    }
+    if (!offersIm(recipient.domain)) return origin.reply(envelope, 'service-not-offered', -1)
+    // [LINK-4.1-5] Only the last receiver has to understand every odd field.
+    if (table.unknownEndToEnd !== 0) return origin.reply(envelope, 'feature-required', -1)
+    inbound.accept(envelope, id)
+  }
+}

@@ -1,0 +1,59 @@
+/** Requests that this gateway makes itself, as values that a link can carry. */
+import type { Status } from '../errors.ts'
+import type { AnswerView, Outgoing, Reference } from '../link/outgoing.ts'
+import type { CommandName } from '../wire/registry.ts'
+import { commands } from '../wire/registry.ts'
+
+export type Asked = {
+  readonly command: CommandName
+  readonly hops: number
+  readonly reference: Reference | undefined
+  readonly from: string
+  readonly user: string
+  readonly answerCredit: number
+  readonly fields: Buffer
+  readonly body: Buffer
+  readonly answered: (answer: AnswerView) => undefined
+  readonly failed: (code: Status, sent: boolean) => undefined
+}
+
+export const makeRequest = (asked: Asked): Outgoing => make(asked, true)
+
+/** For NOTIFY: only a failure is answered, to nobody in particular. */
+export const makeNotice = (asked: Omit<Asked, 'answered' | 'failed' | 'answerCredit'>): Outgoing =>
+  make(
+    {
+      ...asked,
+      answerCredit: 0,
+      answered: () => undefined,
+      failed: () => undefined,
+    },
+    false,
+  )
+
+function make(asked: Asked, expectsAnswer: boolean): Outgoing {
+  const { command, hops, reference, from, user, answerCredit, fields, body, answered, failed } =
+    asked
+  const { number, trafficClass } = commands[command]
+  const buffer = body.length === 0 ? fields : Buffer.concat([fields, body])
+  return {
+    command: number,
+    trafficClass,
+    hops,
+    reference,
+    laneEpoch: 0,
+    laneSequence: 0,
+    settled: 0,
+    from,
+    answerCredit,
+    expectsAnswer,
+    user,
+    buffer,
+    fieldsAt: 0,
+    bodyAt: fields.length,
+    end: buffer.length,
+    sentAt: -1,
+    answered,
+    failed,
+  }
+}

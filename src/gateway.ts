@@ -31,6 +31,7 @@ import type { Channel } from './link/channel.ts'
 import type { Role } from './link/hello.ts'
 import type { RequestView } from './link/link.ts'
 import type { Held } from './peer/held-credentials.ts'
+import type { ProofKind } from './peer/pair.ts'
 import type { Session } from './peer/session.ts'
 import { type Connected, Sessions } from './peer/sessions.ts'
 import { scopesOf } from './peer/shown-credentials.ts'
@@ -63,8 +64,9 @@ export type GatewayOptions = {
   readonly discontinuity: 'accept' | 'hold'
   /** Finds and connects a gateway of `remote`; rejects with a GatewayError. */
   readonly connect: (remote: Domain, service: Service) => Promise<Connected>
-  /** A channel that was accepted is closed; or was proven, and its place among the unproven is free. */
-  readonly released: (channel: Channel) => undefined
+  /** Proofs that every link with `domain` must have. */
+  readonly required: (domain: string) => readonly ProofKind[]
+  /** A channel that was accepted has proven something: its place among the unproven is free. */
   readonly provenChannel: (channel: Channel) => undefined
   readonly clock: Clock
   readonly random: Random
@@ -208,7 +210,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     isUsed: ({ role, pairs }) =>
       role === 'client' || [...pairs].some(({ remote }) => presence.isUsed(remote)),
-    gone: (_session, channel) => options.released(channel),
+    required: options.required,
     clock,
     random,
     limits,

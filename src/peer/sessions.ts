@@ -29,7 +29,7 @@ import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { commands } from '../wire/registry.ts'
 import type { Held } from './held-credentials.ts'
-import type { Pair } from './pair.ts'
+import type { Pair, ProofKind } from './pair.ts'
 import { Pool } from './pool.ts'
 import { controlRequest, createProofs, type ProofNeeds, type Proofs } from './proofs.ts'
 import { type Dialled, Session } from './session.ts'
@@ -66,7 +66,8 @@ export type SessionsNeeds = Omit<
   readonly joined: (session: Session, pair: Pair) => undefined
   readonly left: (session: Session, pair: Pair, reason: Status) => undefined
   readonly isUsed: (session: Session) => boolean
-  readonly gone: (session: Session | undefined, channel: Channel) => undefined
+  /** Proofs that every link with `remote` must have before it serves. */
+  readonly required: (remote: Domain) => readonly ProofKind[]
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
@@ -348,7 +349,7 @@ export class Sessions {
   }
 
   closed(session: Session, reason: Status, detail: string): undefined {
-    const { log, meter, gone } = this.#needs
+    const { log, meter } = this.#needs
     this.#all.delete(session)
     this.#verifications.delete(session)
     this.pool.unlist(session)
@@ -367,7 +368,6 @@ export class Sessions {
     log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
     if (session.user !== undefined) this.#needs.detach(session, session.user)
     for (const pair of session.pairs) this.#needs.left(session, pair, reason)
-    gone(session, session.link.channel)
   }
 
   isUsed(session: Session): boolean {
@@ -386,14 +386,23 @@ export class Sessions {
     if (dialled === undefined) this.#proofs.claim(session, local, remote)
     if (isNew) this.#watchKeys(session, remote)
     const offered = link.hello?.services ?? (dialled === undefined ? [] : [dialled.service])
-    if (dialled?.needsKnownKey !== true || !kinds.has('certificate')) {
-      this.pool.list(session, local, remote, offered)
-      this.pool.wake(local, remote)
-    }
+    // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
+    if (!this.#isEnough(session, local, remote)) return
+    this.pool.list(session, local, remote, offered)
+    this.pool.wake(local, remote)
     if (isNew) this.#needs.joined(session, pair)
     this.#proofWaiters.get(session)?.resolve(session)
     this.#proofWaiters.delete(session)
     session.waiting.reopen()
+  }
+
+  #isEnough(session: Session, local: Domain, remote: Domain): boolean {
+    const kinds = session.pair(local, remote)?.kinds ?? new Set<ProofKind>()
+    const hasKey = kinds.has('key') || kinds.has('pinned')
+    if (session.dialled?.needsKnownKey === true && !hasKey) return false
+    return this.#needs
+      .required(remote)
+      .every((kind) => kinds.has(kind) || (kind === 'key' && hasKey))
   }
 
   /** Keys of a domain that a link rests on are kept fresh while it lives. */

@@ -1,0 +1,258 @@
+/**
+ * From a checked configuration to a gateway with open doors: sockets, TLS and DNS meet `gateway.ts` here.
+ *
+ * In:    settings, the PEM texts that they name, and the ports (clock, random, DNS exchange).
+ * Out:   a running gateway, its listening ports, and how to stop it.
+ * Fails: `port-unavailable`, `certificate-unusable`; nothing stays open then.
+ */
+
+import type { Directory } from './adapter/home/directory.ts'
+import type { Service } from './address/address.ts'
+import type { Domain } from './address/domain.ts'
+import type { Files } from './config/files.ts'
+import type { Config, DomainConfig, ListenerConfig } from './config/schema.ts'
+import { readPrivateKey } from './credential/ed25519.ts'
+import type { SetKey } from './credential/key-set.ts'
+import { pinKey } from './credential/pinned-keys.ts'
+import { createSigner } from './credential/sign.ts'
+import { GatewayError } from './errors.ts'
+import { createGateway, type Gateway, type HostedDomain } from './gateway.ts'
+import type { Clock } from './lib/clock.ts'
+import type { Log } from './lib/log.ts'
+import { type Histogram, type Meter, observe } from './lib/meter.ts'
+import type { Random } from './lib/random.ts'
+import { AcceptGate, type Admission } from './link/accept-gate.ts'
+import type { Channel } from './link/channel.ts'
+import { dialPlain, dialTls } from './link/dial-socket.ts'
+import type { Role } from './link/hello.ts'
+import { type Listening, listenPlain, listenTls } from './link/listen-socket.ts'
+import { type ShownCertificate, shownCertificate, type Trust, trustIn } from './link/tls.ts'
+import type { Connected } from './peer/sessions.ts'
+import { dialTargets } from './resolve/dial.ts'
+import type { DnsExchange } from './resolve/exchange.ts'
+import { createResolver, type Resolver } from './resolve/resolver.ts'
+
+export type RunNeeds = {
+  readonly config: Config
+  readonly files: Files
+  readonly software: string
+  readonly exchange: DnsExchange
+  /** Asked where the configuration names no server. */
+  readonly systemServers: () => readonly { readonly ip: string; readonly port: number }[]
+  readonly clock: Clock
+  readonly random: Random
+  readonly meter: Meter
+  readonly log: Log
+}
+
+export type Running = {
+  readonly gateway: Gateway
+  readonly resolver: Resolver
+  readonly ports: { readonly peers: readonly number[]; readonly clients: readonly number[] }
+  /** Takes no more connections, answers what is under way, closes; at most `limits.drainMs`. */
+  readonly drain: () => Promise<undefined>
+  readonly close: () => Promise<undefined>
+}
+
+export const defaultPort = 5279
+
+/** Key sets are rewritten at each start; their version is the second of it, so it rises. */
+const keySetSeconds = 30 * 86_400
+
+export async function startGateway(needs: RunNeeds): Promise<Running> {
+  const { config, files, clock, random, meter, log } = needs
+  const { limits } = config
+  const admissions = new WeakMap<Channel, Admission>()
+  const gate = new AcceptGate({
+    limits,
+    otherLinks: () => 0,
+    limitHit: (limit) => {
+      meter.counter('limit_hits_total', { limit }).n++
+    },
+  })
+  const trust = trustIn(files.trustedCertificates)
+  const resolver: Resolver = createResolver({
+    exchange: needs.exchange,
+    servers:
+      config.resolve.servers.length > 0
+        ? config.resolve.servers.map(({ host, port }) => ({ ip: host, port }))
+        : needs.systemServers(),
+    clock,
+    random,
+    limits,
+    meter,
+    staticRoutes: config.resolve.routes,
+    allowRanges: config.resolve.allowRanges,
+    fallback: config.resolve.fallback,
+    defaultPort,
+    isProven: (domain) => gateway.isProven(domain),
+  })
+  const gateway = createGateway({
+    domains: hostedDomains(needs) as [HostedDomain, ...HostedDomain[]],
+    software: needs.software,
+    rules: config.policy,
+    pinned: pinnedKeys(config),
+    required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
+    discontinuity: 'accept',
+    connect: (remote, service) => connect(needs, resolver, trust, remote, service),
+    provenChannel: (channel) => admissions.get(channel)?.proven(),
+    clock,
+    random,
+    limits,
+    meter,
+    log,
+  })
+  const certificates = shownCertificates(files)
+  const open = (listener: ListenerConfig, role: Role): Promise<Listening> => {
+    const { address, port } = listener
+    const onChannel = (channel: Channel, admission: Admission): undefined => {
+      admissions.set(channel, admission)
+      return gateway.accept(channel, role)
+    }
+    const common = { address, port, onChannel, gate, limits, clock, meter, log }
+    return listener.tls
+      ? listenTls({ ...common, certificates: (name) => certificates.get(name) })
+      : listenPlain(common)
+  }
+  const doors: Listening[] = []
+  const shut = async (): Promise<undefined> => {
+    for (const door of doors) await door.close()
+  }
+  const ports: { peers: number[]; clients: number[] } = { peers: [], clients: [] }
+  try {
+    for (const listener of config.listen.peers) {
+      doors.push(await open(listener, 'gateway'))
+      ports.peers.push((doors.at(-1) as Listening).port)
+    }
+    for (const listener of config.listen.clients) {
+      doors.push(await open(listener, 'client'))
+      ports.clients.push((doors.at(-1) as Listening).port)
+    }
+  } catch (error) {
+    gateway.close()
+    await shut()
+    throw error
+  }
+  return {
+    gateway,
+    resolver,
+    ports,
+    drain: async () => {
+      await Promise.all([shut(), gateway.drain()])
+      return undefined
+    },
+    close: async () => {
+      gateway.close()
+      return shut()
+    },
+  }
+}
+
+/** Resolution, then the race of addresses, then TLS with the domain as the name to prove. */
+async function connect(
+  { config, clock, meter }: RunNeeds,
+  resolver: Resolver,
+  trust: Trust,
+  domain: Domain,
+  service: Service,
+): Promise<Connected> {
+  const { limits } = config
+  const started = clock.now()
+  // Look-up and race have deadlines of their own.
+  const { signal } = new AbortController()
+  const isPlain = config.peers.get(domain)?.plain ?? false
+  const phase = (name: string) => meter.histogram('connect_phase_seconds', { phase: name })
+  const { targets } = await resolver.resolve(domain, service, signal)
+  observeSince(phase('dns'), clock, started)
+  const dialStarted = clock.now()
+  const { value, target } = await dialTargets<Channel>({
+    targets,
+    connect: (ip, port, _target, aborted) =>
+      isPlain
+        ? dialPlain({ ip, port, limits, clock, signal: aborted })
+        : dialTls({ ip, port, domain, service, trust, limits, clock, signal: aborted }),
+    close: (channel) => channel.destroy(),
+    clock,
+    limits,
+    meter,
+    signal,
+  })
+  observeSince(phase(isPlain ? 'tcp' : 'tls'), clock, dialStarted)
+  const { host, port, needsKnownKey } = target
+  return { channel: value, host, port, needsKnownKey }
+}
+
+function hostedDomains({ config, files, clock, random }: RunNeeds): readonly HostedDomain[] {
+  return config.domains.map((settings, index) => {
+    const pem = files.domains[index]
+    if (pem === undefined) throw new GatewayError('config-invalid', `no files for ${settings.name}`)
+    const linkKey = keyOf(pem.key)
+    const userKey = keyOf(pem.userKey)
+    const signer = createSigner({
+      domain: settings.name,
+      linkKey,
+      userKey,
+      clock,
+      random,
+      limits: config.limits,
+    })
+    const now = Math.floor(clock.wall() / 1000)
+    const isOne = pem.key === pem.userKey
+    const window = { nbf: now - 86_400, naf: now + 365 * 86_400 }
+    const keySet = signer.signKeySet({
+      ver: now,
+      seconds: keySetSeconds,
+      keys: [
+        { pair: linkKey, use: isOne ? 'both' : 'link', ...window },
+        ...(isOne ? [] : [{ pair: userKey, use: 'user' as const, ...window }]),
+        ...pem.otherKeys.map((other) => ({ pair: keyOf(other), use: 'both' as const, ...window })),
+      ],
+      revoked: settings.revokedKeys,
+    })
+    const own = pinKey(userKey.publicKey.x, 'both', undefined)
+    return {
+      domain: settings.name,
+      signer,
+      keySet,
+      keys: own === undefined ? [] : [own],
+      directory: directoryOf(settings),
+      services: settings.services,
+    }
+  })
+}
+
+function keyOf(pem: string) {
+  const pair = readPrivateKey(pem)
+  if (pair === undefined) throw new GatewayError('config-invalid', 'not an Ed25519 private key')
+  return pair
+}
+
+function directoryOf({ directory }: DomainConfig): Directory {
+  if (directory.kind === 'any') return directory
+  const users = new Map([...directory.users].map(([name, { keys }]) => [name, keys]))
+  return { kind: 'static', users }
+}
+
+function pinnedKeys(config: Config): ReadonlyMap<string, readonly SetKey[]> {
+  const pinned = new Map<string, readonly SetKey[]>()
+  for (const [domain, { keys }] of config.peers) {
+    const usable = keys
+      .map((key) => pinKey(key, 'both', undefined))
+      .filter((key) => key !== undefined)
+    if (usable.length > 0) pinned.set(domain, usable)
+  }
+  return pinned
+}
+
+/** The certificate of each of our domains, by the server name that asks for it. */
+function shownCertificates({ domains }: Files): ReadonlyMap<string, ShownCertificate> {
+  return new Map(
+    domains.map(({ name, certificate, certificateKey }) => [
+      name,
+      shownCertificate(certificate, certificateKey),
+    ]),
+  )
+}
+
+const observeSince = (histogram: Histogram, clock: Clock, since: number): undefined =>
+  observe(histogram, (clock.now() - since) / 1000)

@@ -133,8 +133,10 @@ const formats: readonly Row[] = [
   ['dots alone', 'credential-format', '..'],
   ['a signature of 63 bytes', 'credential-format', `${goodHeader}.${goodClaims}.${goodSignature.slice(0, 84)}`],
   ['no signature', 'credential-format', `${goodHeader}.${goodClaims}.`],
-  ['2 KiB and one byte', 'credential-format', good.padEnd(2049, 'A')],
-  ['a header of over 256 bytes', 'credential-format', userToken({ header: withText(userHeader, `"kid2":"${'k'.repeat(200)}"`) })],
+  ['2048 bytes', 'ok', sizedToken(2048)],
+  ['2049 bytes', 'credential-format', sizedToken(2049)],
+  ['a header of 256 bytes', 'ok', userToken({ header: JSON.stringify(userHeader).padEnd(256) })],
+  ['a header of 257 bytes', 'credential-format', userToken({ header: JSON.stringify(userHeader).padEnd(257) })],
   ['a header that is a list', 'credential-format', userToken({ header: '["Ed25519","pitp-cred+jwt"]' })],
   ['a header that is not JSON', 'credential-format', userToken({ header: 'alg=Ed25519' })],
   ['a header with a duplicate member', 'credential-format', userToken({ header: withText(userHeader, `"kid":"${vectorKeys.user.kid}"`) })],
@@ -197,6 +199,8 @@ const times: readonly Row[] = [
   ['A085: begins 30 s from now', 'ok', userToken({ claims: { iat: vectorNow + 30, exp: vectorNow + 630 } })],
   ['A085: begins 31 s from now', 'credential-time', userToken({ claims: { iat: vectorNow + 31, exp: vectorNow + 631 } })],
   ['A085: nbf 31 s from now', 'credential-time', userToken({ claims: { nbf: vectorNow + 31 } })],
+  ['A085: nbf is a string', 'credential-time', userToken({ claims: { nbf: 'tomorrow' } })],
+  ['A085: nbf has come', 'ok', userToken({ claims: { nbf: vectorNow + 30 } })],
   ['A085: lives 3600 s', 'ok', userToken({ claims: { iat: vectorNow, exp: vectorNow + 3600 } })],
   ['A085: lives 3601 s', 'credential-time', userToken({ claims: { iat: vectorNow, exp: vectorNow + 3601 } })],
   ['A085: lives 10 years', 'credential-time', userToken({ claims: { exp: vectorNow + 315_360_000 } })],
@@ -290,6 +294,19 @@ function row(kind: TokenCase['kind'], [name, expect, token]: Row): TokenCase {
 
 function reversed(part: Part): Part {
   return Object.fromEntries(Object.entries(part).reverse())
+}
+
+/** A good token of this many bytes: blanks in the header and a claim that nobody knows fill it. */
+function sizedToken(bytes: number): string {
+  for (const blanks of ['', ' ', '  ']) {
+    const header = `${JSON.stringify(userHeader)}${blanks}`
+    for (let fill = bytes >> 1; fill < bytes; fill++) {
+      const token = userToken({ header, claims: { fill: 'x'.repeat(fill) } })
+      if (token.length === bytes) return token
+      if (token.length > bytes) break
+    }
+  }
+  throw new Error(`no token has ${bytes} bytes`)
 }
 
 /** The last character of a 64-byte signature carries four bits that mean nothing. */

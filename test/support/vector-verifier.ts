@@ -1,6 +1,4 @@
 /** A verifier over a fixed key set, as the vectors describe it, and what stands around one. */
-import type { Address } from '../../src/address/address.ts'
-import type { Domain } from '../../src/address/domain.ts'
 import type { CredentialContext } from '../../src/credential/checks.ts'
 import { importPublicKey } from '../../src/credential/ed25519.ts'
 import { type Found, fitness, type Purpose } from '../../src/credential/key-entry.ts'
@@ -22,15 +20,6 @@ import {
 } from './token-vectors.ts'
 
 export const limits = limitsWith()
-
-/** Enough of an address for the vectors; the canonical form is the concern of `address/`. */
-export function parseAddress(text: string): Address | undefined {
-  const parts = /^(?:im:|pres:)?([A-Za-z0-9.]+)@([a-z0-9.-]+)$/.exec(text)
-  if (parts === null) return undefined
-  const user = (parts[1] as string).toLowerCase()
-  const domain = parts[2] as Domain
-  return { user, domain, text: `${user}@${domain}` }
-}
 
 const published: readonly SetKey[] = vectorSet.map(({ name, use, nbf, naf }) => {
   const key = importPublicKey(vectorKeys[name].x)
@@ -59,7 +48,7 @@ export function vectorVerifier(keys?: KeyLookup) {
   const clock = new ManualClock(vectorNow * 1000)
   const lookup = keys ?? vectorLookup(clock)
   const signatures = createSignatureCache(100)
-  const verifier = createVerifier({ keys: lookup, parseAddress, signatures, clock, limits })
+  const verifier = createVerifier({ keys: lookup, signatures, clock, limits })
   return { clock, verifier, keys: lookup, signatures }
 }
 

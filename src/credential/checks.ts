@@ -1,0 +1,145 @@
+/**
+ * The checks of a token, one function each, in the order in which they are made: cheap first.
+ *
+ * In:    a token that passed the gate, and what the one who asks knows of the link.
+ * Out:   a Verdict. Nothing is changed, fetched or counted here.
+ * Fails: one code for each check.
+ * Spec:  RFC 7519 §4.1; draft §5.3.3.
+ */
+import { type Address, addressFromBytes } from '../address/address.ts'
+import { GatewayError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Limits } from '../limits.ts'
+import type { CredentialClaims, LinkClaims, Scope } from './claims.ts'
+import type { PublicKey } from './ed25519.ts'
+import type { Found } from './key-entry.ts'
+import type { CredentialToken, LinkToken } from './token.ts'
+import { accept, refuse, type Verdict } from './verdict.ts'
+
+export type LinkContext = {
+  /** Whether `iss` may speak here at all: canonical, let in by the domain rules, the one that was dialled. */
+  readonly mayClaim: (iss: string) => boolean
+  /** Whether `aud`, byte for byte, is a domain that is served on this link. */
+  readonly isAudience: (aud: string) => boolean
+  /** The `cb` of this channel. */
+  readonly channel: string
+}
+
+export type CredentialContext = {
+  /** Whether `iss` is proven on this link for some domain of ours, or may show credentials with `cnf` on it. */
+  readonly mayVouch: (iss: string) => boolean
+  /** Whether `aud`, byte for byte, is a domain that is served on this link. */
+  readonly isAudience: (aud: string) => boolean
+  /** Whether the pair is proven on this link, or its gateway is delegated to by `iss`. */
+  readonly isProven: (iss: string, aud: string) => boolean
+  /** Thumbprint of the key whose possession was proven on this channel. */
+  readonly presenterKey: string | undefined
+}
+
+export type CheckNeeds = {
+  readonly clock: Clock
+  readonly limits: Limits
+}
+
+/** Everything that comes before the key of a link assertion. */
+export function checkLinkClaims(
+  { claims }: LinkToken,
+  context: LinkContext,
+  needs: CheckNeeds,
+): Verdict<LinkClaims> {
+  if (!context.mayClaim(claims.iss)) return refuse('credential-issuer', 'iss may not speak here')
+  if (!context.isAudience(claims.aud)) {
+    return refuse('credential-audience', 'aud is not a domain that is served here')
+  }
+  return checkTimes(claims, needs.limits.linkTokenSeconds, needs)
+}
+
+/** Everything that comes before the key of a user credential; gives its sender. */
+export function checkCredentialClaims(
+  { claims }: CredentialToken,
+  context: CredentialContext,
+  needs: CheckNeeds,
+): Verdict<Address> {
+  if (!context.mayVouch(claims.iss)) {
+    return refuse('credential-issuer', 'iss is not proven on this link')
+  }
+  const sender = canonicalAddress(claims.sub)
+  if (sender === undefined || sender.domain !== claims.iss) {
+    return refuse('credential-subject', 'sub is not a canonical address of iss')
+  }
+  if (!context.isAudience(claims.aud)) {
+    return refuse('credential-audience', 'aud is not a domain that is served here')
+  }
+  const times = checkTimes(claims, needs.limits.credentialMaxSeconds, needs)
+  return times.ok ? accept(sender) : times
+}
+
+function canonicalAddress(text: string): Address | undefined {
+  const bytes = Buffer.from(text)
+  try {
+    return addressFromBytes(bytes, 0, bytes.length)
+  } catch (fault) {
+    if (fault instanceof GatewayError) return undefined
+    throw fault
+  }
+}
+
+type Times = { readonly iat: number; readonly nbf: number | undefined; readonly exp: number }
+
+function checkTimes<Claims extends Times>(
+  claims: Claims,
+  maxSeconds: number,
+  { clock, limits }: CheckNeeds,
+): Verdict<Claims> {
+  const { iat, nbf, exp } = claims
+  const now = Math.floor(clock.wall() / 1000)
+  const skew = limits.clockSkewSeconds
+  if (exp <= iat || exp - iat > maxSeconds) {
+    return refuse('credential-time', `life of ${exp - iat} s, not 1 to ${maxSeconds}`)
+  }
+  if (Math.max(iat, nbf ?? iat) > now + skew) {
+    return refuse('credential-time', `begins ${Math.max(iat, nbf ?? iat) - now} s from now`)
+  }
+  if (now > exp + skew) return refuse('credential-expired', `expired ${now - exp} s ago`)
+  return accept(claims)
+}
+
+/** What a look-up of the key means for the token. */
+export function checkKey(found: Found): Verdict<PublicKey> {
+  switch (found.state) {
+    case 'found':
+      return accept(found.key.key)
+    case 'unknown-kid':
+      return refuse('credential-key', 'kid is not in the key set of iss')
+    case 'unfit':
+      return refuse('credential-key', 'the key is not for this use, or not for now')
+    case 'revoked':
+      return refuse('credential-revoked', 'the key was revoked')
+    case 'absent':
+    case 'unavailable':
+      return refuse('credential-unverifiable', 'the key set of iss cannot be had now')
+  }
+}
+
+/** The exporter value is part of the signed claims: no other channel has the same one. */
+export const checkChannel = ({ claims }: LinkToken, channel: string): Verdict<LinkClaims> =>
+  claims.cb === channel
+    ? accept(claims)
+    : refuse('credential-binding', 'cb is not the one of this channel')
+
+/** A credential is only as good as the link, or as the presenter's own key. */
+export function checkPresenter(
+  { claims }: CredentialToken,
+  { isProven, presenterKey }: CredentialContext,
+): Verdict<CredentialClaims> {
+  const isPresenter = claims.jkt !== undefined && claims.jkt === presenterKey
+  return isPresenter || isProven(claims.iss, claims.aud)
+    ? accept(claims)
+    : refuse('credential-binding', 'neither the pair nor the key of cnf is proven on this link')
+}
+
+/** Asked for each command that refers to the credential. */
+export const checkScope = (claims: CredentialClaims, scope: Scope): Verdict<CredentialClaims> =>
+  claims.scope.has(scope)
+    ? accept(claims)
+    : refuse('credential-scope', `the credential does not allow ${scope}`)

@@ -1,0 +1,123 @@
+/**
+ * What our domain signs. Every claim is built here, from facts; nobody hands in claims to be signed.
+ *
+ * In:    our domain, its keys, and per token the few facts that differ.
+ * Out:   compact JWS text, and the body of our key set.
+ * Fails: GatewayError `credential-subject` for a user of another domain, `credential-scope` for no scope,
+ *        `credential-key` where this gateway holds no key for users.
+ * Spec:  RFC 7515 §7.1, RFC 7519, RFC 9864 §2.2 (`Ed25519`).
+ */
+import type { Address } from '../address/address.ts'
+import { GatewayError } from '../errors.ts'
+import { encodeBase64url } from '../lib/base64url.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Random } from '../lib/random.ts'
+import type { Limits } from '../limits.ts'
+import { type Scope, scopes } from './claims.ts'
+import { type KeyPair, sign } from './ed25519.ts'
+import { type OwnKey, writeKeySet } from './publish-keys.ts'
+import { tokenTypes } from './token.ts'
+
+export type LinkFacts = {
+  /** The domain at the far end. */
+  readonly aud: string
+  /** Base64url of SHA-256 of the exporter value of the channel. */
+  readonly cb: string
+}
+
+export type CredentialFacts = {
+  readonly sub: Address
+  readonly aud: string
+  readonly scope: readonly Scope[]
+  /** Life; `undefined`: as the limits say. Cut to the longest life that is accepted. */
+  readonly seconds: number | undefined
+  /** Thumbprint of the key of the user, if the user will show the credential in person. */
+  readonly jkt: string | undefined
+}
+
+export type KeySetFacts = {
+  readonly ver: number
+  readonly seconds: number
+  readonly keys: readonly OwnKey[]
+  readonly revoked: readonly string[]
+}
+
+export type Signer = {
+  readonly signLink: (facts: LinkFacts) => string
+  readonly signCredential: (facts: CredentialFacts) => string
+  readonly signKeySet: (facts: KeySetFacts) => Buffer
+}
+
+export type SignerNeeds = {
+  readonly domain: string
+  readonly linkKey: KeyPair
+  /** `undefined` on an edge whose users are vouched for elsewhere. */
+  readonly userKey: KeyPair | undefined
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+}
+
+const jtiBytes = 16
+
+export function createSigner(needs: SignerNeeds): Signer {
+  const { domain, linkKey, clock, limits } = needs
+  return {
+    signLink: ({ aud, cb }) => {
+      const life = lifeOf(needs, limits.linkTokenSeconds)
+      return signToken(tokenTypes.link, { iss: domain, aud, ...life, cb }, linkKey)
+    },
+    signCredential: (facts) => signCredential(needs, facts),
+    signKeySet: ({ ver, seconds, keys, revoked }) => {
+      const iat = nowSeconds(clock)
+      return writeKeySet({ domain, ver, iat, exp: iat + seconds, keys, revoked })
+    },
+  }
+}
+
+/** What a user signs with a key of their own, to attach: `iss` is the address, the key is named by its thumbprint. */
+export function signUserLink(
+  user: Address,
+  key: KeyPair,
+  { aud, cb }: LinkFacts,
+  needs: Pick<SignerNeeds, 'clock' | 'random' | 'limits'>,
+): string {
+  const life = lifeOf(needs, needs.limits.linkTokenSeconds)
+  return signToken(tokenTypes.link, { iss: user.text, aud, ...life, cb }, key)
+}
+
+function signCredential(needs: SignerNeeds, facts: CredentialFacts): string {
+  const { domain, userKey, limits } = needs
+  const { sub, aud, jkt } = facts
+  if (userKey === undefined) {
+    throw new GatewayError('credential-key', `no key for the users of ${domain} is held here`)
+  }
+  if (sub.domain !== domain) {
+    throw new GatewayError('credential-subject', `asked to vouch for a user outside ${domain}`)
+  }
+  const scope = scopes.filter((name) => facts.scope.includes(name)).join(' ')
+  if (scope === '') throw new GatewayError('credential-scope', 'asked to vouch for no scope')
+  const wish = facts.seconds ?? limits.credentialSeconds
+  const life = lifeOf(needs, Math.max(1, Math.min(Math.floor(wish), limits.credentialMaxSeconds)))
+  const claims = { iss: domain, sub: sub.text, aud, ...life, scope }
+  return signToken(
+    tokenTypes.credential,
+    jkt === undefined ? claims : { ...claims, cnf: { jkt } },
+    userKey,
+  )
+}
+
+function lifeOf({ clock, random }: Pick<SignerNeeds, 'clock' | 'random'>, seconds: number) {
+  const iat = nowSeconds(clock)
+  return { iat, exp: iat + seconds, jti: encodeBase64url(random.bytes(jtiBytes)) }
+}
+
+function signToken(typ: string, claims: object, pair: KeyPair): string {
+  const header = { alg: 'Ed25519', typ, kid: pair.publicKey.thumbprint }
+  const input = `${encodeJson(header)}.${encodeJson(claims)}`
+  return `${input}.${encodeBase64url(sign(Buffer.from(input), pair))}`
+}
+
+const encodeJson = (value: object): string => encodeBase64url(Buffer.from(JSON.stringify(value)))
+
+const nowSeconds = (clock: Clock): number => Math.floor(clock.wall() / 1000)

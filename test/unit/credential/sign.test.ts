@@ -1,0 +1,186 @@
+import { compactVerify, importJWK, jwtVerify, SignJWT } from 'jose'
+import { expect, test } from 'vitest'
+import { parseAddress } from '../../../src/address/address.ts'
+import { parseDomain } from '../../../src/address/domain.ts'
+import type { Scope } from '../../../src/credential/claims.ts'
+import { generateKeyPair, type KeyPair } from '../../../src/credential/ed25519.ts'
+import { createSigner, signUserLink } from '../../../src/credential/sign.ts'
+import { parseCredentialToken, parseLinkToken } from '../../../src/credential/token.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
+import { channel, vectorNow } from '../../support/token-vectors.ts'
+import { limits } from '../../support/vector-verifier.ts'
+
+const alice = parseAddress('alice@a.example')
+
+function setUp({ withUserKey = true } = {}) {
+  const random = seededRandom(1)
+  const clock = new ManualClock(vectorNow * 1000 + 999)
+  const linkKey = generateKeyPair(random)
+  const userKey = withUserKey ? generateKeyPair(random) : undefined
+  const domain = parseDomain('a.example')
+  return {
+    linkKey,
+    userKey,
+    clock,
+    random,
+    signer: createSigner({ domain, linkKey, userKey, clock, random, limits }),
+  }
+}
+
+const jwk = (pair: KeyPair) =>
+  importJWK({ kty: 'OKP', crv: 'Ed25519', x: pair.publicKey.x, alg: 'Ed25519' })
+
+const credential = (facts: object = {}) => ({
+  sub: alice,
+  aud: 'b.example',
+  scope: ['im.send'] as readonly Scope[],
+  seconds: undefined,
+  jkt: undefined,
+  ...facts,
+})
+
+const read = (text: string) => {
+  const token = parseCredentialToken(Buffer.from(text), limits)
+  if (!token.ok) throw new Error(token.detail)
+  return token.value
+}
+
+test('jose verifies our link assertion', async () => {
+  const { signer, linkKey, clock } = setUp()
+  const token = signer.signLink({ aud: 'b.example', cb: channel })
+  const { payload, protectedHeader } = await jwtVerify(token, await jwk(linkKey), {
+    algorithms: ['Ed25519'],
+    issuer: 'a.example',
+    audience: 'b.example',
+    typ: 'pitp-link+jwt',
+    requiredClaims: ['exp', 'iat', 'jti', 'cb'],
+    maxTokenAge: 120,
+    currentDate: new Date(clock.wall()),
+  })
+  expect(protectedHeader).toEqual({
+    alg: 'Ed25519',
+    typ: 'pitp-link+jwt',
+    kid: linkKey.publicKey.thumbprint,
+  })
+  expect(payload).toMatchObject({ iat: vectorNow, exp: vectorNow + 120, cb: channel })
+})
+
+test('jose verifies our user credential', async () => {
+  const { signer, userKey, clock } = setUp()
+  if (userKey === undefined) throw new Error('no key')
+  const jkt = 'k'.repeat(43)
+  const token = signer.signCredential(credential({ scope: ['pres.watch', 'im.send'], jkt }))
+  const { payload } = await jwtVerify(token, await jwk(userKey), {
+    algorithms: ['Ed25519'],
+    issuer: 'a.example',
+    audience: 'b.example',
+    subject: 'alice@a.example',
+    typ: 'pitp-cred+jwt',
+    requiredClaims: ['exp', 'iat', 'jti'],
+    currentDate: new Date(clock.wall()),
+  })
+  expect(payload).toEqual({
+    iss: 'a.example',
+    sub: 'alice@a.example',
+    aud: 'b.example',
+    iat: vectorNow,
+    exp: vectorNow + 600,
+    jti: expect.stringMatching(/^[A-Za-z0-9_-]{22}$/),
+    scope: 'im.send pres.watch',
+    cnf: { jkt },
+  })
+})
+
+test.for(['Ed25519', 'EdDSA'])('a token that jose signs as %s passes our gate', async (alg) => {
+  const { userKey } = setUp()
+  if (userKey === undefined) throw new Error('no key')
+  const kid = userKey.publicKey.thumbprint
+  const token = await new SignJWT({ scope: 'im.send' })
+    .setProtectedHeader({ alg, typ: 'pitp-cred+jwt', kid })
+    .setIssuer('a.example')
+    .setSubject('alice@a.example')
+    .setAudience('b.example')
+    .setIssuedAt(vectorNow)
+    .setExpirationTime(vectorNow + 60)
+    .setJti('0b8f6c1e-77a2-4f0d-9a51-1d2c3b4a5f60')
+    .sign(userKey.privateKey)
+  expect(read(token)).toMatchObject({ header: { alg, kid }, claims: { sub: 'alice@a.example' } })
+  const { payload } = await compactVerify(token, userKey.publicKey.object)
+  expect(payload.length).toBeGreaterThan(0)
+})
+
+test('every token has an identifier of its own', () => {
+  const { signer } = setUp()
+  const all = Array.from(
+    { length: 100 },
+    () => read(signer.signCredential(credential())).claims.jti,
+  )
+  expect(new Set(all).size).toBe(100)
+})
+
+test.for([
+  [1, 1],
+  [60.9, 60],
+  [0, 1],
+  [-5, 1],
+  [3600, 3600],
+  [3601, 3600],
+  [Number.POSITIVE_INFINITY, 3600],
+] as const)('a wish for %d s gets %d s', ([seconds, granted]) => {
+  const { signer } = setUp()
+  const { iat, exp } = read(signer.signCredential(credential({ seconds }))).claims
+  expect(exp - iat).toBe(granted)
+})
+
+test('A101: what is signed is built from facts; what else the caller brings along is left out', () => {
+  const { signer } = setUp()
+  const smuggled = { iss: 'c.example', exp: 9_999_999_999, jti: 'mine', admin: true, nbf: 0 }
+  const token = signer.signCredential(credential({ ...smuggled, scope: ['im.send', 'admin'] }))
+  const payload = JSON.parse(Buffer.from(token.split('.')[1] as string, 'base64url').toString())
+  expect(Object.keys(payload)).toEqual(['iss', 'sub', 'aud', 'iat', 'exp', 'jti', 'scope'])
+  expect(payload).toMatchObject({ iss: 'a.example', exp: vectorNow + 600, scope: 'im.send' })
+})
+
+test('A101: nobody is vouched for who is not of the domain', () => {
+  const { signer } = setUp()
+  const facts = credential({ sub: parseAddress('alice@c.example') })
+  expect(() => signer.signCredential(facts)).toThrow(
+    expect.objectContaining({ code: 'credential-subject' }),
+  )
+})
+
+test('no credential is signed for nothing', () => {
+  const { signer } = setUp()
+  expect(() => signer.signCredential(credential({ scope: ['admin'] }))).toThrow(
+    expect.objectContaining({ code: 'credential-scope' }),
+  )
+})
+
+test('an edge without the key for users cannot invent users', () => {
+  const { signer } = setUp({ withUserKey: false })
+  expect(() => signer.signCredential(credential())).toThrow(
+    expect.objectContaining({ code: 'credential-key' }),
+  )
+  expect(signer.signLink({ aud: 'b.example', cb: channel })).toMatch(/^ey/)
+})
+
+test('a client signs a link assertion in its own name', () => {
+  const { clock, random } = setUp()
+  const key = generateKeyPair(random)
+  const facts = { aud: 'a.example', cb: channel }
+  const text = signUserLink(alice, key, facts, { clock, random, limits })
+  expect(parseLinkToken(Buffer.from(text), limits)).toMatchObject({
+    ok: true,
+    value: {
+      header: { kid: key.publicKey.thumbprint },
+      claims: { iss: 'alice@a.example', aud: 'a.example', exp: vectorNow + 120 },
+    },
+  })
+})
+
+test('every scope may be vouched for', () => {
+  const { signer } = setUp()
+  const scope = ['pres.notify', 'pres.publish', 'pres.watch', 'im.send'] as const
+  expect(read(signer.signCredential(credential({ scope }))).claims.scope).toEqual(new Set(scope))
+})

@@ -1,0 +1,231 @@
+/**
+ * The keys of other domains: fetched once, kept for a while, never older than the last one seen.
+ *
+ * In:    a domain and a key id; KEYS bodies by way of `fetch`; keys that are pinned.
+ * Out:   `find` answers at once; `ensure` fetches under the rules (single flight, back-off, one retry per 30 s for an
+ *        unknown key id); `onChange` tells when the keys of a domain are no longer what they were.
+ * Fails: nothing rejects. A set that cannot be had or taken is logged, and `find` says `unavailable`.
+ * Spec:  draft §5.3.3 (asking the domain back), RFC 7638 (key ids of ours).
+ */
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import type { Meter } from '../lib/meter.ts'
+import type { Random } from '../lib/random.ts'
+import type { Limits } from '../limits.ts'
+import { BoundedMap } from './bounded-map.ts'
+import {
+  type Entry,
+  type Found,
+  findKey,
+  findSeenKey,
+  type Instant,
+  isListed,
+  isStale,
+  mayFetch,
+  newEntry,
+  type Purpose,
+  reset,
+} from './key-entry.ts'
+import { type FetchKeys, KeyFetcher } from './key-fetcher.ts'
+import type { SetKey } from './key-set.ts'
+import { findPinned } from './pinned-keys.ts'
+
+export type KeyStoreNeeds = {
+  readonly fetch: FetchKeys
+  /** Domains whose keys are given; they are never fetched. */
+  readonly pinned: ReadonlyMap<string, readonly SetKey[]>
+  /** `hold`: a set that shares no key with the last one is not used until `confirm`. */
+  readonly discontinuity: 'accept' | 'hold'
+  readonly clock: Clock
+  readonly random: Random
+  readonly limits: Limits
+  readonly meter: Meter
+  readonly log: Log
+}
+
+export type KeyView = {
+  readonly ver: number
+  readonly hash: string
+  readonly kids: readonly string[]
+  readonly ageMs: number
+  readonly isStale: boolean
+  readonly held: { readonly ver: number; readonly hash: string } | undefined
+  readonly failures: number
+}
+
+export type KeyStore = {
+  readonly find: (domain: string, kid: string, purpose: Purpose) => Found
+  /** As `find`, but in the pinned or last taken set alone, however old. */
+  readonly findSeen: (domain: string, kid: string, purpose: Purpose) => Found
+  /** Resolves when `find` has its best answer; `kid` undefined: any usable set will do. */
+  readonly ensure: (domain: string, kid: string | undefined) => Promise<undefined>
+  /** The domain says that its keys changed: fetches as soon as the rules allow. */
+  readonly refresh: (domain: string) => Promise<undefined>
+  /** Whether keys of the domain are pinned or were ever taken. */
+  readonly known: (domain: string) => boolean
+  readonly seenKeyIds: (domain: string) => readonly string[]
+  /** Keeps the set of `domain` fresh, used or not, until cancelled: for as long as a link rests on it. */
+  readonly watch: (domain: string) => Cancel
+  readonly onChange: (listener: (domain: string) => undefined) => Cancel
+  /** An operator takes the set that is held. */
+  readonly confirm: (domain: string) => boolean
+  /** An operator lets the domain start anew, its last version included. */
+  readonly forget: (domain: string) => boolean
+  readonly view: (domain: string) => KeyView | undefined
+  readonly close: () => undefined
+}
+
+export const createKeyStore = (needs: KeyStoreNeeds): KeyStore => new Store(needs)
+
+class Store implements KeyStore {
+  readonly #needs: KeyStoreNeeds
+  readonly #fetcher: KeyFetcher
+  /** Domains that answered once, and domains that did not: a flood of inventions pushes out inventions only. */
+  readonly #taken: BoundedMap<Entry>
+  readonly #strangers: BoundedMap<Entry>
+  readonly #listeners = new Set<(domain: string) => undefined>()
+
+  constructor(needs: KeyStoreNeeds) {
+    const { limits, meter } = needs
+    const isIdle = (entry: Entry) => entry.flight === undefined && entry.watchers === 0
+    this.#needs = needs
+    this.#taken = new BoundedMap(limits.keySets, isIdle)
+    this.#strangers = new BoundedMap(limits.keySets, isIdle)
+    this.#fetcher = new KeyFetcher({ ...needs, onChange: (entry) => this.#changed(entry) })
+    meter.gauge('key_sets', {}, () => this.#taken.size)
+  }
+
+  readonly find = (domain: string, kid: string, purpose: Purpose): Found => {
+    const at = this.#instant()
+    const pinned = this.#needs.pinned.get(domain)
+    if (pinned !== undefined) return findPinned(pinned, kid, purpose, at)
+    const entry = this.#entry(domain)
+    if (entry === undefined) return { state: 'absent' }
+    const found = findKey(entry, { kid, purpose }, at)
+    if (at.now >= entry.refreshAt && mayFetch(entry, at)) void this.#fetcher.start(entry)
+    return found
+  }
+
+  readonly findSeen = (domain: string, kid: string, purpose: Purpose): Found => {
+    const at = this.#instant()
+    const pinned = this.#needs.pinned.get(domain)
+    if (pinned !== undefined) return findPinned(pinned, kid, purpose, at)
+    const entry = this.#entry(domain)
+    return entry === undefined ? unknown : findSeenKey(entry, { kid, purpose }, at)
+  }
+
+  readonly ensure = async (domain: string, kid: string | undefined): Promise<undefined> => {
+    if (this.#needs.pinned.has(domain)) return
+    const entry = this.#entryOrNew(domain)
+    const at = this.#instant()
+    const isHere = !isStale(entry, at) && (kid === undefined || isListed(entry, kid))
+    if (!isHere && mayFetch(entry, at)) await this.#fetcher.start(entry)
+  }
+
+  readonly refresh = async (domain: string): Promise<undefined> => {
+    const entry = this.#entry(domain)
+    if (entry === undefined) return
+    const at = this.#instant()
+    // Where it is too early now, the watch or the next look makes up for it.
+    entry.refreshAt = Math.min(entry.refreshAt, at.now)
+    if (mayFetch(entry, at)) await this.#fetcher.start(entry)
+    else this.#fetcher.arm(entry)
+  }
+
+  readonly known = (domain: string): boolean => this.seenKeyIds(domain).length > 0
+
+  readonly seenKeyIds = (domain: string): readonly string[] => {
+    const pinned = this.#needs.pinned.get(domain)
+    if (pinned !== undefined) return pinned.map(({ kid }) => kid)
+    return [...(this.#entry(domain)?.set?.keys.keys() ?? [])]
+  }
+
+  readonly watch = (domain: string): Cancel => {
+    if (this.#needs.pinned.has(domain)) return () => undefined
+    const entry = this.#entryOrNew(domain)
+    let isWatching = true
+    entry.watchers++
+    this.#fetcher.arm(entry)
+    return () => {
+      if (isWatching) entry.watchers--
+      isWatching = false
+      this.#fetcher.arm(entry)
+    }
+  }
+
+  readonly onChange = (listener: (domain: string) => undefined): Cancel => {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  readonly confirm = (domain: string): boolean => {
+    const entry = this.#entry(domain)
+    if (entry?.held === undefined) return false
+    this.#fetcher.take(entry, entry.held)
+    return true
+  }
+
+  readonly forget = (domain: string): boolean => {
+    const entry = this.#entry(domain)
+    if (entry === undefined) return false
+    reset(entry)
+    this.#taken.delete(domain)
+    this.#strangers.set(domain, entry)
+    this.#changed(entry)
+    return true
+  }
+
+  readonly view = (domain: string): KeyView | undefined => {
+    const entry = this.#entry(domain)
+    if (entry?.set === undefined) return undefined
+    const at = this.#instant()
+    const { set, held, failures } = entry
+    return {
+      ver: set.ver,
+      hash: set.hash,
+      kids: [...set.keys.keys()],
+      ageMs: at.now - entry.fetchedAt,
+      isStale: isStale(entry, at),
+      held: held && { ver: held.ver, hash: held.hash },
+      failures,
+    }
+  }
+
+  readonly close = (): undefined => {
+    this.#fetcher.close([...this.#taken.values(), ...this.#strangers.values()])
+    this.#listeners.clear()
+  }
+
+  #instant(): Instant {
+    const { clock, limits } = this.#needs
+    return { now: clock.now(), seconds: Math.floor(clock.wall() / 1000), limits }
+  }
+
+  #entry(domain: string): Entry | undefined {
+    return this.#taken.get(domain) ?? this.#strangers.get(domain)
+  }
+
+  #entryOrNew(domain: string): Entry {
+    const known = this.#entry(domain)
+    if (known !== undefined) return known
+    const entry = newEntry(domain)
+    this.#put(this.#strangers, entry)
+    return entry
+  }
+
+  #put(entries: BoundedMap<Entry>, entry: Entry): undefined {
+    const forgotten = entries.set(entry.domain, entry)
+    this.#needs.meter.counter('limit_hits_total', { limit: 'keySets' }).n += forgotten
+  }
+
+  #changed(entry: Entry): undefined {
+    if (entry.set !== undefined && this.#strangers.delete(entry.domain)) {
+      this.#put(this.#taken, entry)
+    }
+    for (const listener of this.#listeners) listener(entry.domain)
+  }
+}
+
+const unknown: Found = { state: 'unknown-kid' }

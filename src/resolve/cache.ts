@@ -60,11 +60,15 @@ export class DnsCache {
     this.#clock = clock
     this.#limits = limits
     this.#meter = meter
+    const limitHits = meter.counter('limit_hits_total', { limit: 'dnsCacheEntries' })
     this.#entries = new LRUCache({
       max: limits.dnsCacheEntries,
       // An answer may hold hundreds of records: the whole is bounded, not only the number of answers.
       maxSize: limits.dnsCacheEntries * limits.dnsRecords,
       sizeCalculation: ({ latest, good }) => 1 + (good ?? latest).outcome.records.length,
+      dispose: (_entry, _key, reason) => {
+        if (reason === 'evict') limitHits.n += 1
+      },
     })
     meter.gauge('dns_cache_entries', {}, () => this.#entries.size)
   }
@@ -126,7 +130,6 @@ export class DnsCache {
   }
 
   #keep(key: string, outcome: Outcome): undefined {
-    if (outcome.failure === 'cancelled') return
     const at = this.#clock.now()
     const previous = this.#entries.peek(key)
     const kept = { outcome, at, until: at + this.#lifeMs(outcome, previous) }

@@ -30,6 +30,7 @@ const rounds = 2
 
 export function createLookup(needs: Needs): Lookup {
   const { clock, limits } = needs
+  const limitHits = needs.meter.counter('limit_hits_total', { limit: 'dnsTotalMs' })
   const seconds = needs.meter.histogram('dns_lookup_seconds')
   const servers = new ServerList(needs.servers, clock, limits)
   return async (name, type, signal) => {
@@ -39,7 +40,9 @@ export function createLookup(needs: Needs): Lookup {
     const total = deadline(clock, limits.dnsTotalMs, signal)
     try {
       const outcome = await walk(needs, servers, { name, type }, startOf(name), total.signal)
-      return total.isOver() ? { ...outcome, ...timedOut(outcome) } : outcome
+      if (!total.isOver()) return outcome
+      limitHits.n += 1
+      return { ...outcome, ...timedOut(outcome) }
     } finally {
       total.end()
       observe(seconds, (clock.now() - started) / 1000)

@@ -9,7 +9,6 @@
  * The codec cuts characters above 8 bits and drops empty labels, so that one name could stand for
  * another. Nothing but what is checked here reaches it.
  */
-import { isIP } from 'node:net'
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 
@@ -21,7 +20,7 @@ export const isQueryName = (name: string): boolean =>
 
 /** A name whose last label is not a number: `127.1` and `2130706433` are addresses in disguise. */
 export const isHostName = (name: string): boolean =>
-  isQueryName(name) && isIP(name) === 0 && !/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name)
+  isQueryName(name) && !/(?:^|\.)(?:\d+|0x[0-9a-f]*)$/.test(name)
 
 const srvPrefix: Readonly<Record<Service, string>> = { im: '_im._mitp', pres: '_pres._pitp' }
 

@@ -12,7 +12,10 @@ import type { Attempt, Dial } from './dial.ts'
 import type { IpAddress } from './ip.ts'
 import type { Target } from './target.ts'
 
-export type Race<T> = Pick<Dial<T>, 'connect' | 'close' | 'clock' | 'limits' | 'signal'> & {
+export type Race<T> = Pick<
+  Dial<T>,
+  'connect' | 'close' | 'clock' | 'limits' | 'meter' | 'signal'
+> & {
   readonly target: Target
   readonly addresses: readonly IpAddress[]
 }
@@ -21,6 +24,7 @@ export type Won<T> = { readonly value: T; readonly ip: string }
 
 export function race<T>(given: Race<T>, attempts: Attempt[]): Promise<Won<T> | undefined> {
   const { clock, limits, signal } = given
+  const limitHits = given.meter.counter('limit_hits_total', { limit: 'dialAddressMs' })
   const waiting = [...given.addresses]
   const running = new Set<Deadline>()
   return new Promise((resolve) => {
@@ -48,6 +52,7 @@ export function race<T>(given: Race<T>, attempts: Attempt[]): Promise<Won<T> | u
         limit.end()
         if (isOver) return
         if ('value' in ended) return finish({ value: ended.value, ip })
+        if (limit.isOver()) limitHits.n += 1
         const { host, port, via } = given.target
         attempts.push({ host, ip, port, via, code: ended.code, ms: clock.now() - started })
         startNext()

@@ -53,6 +53,7 @@ describe('what DNS said is kept [A112]', () => {
     const { dns, find, meter } = setUp(lines, limitsWith({ dnsCacheEntries: 2 }))
     for (const name of [...names, 'c.example', 'b.example', 'a.example']) await find(name)
     expect(dns.questions).toEqual([...names, 'a.example'].map((name) => `${name} A`))
+    expect(meter.total('limit_hits_total', { limit: 'dnsCacheEntries' })).toBe(2)
     expect(meter.gauges.get('dns_cache_entries')?.values().next().value?.value()).toBe(2)
   })
 

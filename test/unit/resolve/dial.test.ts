@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { GatewayError } from '../../../src/errors.ts'
 import { sleep } from '../../../src/lib/clock.ts'
@@ -98,12 +99,13 @@ describe('inside one target', () => {
   })
 
   test('those that lose are cancelled, and no timer is left', async () => {
-    const { clock, dial, underWay } = setUp({ '192.0.2.1': silent, '192.0.2.2': opens(30) })
+    const { clock, dial, stop, underWay } = setUp({ '192.0.2.1': silent, '192.0.2.2': opens(30) })
     const dialled = dial([target('a', '192.0.2.1', '192.0.2.2', '192.0.2.3')])
     await clock.advance(300)
     await dialled
     await clock.advance(0)
     expect([underWay(), clock.pending]).toEqual([0, 0])
+    expect(getEventListeners(stop.signal, 'abort')).toEqual([])
   })
 
   test('a connection that stands too late is closed', async () => {
@@ -129,12 +131,13 @@ describe('inside one target', () => {
   })
 
   test('an address that says nothing is given up after its time', async () => {
-    const { clock, dial } = setUp({ '192.0.2.1': silent })
+    const { clock, dial, meter } = setUp({ '192.0.2.1': silent })
     const error = errorOf(dial([target('a', '192.0.2.1')]))
     await clock.advance(limits.dialAddressMs)
     expect((await error).attempts).toEqual([
       { host: 'a', ip: '192.0.2.1', port: 5279, via: 'srv', code: 'timeout', ms: 10_000 },
     ])
+    expect(meter.total('limit_hits_total', { limit: 'dialAddressMs' })).toBe(1)
   })
 })
 

@@ -1,7 +1,8 @@
+import { decode, encode, type WireMessage } from 'dns-packet'
 import { describe, expect, test } from 'vitest'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
-import type { DnsServer } from '../../../src/resolve/exchange.ts'
+import type { DnsExchange, DnsServer } from '../../../src/resolve/exchange.ts'
 import { createLookup } from '../../../src/resolve/lookup.ts'
 import type { RecordType } from '../../../src/resolve/message.ts'
 import { DnsTable } from '../../support/dns-table.ts'
@@ -115,6 +116,14 @@ describe('of two servers', () => {
     expect(await ask('b.example')).toMatchObject({ server: '192.0.2.53:53' })
   })
 
+  test('the first stays first when it only could not find out about one name', async () => {
+    const { dns, ask } = setUp(['b.example 90 A 192.0.2.1'], [first, second])
+    dns.fail(first.ip, 'servfail')
+    await ask('b.example')
+    dns.heal(first.ip)
+    expect(await ask('b.example')).toMatchObject({ server: '192.0.2.53:53' })
+  })
+
   test('each is asked at most twice', async () => {
     const { dns, ask } = setUp([], [first, second])
     dns.fail('b.example', 'servfail')
@@ -130,11 +139,12 @@ describe('of two servers', () => {
 
 test('silent servers cost no more than the time of one look-up [A119]', async () => {
   const many = Array.from({ length: 9 }, (_, i) => ({ ip: `192.0.2.${i + 1}`, port: 53 }))
-  const { clock, dns, ask } = setUp([], many)
+  const { clock, dns, ask, meter } = setUp([], many)
   dns.fail('b.example', 'silent')
   const outcome = ask('b.example')
   await clock.advance(limits.dnsTotalMs)
   expect(await outcome).toMatchObject({ kind: 'failure', failure: 'timeout' })
+  expect(meter.total('limit_hits_total', { limit: 'dnsTotalMs' })).toBe(1)
   expect(dns.asked).toHaveLength(Math.ceil(limits.dnsTotalMs / limits.dnsTryMs))
   expect([clock.pending, dns.underWay]).toEqual([0, 0])
 })
@@ -174,6 +184,37 @@ describe('a server', () => {
     const { dns, ask } = setUp(['b.example 90 A 192.0.2.1'])
     dns.fail('b.example', 'garbage')
     expect(await ask('b.example')).toMatchObject({ kind: 'failure', failure: 'malformed' })
+  })
+})
+
+describe('an answer without a SOA record', () => {
+  const scripted = (message: WireMessage) => {
+    const asked: string[] = []
+    const exchange: DnsExchange = async ({ query }) => {
+      const { questions = [] } = decode(query)
+      asked.push(questions[0]?.name ?? '')
+      const bytes = encode({ type: 'response', id: query.readUInt16BE(0), questions, ...message })
+      return { bytes, silence: undefined, strays: 0 }
+    }
+    const needs = { random: seededRandom(1), limits, meter: new Meter(), clock: new ManualClock() }
+    const lookup = createLookup({ ...needs, exchange, servers: [first] })
+    return { asked, outcome: lookup('b.example', 'A', open) }
+  }
+
+  test('is believed when it says that the end of an alias does not exist', async () => {
+    const answers = [{ name: 'b.example', type: 'CNAME', ttl: 30, data: 'gone.example' }]
+    const { asked, outcome } = scripted({ answers, flags: 3 })
+    expect(await outcome).toMatchObject({ kind: 'nxdomain', ttlMs: 0 })
+    expect(asked).toEqual(['b.example'])
+  })
+
+  test('is no "no" when it only points to other servers', async () => {
+    const authorities = [{ name: 'example', type: 'NS', ttl: 30, data: 'ns.example' }]
+    expect(await scripted({ authorities }).outcome).toMatchObject({ failure: 'referral' })
+  })
+
+  test('and without anything else is "no such record"', async () => {
+    expect(await scripted({}).outcome).toMatchObject({ kind: 'nodata', ttlMs: 0 })
   })
 })
 

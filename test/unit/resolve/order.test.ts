@@ -65,6 +65,11 @@ describe('the order of SRV records (RFC 2782)', () => {
     expect(zero).toBeLessThan(320)
     expect(zero + heavy).toBe(20_000)
   })
+
+  test('draws from 0 to the sum inclusive: a weight of 0 beside a weight of 1 comes first half the time', () => {
+    const seen = firsts([record('zero', 0), record('one', 1)], 10_000)
+    expect(chiSquare(seen, [5000, 5000])).toBeLessThan(10.83)
+  })
 })
 
 describe('of the records of one answer', () => {

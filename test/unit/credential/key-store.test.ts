@@ -516,6 +516,8 @@ test('an operator may let a domain start anew, its version included', async () =
   await bench.store.ensure(a, two.kid)
   expect(bench.store.find(a, two.kid, 'link').state).toBe('found')
   expect(bench.store.forget('c.example')).toBe(false)
+  expect(bench.store.forget(a)).toBe(true)
+  expect(bench.meter.gauges.get('key_sets')?.get('')?.value()).toBe(0)
 })
 
 test('keys that are pinned are never fetched, and no others are good', async () => {

@@ -8,7 +8,7 @@
  */
 import { isIPv4, isIPv6 } from 'node:net'
 
-export type Family = 4 | 6
+type Family = 4 | 6
 
 export type IpAddress = { readonly ip: string; readonly family: Family }
 

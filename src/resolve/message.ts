@@ -28,7 +28,7 @@ export type AddressRecord = {
   readonly ttl: number
   readonly ip: string
 }
-export type AliasRecord = {
+type AliasRecord = {
   readonly type: 'CNAME'
   readonly owner: string
   readonly ttl: number

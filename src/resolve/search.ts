@@ -23,7 +23,7 @@ export type Search = {
 }
 
 /** What was seen so far. */
-export type Tally = {
+type Tally = {
   given: number
   /** Addresses and ports that the guard refused. */
   blocked: number

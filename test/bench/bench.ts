@@ -9,6 +9,7 @@ import { availableParallelism } from 'node:os'
 import { jsonOf } from './bench-json.ts'
 import { Children } from './children.ts'
 import { flagsOf, usage } from './flags.ts'
+import { GatewayPair } from './gateway.ts'
 import { Relay } from './relay.ts'
 import { type Figures, Progress, tableOf } from './report.ts'
 import { type OnStep, type Plan, runRounds, type SubjectReport } from './rounds.ts'
@@ -48,6 +49,7 @@ async function main(): Promise<number> {
   // The floor comes first. `key` is where the figures stand in the JSON.
   const subjects: readonly { readonly key: string; readonly subject: Subject }[] = [
     { key: 'relay', subject: new Relay(children, shape) },
+    { key: 'messages', subject: new GatewayPair(children, shape) },
   ]
   const probes: readonly Probe[] = []
 

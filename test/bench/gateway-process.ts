@@ -1,0 +1,65 @@
+/** One gateway of the bench, in a process of its own: the real one, from a configuration file. */
+import { readFile, stat } from 'node:fs/promises'
+import { checkFiles } from '../../src/config/files.ts'
+import { parseConfig } from '../../src/config/load.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { silentLog } from '../../src/lib/log.ts'
+import { Meter } from '../../src/lib/meter.ts'
+import { systemRandom } from '../../src/lib/random.ts'
+import { systemExchange } from '../../src/resolve/system-exchange.ts'
+import { startGateway } from '../../src/run.ts'
+import { serveParent } from './children.ts'
+
+export type Settings = { readonly config: string }
+export type Facts = { readonly peerPort: number; readonly clientPort: number }
+
+/** What Node keeps of the TCP connection below a TLS socket: its counters are those of the kernel. */
+type Handle = { readonly _parent?: { readonly bytesRead: number; readonly bytesWritten: number } }
+type Active = { readonly encrypted?: boolean; readonly _handle?: Handle | null }
+
+/** Bytes of all TLS connections that are open, both directions, with all that TLS adds. */
+function tlsBytes(): number {
+  const active = (process as unknown as { _getActiveHandles(): Active[] })._getActiveHandles()
+  let bytes = 0
+  for (const { encrypted, _handle } of active) {
+    if (encrypted === true && _handle?._parent !== undefined) {
+      bytes += _handle._parent.bytesRead + _handle._parent.bytesWritten
+    }
+  }
+  return bytes
+}
+
+serveParent(async ({ config: file }: Settings) => {
+  const loaded = parseConfig(await readFile(file, 'utf8'), file)
+  if ('mistakes' in loaded) throw new Error(JSON.stringify(loaded.mistakes))
+  const { files, mistakes } = await checkFiles(loaded, { readFile, stat, wall: systemClock.wall })
+  if (files === undefined) throw new Error(JSON.stringify(mistakes))
+  const meter = new Meter()
+  const { limits } = loaded.config
+  const running = await startGateway({
+    config: loaded.config,
+    files,
+    software: 'gatehouse/bench',
+    exchange: systemExchange({ clock: systemClock, limits, meter }),
+    systemServers: () => [],
+    clock: systemClock,
+    random: systemRandom,
+    meter,
+    log: silentLog,
+  })
+  return {
+    facts: {
+      peerPort: running.ports.peers[0] ?? 0,
+      clientPort: running.ports.clients[0] ?? 0,
+    } satisfies Facts,
+    tasks: {
+      linkBytes: () => tlsBytes(),
+      counters: () =>
+        Object.fromEntries(
+          [...meter.counters].flatMap(([name, series]) =>
+            [...series].map(([labels, { value }]) => [`${name}{${labels}}`, value.n]),
+          ),
+        ),
+    },
+  }
+})

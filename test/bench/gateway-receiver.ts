@@ -1,0 +1,70 @@
+/** The receiving users of the gateway bench, in one process: every message is confirmed. */
+import { frame, trafficClass } from '../../src/wire/registry.ts'
+import { serveParent } from './children.ts'
+import type { User } from './gateway-site.ts'
+import { attach, makeFrame, putU32 } from './gateway-user.ts'
+import { Receiver } from './load.ts'
+
+export type Settings = {
+  readonly port: number
+  readonly users: readonly User[]
+  readonly bodyBytes: number
+  readonly domain: string
+}
+
+/** Credit for messages: so many more, so many bytes more. Given anew every 1 000 messages. */
+const grantEvery = 1000
+function credit(requests: number, bytes: number): Buffer {
+  const payload = Buffer.alloc(9)
+  payload[0] = trafficClass.im
+  payload.writeUInt32BE(requests, 1)
+  payload.writeUInt32BE(bytes, 5)
+  return makeFrame(frame.credit, 0, 0, payload)
+}
+
+/** `delivered`, without fields. */
+const confirmation = makeFrame(frame.response, 0, 0, Buffer.from([0, 1, 0, 0]))
+
+serveParent(async ({ port, users, bodyBytes, domain }: Settings) => {
+  const receiver = new Receiver()
+  for (const { name, keyPem } of users) {
+    let waiting = Buffer.allocUnsafe(confirmation.length * 4096)
+    let filled = 0
+    let isPlanned = false
+    let count = 0
+    const flush = () => {
+      isPlanned = false
+      socket.write(waiting.subarray(0, filled))
+      waiting = Buffer.allocUnsafe(waiting.length)
+      filled = 0
+    }
+    const socket = await attach(
+      port,
+      name,
+      domain,
+      keyPem,
+      (type, _flags, id, buffer, _start, end) => {
+        if (type !== frame.request) return true
+        receiver.arrived(buffer, end - bodyBytes)
+        if (++count % grantEvery === 0) socket.write(credit(grantEvery, grantEvery * 1024))
+        if (filled + confirmation.length > waiting.length) flush()
+        confirmation.copy(waiting, filled)
+        putU32(waiting, filled + 5, id)
+        filled += confirmation.length
+        if (!isPlanned) {
+          isPlanned = true
+          setImmediate(flush)
+        }
+        return true
+      },
+    )
+    socket.write(credit(20 * grantEvery, 20 * grantEvery * 1024))
+  }
+  return {
+    facts: {},
+    tasks: {
+      expect: (order: { readonly isTimed: boolean }) => receiver.expect(order),
+      report: (sent: number) => receiver.report(sent),
+    },
+  }
+})

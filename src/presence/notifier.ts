@@ -62,7 +62,6 @@ export class Notifier {
   readonly #clock: Clock
   readonly #notify: Notify
   readonly #pauseTicks: number
-  readonly #sent: Counter
   readonly #coalesced: Counter
   readonly #ready = new Set<Subscribed>()
   readonly #later: Wheel<'laterSlot', Subscribed>
@@ -72,7 +71,6 @@ export class Notifier {
     this.#clock = clock
     this.#notify = notify
     this.#pauseTicks = Math.ceil(limits.notifyMs / tickMs) + 1
-    this.#sent = meter.counter('presence_updates_total', { action: 'sent' })
     this.#coalesced = meter.counter('presence_updates_total', { action: 'coalesced' })
     this.#later = new Wheel({
       clock,
@@ -145,7 +143,6 @@ export class Notifier {
     row.seq = version.seq
     row.snapshotTick = nowhere
     row.notifyTick = this.#nextTick()
-    this.#sent.n++
     this.#notify(row, document, version)
   }
 

@@ -24,7 +24,8 @@ export type PublishRefusal = {
 
 /** With `lease-too-short`, `leaseSeconds` is the shortest that is granted. */
 export type PublishAnswer =
-  | { readonly status: 'ok' | 'lease-too-short'; readonly leaseSeconds: number }
+  | { readonly status: 'ok'; readonly leaseSeconds: number }
+  | { readonly status: 'lease-too-short'; readonly leaseSeconds: number }
   | PublishRefusal
 
 export const refuse = (status: PublishRefusal['status'], detail: string): PublishRefusal => ({

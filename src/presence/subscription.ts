@@ -35,9 +35,14 @@ export type SubscribeRequest = {
   readonly state: 'active' | 'pending'
 }
 
+export type Granted = { readonly leaseSeconds: number }
+export type Refused = { readonly detail: string }
+
 export type SubscribeAnswer =
-  | { readonly status: 'ok' | 'pending'; readonly leaseSeconds: number }
-  | { readonly status: 'conflict' | 'limit-reached'; readonly detail: string }
+  | (Granted & { readonly status: 'ok' })
+  | (Granted & { readonly status: 'pending' })
+  | (Refused & { readonly status: 'conflict' })
+  | (Refused & { readonly status: 'limit-reached' })
 
 export type SubscriptionStatus = {
   readonly state: SubscriptionState

@@ -1,0 +1,100 @@
+/**
+ * What the sessions of our users want to see elsewhere: each wish has the id that the client gave it, and a lease of its
+ * own. A session that is gone says nothing: its wishes end with their leases, or move to the session that repeats them.
+ */
+import type { Address } from '../address/address.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { LimitName, Limits } from '../limits.ts'
+import { grantLease, subscriptionEnd } from './lease.ts'
+import { nowhere, Wheel } from './wheel.ts'
+
+/** `id` is 16 bytes as text, one character a byte, scoped under the watcher; `session` is whatever names a session. */
+export type Interest = {
+  readonly id: string
+  readonly watcher: Address
+  readonly presentity: Address
+  readonly session: string
+}
+
+/** One address for all wishes of a watcher. */
+type Watcher = { readonly address: Address; count: number }
+
+type Held = { -readonly [K in keyof Interest]: Interest[K] } & { leaseSlot: number }
+
+export class Interests {
+  readonly #clock: Clock
+  readonly #limits: Limits
+  readonly #byKey = new Map<string, Held>()
+  readonly #watchers = new Map<string, Watcher>()
+  readonly #leases: Wheel<'leaseSlot', Held>
+
+  constructor(clock: Clock, limits: Limits, lapsed: (interest: Interest) => undefined) {
+    this.#clock = clock
+    this.#limits = limits
+    this.#leases = new Wheel({
+      clock,
+      tickMs: 1000,
+      field: 'leaseSlot',
+      due: (held) => {
+        this.delete(held)
+        lapsed(held)
+      },
+    })
+  }
+
+  get size(): number {
+    return this.#byKey.size
+  }
+
+  find(watcher: Address, id: string): Interest | undefined {
+    return this.#byKey.get(keyOf(watcher, id))
+  }
+
+  /** The limit that is in the way of one more for `watcher`. */
+  limitFor(watcher: Address): LimitName | undefined {
+    if (this.#byKey.size >= this.#limits.subscriptions) return 'subscriptions'
+    const own = this.#watchers.get(watcher.text)?.count ?? 0
+    return own >= this.#limits.subscriptionsPerWatcher ? 'subscriptionsPerWatcher' : undefined
+  }
+
+  add({ id, watcher, presentity, session }: Interest): Interest {
+    const { text } = watcher
+    const known = this.#watchers.get(text) ?? { address: watcher, count: 0 }
+    this.#watchers.set(text, known)
+    known.count++
+    const held = { id, watcher: known.address, presentity, session, leaseSlot: nowhere }
+    this.#byKey.set(keyOf(known.address, id), held)
+    return held
+  }
+
+  /** From now on `session` is told; the client repeats its wish after each new attachment. */
+  move({ watcher, id }: Interest, session: string): undefined {
+    const held = this.#byKey.get(keyOf(watcher, id))
+    if (held !== undefined) held.session = session
+  }
+
+  /** Grants a lease from now on; 0: there is no such wish. */
+  lease(watcher: Address, id: string, wantedSeconds: number | undefined): number {
+    const held = this.#byKey.get(keyOf(watcher, id))
+    if (held === undefined) return 0
+    const seconds = grantLease(wantedSeconds, this.#limits)
+    this.#leases.set(held, subscriptionEnd(this.#clock.now(), seconds, this.#limits))
+    return seconds
+  }
+
+  delete({ watcher, id }: Interest): undefined {
+    const key = keyOf(watcher, id)
+    const held = this.#byKey.get(key)
+    if (held === undefined) return
+    this.#leases.delete(held)
+    this.#byKey.delete(key)
+    const own = this.#watchers.get(watcher.text)
+    if (own !== undefined && --own.count === 0) this.#watchers.delete(watcher.text)
+  }
+
+  stop(): undefined {
+    this.#leases.stop()
+  }
+}
+
+const keyOf = (watcher: Address, id: string): string => `${watcher.text} ${id}`

@@ -1,0 +1,134 @@
+/**
+ * One subscription that we hold at another domain, and its next errand there. All times are whole seconds.
+ *
+ *   subscribe ──granted──▶ renew ──granted──▶ renew …
+ *       ▲                    │
+ *       └── lease-unknown, link lost, lease over
+ *   any ──nobody wants it──▶ unsubscribe ──answered, or lease over──▶ gone
+ */
+import type { Address } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import { jitter, type Random } from '../lib/random.ts'
+import type { Limits } from '../limits.ts'
+import type { Version } from './document.ts'
+import type { Interest } from './interests.ts'
+import { nowhere } from './wheel.ts'
+
+/** What others see of it. `id` is 16 bytes as text, one character a byte. */
+export type Watch = {
+  readonly id: string
+  readonly watcher: Address
+  readonly presentity: Address
+  /** `asking`: the far side has not granted it, or may have lost it. */
+  readonly state: 'asking' | 'active' | 'pending'
+  /** What to ask for: the longest lease that a session of ours has. */
+  readonly wantedSeconds: number
+  /** What was granted last; 0: nothing yet. */
+  readonly leaseSeconds: number
+}
+
+export type Errand = 'subscribe' | 'renew' | 'unsubscribe'
+
+export type WatchRow = {
+  readonly id: string
+  readonly watcher: Address
+  readonly presentity: Address
+  state: 'asking' | 'active' | 'pending'
+  wantedSeconds: number
+  leaseSeconds: number
+  /** Not a set, and never longer than needed: there is nearly always one, and there may be a million of these. */
+  interests: readonly Interest[]
+  errand: Errand
+  errandAt: number
+  /** The errand was given out and no answer has come yet; it is given out again at `errandAt`. */
+  isAsked: boolean
+  attempts: number
+  /** When the far side forgets it; `never`: it has nothing to forget. */
+  endsAt: number
+  epoch: number
+  /** `nothing`: nothing was seen of `epoch`. */
+  seq: number
+  /** The one before: what still comes from a process that is gone is old. */
+  formerEpoch: number
+  /** The last document, one character a byte: a string needs half the memory of a buffer. */
+  document: string | undefined
+  isUnknown: boolean
+  slot: number
+}
+
+/** A domain where somebody is watched. */
+export type Peer = {
+  readonly domain: Domain
+  readonly watches: Map<string, WatchRow>
+  /** What can be given out. */
+  readonly todo: Readonly<Record<Errand, Set<WatchRow>>>
+  /** When the first of it has to be given out. */
+  dueAt: number
+  isLost: boolean
+  /** While lost: from here on one errand may go out, to find out whether there is a way again. */
+  probeAt: number
+  mayProbe: boolean
+  unknownAt: number
+  slot: number
+}
+
+/** Later than any time; small, so that it takes no memory of its own. */
+export const never = 0x3fff_ffff
+export const nothing = -1
+
+export const newWatch = ({ watcher, presentity }: Interest, id: string): WatchRow => ({
+  id,
+  watcher,
+  presentity,
+  state: 'asking',
+  wantedSeconds: 0,
+  leaseSeconds: 0,
+  interests: [],
+  errand: 'subscribe',
+  errandAt: never,
+  isAsked: false,
+  attempts: 0,
+  endsAt: never,
+  epoch: 0,
+  seq: nothing,
+  formerEpoch: nothing,
+  document: undefined,
+  isUnknown: false,
+  slot: nowhere,
+})
+
+/** `watch` is granted `seconds` from `now` on. A far side that grants next to nothing gets no stream of renewals for it. */
+export function grant(watch: WatchRow, seconds: number, now: number, limits: Limits): undefined {
+  const lease = Math.min(Math.max(seconds, limits.requestMs / 1000), limits.leaseMaxSeconds)
+  watch.leaseSeconds = Math.floor(lease)
+  watch.endsAt = now + watch.leaseSeconds
+  watch.attempts = 0
+}
+
+/** Seconds until the same errand is tried again: doubling from the time of a request to the shortest lease. */
+export function againSeconds(attempts: number, random: Random, limits: Limits): number {
+  const ms = Math.min(limits.requestMs * 2 ** attempts, limits.leaseMinSeconds * 1000)
+  return Math.ceil(jitter(random, ms, 1, 1.5) / 1000)
+}
+
+/**
+ * Whether a document of `version` is to be shown (A137). Another epoch is another start of the far side, and a whole
+ * document needs nothing of the last one. The version that is known is shown again only where it was hidden.
+ */
+export function isNews(
+  { epoch, seq, formerEpoch, isUnknown }: WatchRow,
+  version: Version,
+): boolean {
+  if (seq === nothing) return true
+  if (version.epoch !== epoch) return version.epoch !== formerEpoch
+  return version.seq > seq || (version.seq === seq && isUnknown)
+}
+
+export function see(watch: WatchRow, document: string, { epoch, seq }: Version): undefined {
+  if (watch.seq !== nothing && watch.epoch !== epoch) watch.formerEpoch = watch.epoch
+  watch.epoch = epoch
+  watch.seq = seq
+  watch.document = document
+  watch.isUnknown = false
+  if (watch.state === 'pending') watch.state = 'active'
+}

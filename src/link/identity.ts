@@ -30,11 +30,13 @@ const dnsNameTag = 0x82
  * names: OpenSSL holds DNS-IDs to such limits and knows nothing of SRV-IDs.
  */
 export function certificateFacts(x509: X509Certificate, srvIds: () => boolean): CertificateFacts {
-  const names = namesOf(x509.raw)
+  const names = namesOf(x509)
   const isFree = names.srv.size > 0 && !hasConstrainedIssuer(x509)
   return {
     covers: (domain, service) =>
-      coveredByDns(names, domain) || (isFree && names.srv.has(`_${service}.${domain}`) && srvIds()),
+      isDomain(domain) &&
+      (coveredByDns(names, domain) ||
+        (isFree && names.srv.has(`_${service}.${domain}`) && srvIds())),
     fingerprint: createHash('sha256').update(x509.raw).digest('hex'),
   }
 }
@@ -60,14 +62,18 @@ type Names = {
 /** RFC 9525 §6.3: the wildcard is the whole left-most label and stands for exactly one; here never for all of a TLD. */
 function coveredByDns({ dns, wildcards }: Names, domain: Domain): boolean {
   if (dns.has(domain)) return true
-  const dot = domain.indexOf('.')
-  const parent = domain.slice(dot + 1)
-  return dot > 0 && parent.includes('.') && wildcards.has(parent)
+  const parent = domain.slice(domain.indexOf('.') + 1)
+  return parent.includes('.') && wildcards.has(parent)
 }
 
-function namesOf(certificate: Buffer): Names {
+/** True by the type; but a `*` or an empty label that got past it would match what no domain may. */
+const isDomain = (domain: Domain): boolean => /^[a-z0-9-]+(?:\.[a-z0-9-]+)+$/.test(domain)
+
+function namesOf(x509: X509Certificate): Names {
   const names = { dns: new Set<string>(), wildcards: new Set<string>(), srv: new Set<string>() }
-  const value = extension(certificate, subjectAltName)
+  // Two readers have to find a list: OpenSSL reads each kind of name, and refuses all of a list with one bad name.
+  const isReadable = x509.subjectAltName !== undefined
+  const value = isReadable ? extension(x509.raw, subjectAltName) : undefined
   for (const name of (value && inside(value, tag.sequence)) ?? []) {
     if (name.tag === otherNameTag) {
       const text = srvNameOf(name)

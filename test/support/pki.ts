@@ -35,7 +35,7 @@ export type Wish = {
   /** GeneralNames; none: no SAN extension. */
   readonly names?: readonly Buffer[]
   readonly ca?: boolean
-  /** Extended key usage; `[]`: none stated. Default: serverAuth. */
+  /** Extended key usage; `[]`: none stated. Default: serverAuth, and for an authority the key usage of one. */
   readonly usages?: readonly string[]
   readonly notBefore?: Date
   readonly notAfter?: Date
@@ -86,11 +86,14 @@ export async function issue(wish: Wish): Promise<Issued> {
   }
 }
 
-function extensionsOf({ ca = false, usages = [serverAuth], names, extensions }: Wish): Extension[] {
+function extensionsOf({ ca = false, usages, names, extensions }: Wish): Extension[] {
   const all: Extension[] = [new BasicConstraintsExtension(ca, undefined, true)]
-  if (ca) all.push(new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true))
-  else if (usages.length > 0) all.push(new ExtendedKeyUsageExtension([...usages]))
-  if (names !== undefined) all.push(new Extension('2.5.29.17', false, der(0x30, ...names)))
+  if (ca && usages === undefined) {
+    all.push(new KeyUsagesExtension(KeyUsageFlags.keyCertSign | KeyUsageFlags.cRLSign, true))
+  } else if (usages?.length !== 0) {
+    all.push(new ExtendedKeyUsageExtension([...(usages ?? [serverAuth])]))
+  }
+  if (names !== undefined) all.push(subjectAltName(...names))
   return [...all, ...(extensions ?? [])]
 }
 
@@ -123,3 +126,10 @@ export const srvNameOid = Buffer.from('06082b06010505070807', 'hex')
 
 /** An SRV-ID. */
 export const srvName = (name: string | Buffer): Buffer => otherName(srvNameOid, name)
+
+/** The extension that limits an authority to DNS names under `name` (RFC 5280 §4.2.1.10). */
+export const onlyUnder = (name: string): Extension =>
+  new Extension('2.5.29.30', true, der(0x30, der(0xa0, der(0x30, dnsName(name)))))
+
+export const subjectAltName = (...names: readonly Buffer[]): Extension =>
+  new Extension('2.5.29.17', false, der(0x30, ...names))

@@ -1,0 +1,187 @@
+import { describe, expect, test } from 'vitest'
+import { limitsWith } from '../../../src/limits.ts'
+import {
+  AcceptGate,
+  Admission,
+  type GateLimits,
+  maxNetworks,
+} from '../../../src/link/accept-gate.ts'
+
+const make = (limits: Partial<GateLimits> = {}, otherLinks = 0) => {
+  const hits: string[] = []
+  const gate = new AcceptGate({
+    limits: limitsWith({
+      handshakesPerAddress: 1_000_000,
+      handshakesPerAddressBurst: 1_000_000,
+      ...limits,
+    }),
+    otherLinks: () => otherLinks,
+    limitHit: (limit) => {
+      hits.push(limit)
+    },
+  })
+  return { gate, hits }
+}
+
+/** How many of `ips` are let in at time 0. */
+const admitted = (gate: AcceptGate, ips: readonly string[]): number =>
+  ips.filter((ip) => gate.admit(ip, 0)).length
+
+const times = (count: number, ip: (i: number) => string): readonly string[] =>
+  Array.from({ length: count }, (_, i) => ip(i))
+
+describe('one host', () => {
+  test('A013: has eight connections without proof, and no ninth', () => {
+    const { gate, hits } = make()
+    expect(
+      admitted(
+        gate,
+        times(9, () => '192.0.2.1'),
+      ),
+    ).toBe(8)
+    expect(hits).toEqual(['unprovenLinksPerAddress'])
+    expect(gate.admit('192.0.2.2', 0)).toBe(true)
+  })
+
+  test('A013: is a whole /64 of IPv6, however it is written', () => {
+    const { gate } = make()
+    expect(
+      admitted(
+        gate,
+        times(9, (i) => `2001:db8:1:2::${i + 1}`),
+      ),
+    ).toBe(8)
+    expect(gate.admit('2001:db8:1:2:ffff:ffff:ffff:ffff', 0)).toBe(false)
+    expect(gate.admit('2001:db8:1:3::1', 0)).toBe(true)
+  })
+
+  test('is the same over IPv4 and over IPv6 sockets', () => {
+    const { gate } = make({ unprovenLinksPerAddress: 2 })
+    expect(admitted(gate, ['192.0.2.1', '::ffff:192.0.2.1', '::FFFF:192.0.2.1'])).toBe(2)
+  })
+
+  test('has room again when a link is proven, and when one is gone', () => {
+    const { gate } = make({ unprovenLinksPerAddress: 2 })
+    admitted(gate, ['192.0.2.1', '192.0.2.1'])
+    gate.proven('192.0.2.1')
+    expect(admitted(gate, ['192.0.2.1', '192.0.2.1'])).toBe(1)
+    gate.gone('192.0.2.1', false)
+    gate.gone('192.0.2.1', true)
+    expect(gate.inside).toEqual({ total: 1, unproven: 1 })
+    expect(admitted(gate, ['192.0.2.1', '192.0.2.1'])).toBe(1)
+  })
+})
+
+describe('everybody together', () => {
+  test('has so many connections without proof', () => {
+    const { gate, hits } = make({ unprovenLinks: 3 })
+    expect(
+      admitted(
+        gate,
+        times(4, (i) => `192.0.2.${i}`),
+      ),
+    ).toBe(3)
+    expect(hits).toEqual(['unprovenLinks'])
+    gate.proven('192.0.2.0')
+    expect(gate.admit('192.0.2.9', 0)).toBe(true)
+  })
+
+  test('has so many links, those that were dialled among them', () => {
+    const { gate, hits } = make({ links: 5 }, 3)
+    expect(
+      admitted(
+        gate,
+        times(3, (i) => `192.0.2.${i}`),
+      ),
+    ).toBe(2)
+    expect(hits).toEqual(['links'])
+    gate.proven('192.0.2.0')
+    expect(gate.admit('192.0.2.9', 0)).toBe(false)
+    gate.gone('192.0.2.0', true)
+    expect(gate.admit('192.0.2.9', 0)).toBe(true)
+  })
+})
+
+describe('A008: the pace of a network', () => {
+  const slow = { handshakesPerAddress: 5, handshakesPerAddressBurst: 20 }
+
+  test('is a burst, and then so many a second, for an IPv4 /24', () => {
+    const { gate, hits } = make(slow)
+    expect(
+      admitted(
+        gate,
+        times(30, (i) => `192.0.2.${i}`),
+      ),
+    ).toBe(20)
+    expect(new Set(hits)).toEqual(new Set(['handshakesPerAddress']))
+    const later = times(30, (i) => `192.0.2.${i + 100}`).filter((ip) => gate.admit(ip, 1000))
+    expect(later).toHaveLength(5)
+    expect(gate.admit('192.0.3.1', 1000)).toBe(true)
+  })
+
+  test('is one for an IPv6 /48', () => {
+    const { gate } = make(slow)
+    expect(
+      admitted(
+        gate,
+        times(30, (i) => `2001:db8:1:${i.toString(16)}::1`),
+      ),
+    ).toBe(20)
+    expect(gate.admit('2001:db8:2::1', 0)).toBe(true)
+    expect(gate.admit('2001:db8::1', 0)).toBe(true)
+  })
+
+  test('is not used up by what another limit refuses', () => {
+    const { gate } = make({ ...slow, unprovenLinksPerAddress: 1 })
+    admitted(
+      gate,
+      times(100, () => '192.0.2.1'),
+    )
+    expect(
+      admitted(
+        gate,
+        times(30, (i) => `192.0.2.${i + 2}`),
+      ),
+    ).toBe(19)
+  })
+
+  test('is forgotten once it is full, and what is not is bounded', () => {
+    const { gate } = make({ ...slow, unprovenLinks: 1_000_000, links: 1_000_000 })
+    for (let i = 0; i < 3 * maxNetworks; i++) {
+      const ip = `${i >> 16}.${(i >> 8) & 255}.${i & 255}.1`
+      gate.admit(ip, 0)
+      gate.gone(ip, false)
+    }
+    expect(gate.size).toBe(maxNetworks)
+    for (let i = 0; i < maxNetworks; i++) {
+      gate.admit('203.0.113.1', 10_000 + i * 1000)
+      gate.gone('203.0.113.1', false)
+    }
+    expect(gate.size).toBe(1)
+  })
+})
+
+test('any text is an address of its own', () => {
+  const { gate } = make({ unprovenLinksPerAddress: 1 })
+  const odd = ['', ':', '::', '::1', '1::', ':::::::::::', 'fe80::1%eth0', '::1.2.3.4', 'x', '1.2']
+  for (const ip of odd) {
+    gate.admit(ip, 0)
+    gate.gone(ip, false)
+  }
+  expect(gate.inside).toEqual({ total: 0, unproven: 0 })
+  expect(admitted(gate, ['::1', '::2', '0:0:0:0:0:0:0:3', '1::'])).toBe(2)
+})
+
+test('an admission tells each thing once', () => {
+  const { gate } = make()
+  gate.admit('192.0.2.1', 0)
+  gate.admit('192.0.2.1', 0)
+  const admission = new Admission(gate, '192.0.2.1')
+  admission.proven()
+  admission.proven()
+  expect(gate.inside).toEqual({ total: 2, unproven: 1 })
+  admission.gone()
+  admission.gone()
+  admission.proven()
+  expect(gate.inside).toEqual({ total: 1, unproven: 1 })
+})

@@ -188,7 +188,10 @@ const tlsFaults: ReadonlyMap<string | undefined, string> = new Map([
 function faultOf(error: NodeJS.ErrnoException, phase: Phase, dial: Dial): GatewayError {
   const refusal = refusals.get(error.code)
   if (refusal !== undefined) return failure('link-refused', dial, `${refusal}, ${phase}`, error)
-  const known = tlsFaults.get(error.code)
-  const what = known === undefined ? (error.code ?? error.message) : `${known} (${error.code})`
-  return failure(phase === 'connecting' ? 'link-refused' : 'tls-failed', dial, what, error)
+  const code = phase === 'connecting' ? 'link-refused' : 'tls-failed'
+  return failure(code, dial, tlsFaults.get(error.code) ?? wordsOf(error), error)
 }
+
+/** Node has no name for some of what OpenSSL finds in a chain, only words. */
+const wordsOf = ({ code, message }: NodeJS.ErrnoException): string =>
+  code === undefined || code === 'UNSPECIFIED' ? message : code

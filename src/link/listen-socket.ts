@@ -4,10 +4,8 @@
  * In:    address and port; the certificate for each name that is asked for.
  * Out:   `onChannel` for each channel, not started yet; counters by kind of refusal.
  * Fails: `port-unavailable` when it cannot listen. Nothing that comes in over the network throws.
- * Spec:  RFC 8446, RFC 6066 §3 (an unknown name is answered with an alert), RFC 7301, RFC 9325 §3
  */
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
-import { type SecureContext, TLSSocket } from 'node:tls'
 import { GatewayError } from '../errors.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
@@ -15,8 +13,9 @@ import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import { type AcceptGate, Admission } from './accept-gate.ts'
 import type { Channel, ChannelFacts } from './channel.ts'
+import { Handshake, type HandshakeOptions, type Refusal } from './handshake.ts'
 import { SocketChannel } from './socket-channel.ts'
-import { alpn, bindingOf, noCertificate, type ShownCertificate } from './tls.ts'
+import { bindingOf, noCertificate, type ShownCertificate } from './tls.ts'
 
 export type Listen = {
   /** An address literal; `::` takes both families. */
@@ -43,36 +42,22 @@ export type Listening = {
   readonly close: () => Promise<undefined>
 }
 
-/** How an arrival ended: the `result` label of `link_accepts_total`. */
-type Result =
-  | 'ok'
-  | 'gate'
-  | 'closed'
-  | 'timeout'
-  | 'not-tls'
-  | 'version'
-  | 'alpn'
-  | 'name'
-  | 'certificate'
-  | 'tls'
-  | 'shortage'
-
 export const listenTls = (options: TlsListen): Promise<Listening> => {
-  const nobody = noCertificate()
-  return new Door(options, (door, raw, admission) =>
-    new Handshake(door, options, nobody, raw, admission).begin(),
-  ).open()
+  const { limits, clock, certificates, log } = options
+  const needs: HandshakeOptions = {
+    limits,
+    clock,
+    nobody: noCertificate(),
+    certificates,
+    fault: (error) => log.error('link.certificates', { message: String(error) }),
+  }
+  return new Door(options, (door, raw, admission) => door.secure(needs, raw, admission)).open()
 }
 
 export const listenPlain = (options: Listen): Promise<Listening> =>
   new Door(options, (door, raw, admission) => {
-    const facts = {
-      binding: undefined,
-      certificate: undefined,
-      showedFor: () => false,
-      remote: remoteOf(raw),
-    }
-    door.enter(raw, facts, admission)
+    const facts = { binding: undefined, showedFor: () => false }
+    door.enter(raw, facts, remoteOf(raw), admission)
   }).open()
 
 type Greet = (door: Door, raw: Socket, admission: Admission) => undefined
@@ -82,8 +67,7 @@ const shortageMs = 1000
 const sampleMs = 1000
 
 class Door {
-  /** In the handshake; what to call when the door closes. */
-  readonly arrivals = new Set<Handshake>()
+  readonly #handshakes = new Set<Handshake>()
   readonly #options: Listen
   readonly #greet: Greet
   readonly #server: Server
@@ -102,35 +86,61 @@ class Door {
 
   open(): Promise<Listening> {
     const { address, port } = this.#options
+    const server = this.#server
     return new Promise((resolve, reject) => {
-      this.#server.once('error', (cause) => {
+      const refuse = (cause: Error) =>
         reject(
           new GatewayError('port-unavailable', `cannot listen on ${address} port ${port}`, {
             cause,
           }),
         )
-      })
-      this.#server.listen({ host: address, port }, () => {
-        this.#server.removeAllListeners('error')
-        this.#server.on('error', (error: NodeJS.ErrnoException) => this.#shortage(error))
+      server.once('error', refuse)
+      server.listen({ host: address, port }, () => {
+        server.off('error', refuse)
+        server.on('error', (error) => this.#shortage(error))
         this.#isOpen = true
-        this.#port = (this.#server.address() as AddressInfo).port
+        this.#port = (server.address() as AddressInfo).port
         resolve({ port: this.#port, close: () => this.#close() })
       })
     })
   }
 
+  /** Begins TLS. */
+  secure(needs: HandshakeOptions, raw: Socket, admission: Admission): undefined {
+    const remote = remoteOf(raw)
+    const handshake = new Handshake(needs, raw, {
+      secured: (socket, { showedFor }) => {
+        this.#handshakes.delete(handshake)
+        this.enter(socket, { binding: bindingOf(socket), showedFor }, remote, admission)
+      },
+      refused: (refusal, detail) => {
+        this.#handshakes.delete(handshake)
+        this.#refused(refusal, remote, detail)
+      },
+    })
+    this.#handshakes.add(handshake)
+  }
+
   /** The channel is ready. */
-  enter(socket: Socket, facts: ChannelFacts, admission: Admission): undefined {
+  enter(
+    socket: Socket,
+    facts: Pick<ChannelFacts, 'binding' | 'showedFor'>,
+    remote: string,
+    admission: Admission,
+  ): undefined {
     const { clock, onChannel } = this.#options
     this.#count('ok')
-    onChannel(new SocketChannel(socket, facts, clock), admission)
+    onChannel(
+      new SocketChannel(socket, { ...facts, certificate: undefined, remote }, clock),
+      admission,
+    )
   }
 
   /** Counts one that did not come in; a line in the log at most once a second. */
-  refused(result: Result, remote: string, detail: string): undefined {
-    const { clock, log } = this.#options
+  #refused(result: Refusal, remote: string, detail: string): undefined {
+    const { clock, log, meter } = this.#options
     this.#count(result)
+    if (result === 'timeout') meter.counter('limit_hits_total', { limit: 'tlsHandshakeMs' }).n++
     const now = clock.now()
     if (now - this.#loggedAt < sampleMs) {
       this.#unlogged++
@@ -147,14 +157,14 @@ class Door {
     const ip = raw.remoteAddress
     if (ip === undefined) {
       raw.destroy()
-      return this.refused('closed', '', 'gone before it was looked at')
+      return this.#refused('closed', '', 'gone before it was looked at')
     }
     const { gate, clock } = this.#options
     if (!gate.admit(ip, clock.now())) {
       const remote = remoteOf(raw)
       // A reset costs the system no memory for the connection that was.
       raw.resetAndDestroy()
-      return this.refused('gate', remote, 'a limit is reached')
+      return this.#refused('gate', remote, 'a limit is reached')
     }
     const admission = new Admission(gate, ip)
     raw.once('close', () => admission.gone())
@@ -180,139 +190,15 @@ class Door {
     this.#isOpen = false
     this.#reopen()
     this.#server.close()
-    for (const handshake of this.arrivals) handshake.fail('closed', 'the door closes')
+    for (const handshake of this.#handshakes) handshake.fail('closed', 'the door closes')
   }
 
-  #count(result: Result): undefined {
+  #count(result: 'ok' | Refusal): undefined {
     this.#options.meter.counter('link_accepts_total', { result }).n++
   }
 }
 
-/** One connection from accept to the end of its TLS handshake. */
-class Handshake {
-  readonly #door: Door
-  readonly #options: TlsListen
-  readonly #raw: Socket
-  readonly #socket: TLSSocket
-  readonly #admission: Admission
-  readonly #remote: string
-  readonly #stopTimer: Cancel
-  #shown: ShownCertificate | undefined
-  #isOver = false
-
-  constructor(
-    door: Door,
-    options: TlsListen,
-    nobody: SecureContext,
-    raw: Socket,
-    admission: Admission,
-  ) {
-    this.#door = door
-    this.#options = options
-    this.#raw = raw
-    this.#admission = admission
-    this.#remote = remoteOf(raw)
-    this.#socket = new TLSSocket(raw, {
-      isServer: true,
-      secureContext: nobody,
-      SNICallback: (name, choose) => this.#choose(name, choose),
-      ALPNProtocols: [alpn],
-      requestCert: false,
-      rejectUnauthorized: false,
-    })
-    // Absolute: what trickles in does not lengthen it.
-    this.#stopTimer = options.clock.after(options.limits.tlsHandshakeMs, () =>
-      this.fail('timeout', 'no TLS in time'),
-    )
-  }
-
-  begin(): undefined {
-    const socket = this.#socket
-    this.#door.arrivals.add(this)
-    socket.on('error', ignore)
-    // Node tells here of TLS errors of a socket that no `tls.Server` made, in the handshake and later.
-    socket.on('_tlsError', (error: NodeJS.ErrnoException) => {
-      if (this.#isOver) socket.destroy(error)
-      else this.fail(this.#resultOf(error), error.code ?? error.message)
-    })
-    socket.once('close', () => this.fail('closed', 'closed in the handshake'))
-    socket.once('secure', () => this.#secure())
-  }
-
-  fail(result: Result, detail: string): undefined {
-    if (this.#isOver) return
-    this.#over()
-    this.#socket.destroy()
-    this.#raw.destroy()
-    this.#door.refused(result, this.#remote, detail)
-  }
-
-  #over(): undefined {
-    this.#isOver = true
-    this.#stopTimer()
-    this.#door.arrivals.delete(this)
-  }
-
-  /** RFC 6066 §3: a name that is not served here is answered with `unrecognized_name`, not with another's certificate. */
-  #choose(name: string, choose: (error: Error | null, context?: SecureContext) => void): undefined {
-    try {
-      this.#shown = this.#options.certificates(lower(name))
-    } catch (error) {
-      this.#options.log.error('link.certificates', { message: String(error) })
-    }
-    if (this.#shown !== undefined) {
-      choose(null, this.#shown.context)
-      return
-    }
-    // Node has no call for this alert. Nothing is encrypted yet, so that its seven bytes are the whole of it.
-    this.#raw.write(unrecognizedName)
-    this.fail('name', 'asks for a name that is not served')
-  }
-
-  #secure(): undefined {
-    const shown = this.#shown
-    if (this.#isOver) return
-    if (shown === undefined) return this.fail('name', 'asks for no name')
-    if (this.#socket.alpnProtocol !== alpn) return this.fail('alpn', `does not offer ${alpn}`)
-    if (this.#socket.isSessionReused()) return this.fail('tls', 'a session was resumed')
-    this.#over()
-    const facts = {
-      binding: bindingOf(this.#socket),
-      certificate: undefined,
-      showedFor: shown.showedFor,
-      remote: this.#remote,
-    }
-    this.#door.enter(this.#socket, facts, this.#admission)
-  }
-
-  #resultOf({ code = '' }: NodeJS.ErrnoException): Result {
-    const known = results.get(code)
-    if (known !== undefined) return known
-    if (noCertificateErrors.includes(code) && this.#shown === undefined) return 'name'
-    return code.includes('_ALERT_') ? 'certificate' : 'tls'
-  }
-}
-
-/** A TLS record with a fatal alert: `unrecognized_name` (112). */
-const unrecognizedName = Buffer.from([0x15, 0x03, 0x03, 0x00, 0x02, 0x02, 0x70])
-
-const results: ReadonlyMap<string, Result> = new Map([
-  ['ECONNRESET', 'closed'],
-  ['EPIPE', 'closed'],
-  ['ERR_SSL_HTTP_REQUEST', 'not-tls'],
-  ['ERR_SSL_HTTPS_PROXY_REQUEST', 'not-tls'],
-  ['ERR_SSL_WRONG_VERSION_NUMBER', 'not-tls'],
-  ['ERR_SSL_PACKET_LENGTH_TOO_LONG', 'not-tls'],
-  ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'version'],
-  ['ERR_SSL_NO_APPLICATION_PROTOCOL', 'alpn'],
-])
-
-const noCertificateErrors = ['ERR_SSL_NO_SUITABLE_SIGNATURE_ALGORITHM', 'ERR_SSL_NO_SHARED_CIPHER']
-
 const ignore = (): undefined => undefined
-
-/** ASCII only: other letters are in no name that is served, and must not become one that is. */
-const lower = (name: string): string => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
 
 /** `::ffff:192.0.2.1` is how a socket of both families shows an IPv4 address. */
 function remoteOf({ remoteAddress = '', remotePort = 0 }: Socket): string {

@@ -63,11 +63,7 @@ export class KeyFetcher {
     entry.set = set
     entry.held = undefined
     this.#fresh(entry)
-    for (const kid of set.revoked) entry.revoked.add(kid)
-    for (const kid of entry.revoked) {
-      if (entry.revoked.size <= maxRevoked) break
-      entry.revoked.delete(kid)
-    }
+    remember(entry.revoked, set.revoked)
     if (isNew) this.#needs.onChange(entry)
   }
 
@@ -75,7 +71,7 @@ export class KeyFetcher {
     this.#isClosed = true
     for (const entry of entries) {
       entry.timer?.()
-      entry.abort?.abort()
+      entry.abort?.abort(new GatewayError('link-stopped', 'the key store is closed'))
     }
   }
 
@@ -86,6 +82,7 @@ export class KeyFetcher {
       const body = await this.#ask(entry)
       if (!this.#isClosed) this.#judge(entry, body)
     } catch (cause) {
+      if (this.#isClosed) return
       const code = cause instanceof GatewayError ? cause.code : 'remote-unreachable'
       if (code === 'busy') this.#notAsked(entry, before)
       else this.#fail(entry, code, 'no key set to be had')
@@ -100,9 +97,9 @@ export class KeyFetcher {
     const abort = new AbortController()
     entry.abort = abort
     const tooLate = Promise.withResolvers<never>()
+    abort.signal.addEventListener('abort', () => tooLate.reject(abort.signal.reason))
     const cancel = clock.after(limits.keyFetchMs, () => {
-      tooLate.reject(new GatewayError('remote-timeout', `no keys of ${entry.domain} in time`))
-      abort.abort()
+      abort.abort(new GatewayError('remote-timeout', `no keys of ${entry.domain} in time`))
     })
     try {
       return await Promise.race([fetch(entry.domain, abort.signal), tooLate.promise])
@@ -195,5 +192,17 @@ export class KeyFetcher {
   #instant(): Instant {
     const { clock, limits } = this.#needs
     return { now: clock.now(), seconds: Math.floor(clock.wall() / 1000), limits }
+  }
+}
+
+/** What was revoked last is forgotten last, so all of the newest set is kept. */
+function remember(revoked: Set<string>, kids: ReadonlySet<string>): undefined {
+  for (const kid of kids) {
+    revoked.delete(kid)
+    revoked.add(kid)
+  }
+  for (const kid of revoked) {
+    if (revoked.size <= maxRevoked) break
+    revoked.delete(kid)
   }
 }

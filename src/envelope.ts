@@ -5,6 +5,7 @@
  */
 import type { Address } from './address/address.ts'
 import type { Status } from './errors.ts'
+import type { Lane } from './lane.ts'
 import type { FieldTable } from './wire/fields.ts'
 import type { TrafficClass } from './wire/registry.ts'
 
@@ -64,6 +65,9 @@ export class Envelope {
   readonly hops: number
   readonly sender: Address
   readonly recipient: Address
+  readonly lane: Lane
+  /** Clock time at which it came. */
+  readonly at: number
   /** Its place in the lane of the hop it came by. */
   readonly cameAs: LanePlace
 
@@ -92,8 +96,8 @@ export class Envelope {
     command: number,
     trafficClass: TrafficClass,
     hops: number,
-    sender: Address,
-    recipient: Address,
+    lane: Lane,
+    at: number,
     cameAs: LanePlace,
     buffer: Buffer,
     fieldsAt: number,
@@ -105,10 +109,12 @@ export class Envelope {
     this.command = command
     this.trafficClass = trafficClass
     this.hops = hops
-    this.sender = sender
-    this.recipient = recipient
+    this.sender = lane.sender.address
+    this.recipient = lane.recipient
+    this.lane = lane
+    this.at = at
     this.cameAs = cameAs
-    this.user = sender.text
+    this.user = lane.sender.address.text
     this.buffer = buffer
     this.fieldsAt = fieldsAt
     this.bodyAt = bodyAt

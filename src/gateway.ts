@@ -21,6 +21,7 @@ import { createVerifier } from './credential/verify.ts'
 import { Inbound } from './delivery/inbound.ts'
 import { Outbound } from './delivery/outbound.ts'
 import { GatewayError } from './errors.ts'
+import { Senders } from './lane.ts'
 import { encodeBase64url } from './lib/base64url.ts'
 import { type Cancel, type Clock, every } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
@@ -131,6 +132,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
   const rules = new DomainRules(options.rules)
   const rates = new Rates(limits)
+  const senders = new Senders(limits.lanes)
   const checks = new Checks({ rules, rates, isHosted, limits, meter })
 
   const origins = new WeakMap<Session, SessionOrigin>()
@@ -218,13 +220,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     log,
   })
 
-  const home = new Home({ exists: userExists, clock, limits, limitHit })
-  const ended = observeEnds(meter, {
-    goBack: (envelope) => inbound.goBack(envelope),
-  })
+  const home = new Home({ exists: userExists, limits, limitHit })
+  const ended = observeEnds(meter)
   const inbound: Inbound = new Inbound({
-    deliver: (envelope, done) => home.deliver(envelope, done),
-    clock,
+    deliver: (envelope, delivery) => home.deliver(envelope, delivery),
     limits,
     limitHit,
     ended: ended.inbound,
@@ -261,7 +260,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     offersIm: (domain) => offers(domain, 'im'),
     readAddress: interner.read,
     originOf,
-    clock,
+    senders,
     limits,
     meter,
   })
@@ -273,6 +272,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     exists: userExists,
     readAddress: interner.read,
     originOf,
+    senders,
     sessionOf: (name) => attached.get(name),
     sessionsOf: (user) =>
       [...attached.values()].filter((session) => session.user?.text === user.text),
@@ -338,17 +338,16 @@ export function createGateway(options: GatewayOptions): Gateway {
     every(clock, 1000, () => {
       const now = clock.now()
       sessions.tick(now)
-      home.sweep(now)
     }),
     every(clock, 60_000, () => {
       const now = clock.now()
-      inbound.sweep(now)
-      outbound.sweep(now)
+      inbound.sweep(senders, now)
+      senders.sweep(now, 600_000)
       rates.sweep(now)
     }),
   ]
   meter.gauge('client_sessions', {}, () => home.sessions)
-  meter.gauge('lanes', {}, () => outbound.lanes)
+  meter.gauge('lanes', {}, () => senders.lanes)
   meter.gauge('duplicate_records', {}, () => inbound.records)
 
   const stop = (): undefined => {

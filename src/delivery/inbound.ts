@@ -9,15 +9,17 @@
 import { hash } from 'node:crypto'
 import type { Envelope } from '../envelope.ts'
 import { isTemporary, type Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { DuplicateRecord, Senders } from '../lane.ts'
 import type { Limits } from '../limits.ts'
-import { type DuplicateRecord, Duplicates } from './duplicates.ts'
-import { LanesIn } from './lanes-in.ts'
+import { Duplicates } from './duplicates.ts'
+import { goBack, takePlace } from './lane-in.ts'
+
+/** Told once how a message ended that was handed over. */
+export type Delivery = { readonly ended: (status: Status) => undefined }
 
 export type InboundNeeds = {
-  /** Hands the message to the sessions of its recipient; `done` is called once. */
-  readonly deliver: (envelope: Envelope, done: (status: Status) => undefined) => undefined
-  readonly clock: Clock
+  /** Hands the message to the sessions of its recipient; `delivery.ended` is called once. */
+  readonly deliver: (envelope: Envelope, delivery: Delivery) => undefined
   readonly limits: Limits
   readonly limitHit: (limit: string) => undefined
   readonly ended: (envelope: Envelope, status: Status) => undefined
@@ -25,12 +27,10 @@ export type InboundNeeds = {
 
 export class Inbound {
   readonly #needs: InboundNeeds
-  readonly #lanes: LanesIn
   readonly #duplicates: Duplicates
 
   constructor(needs: InboundNeeds) {
     this.#needs = needs
-    this.#lanes = new LanesIn(needs.limits)
     this.#duplicates = new Duplicates(needs.limits)
   }
 
@@ -39,60 +39,68 @@ export class Inbound {
   }
 
   accept(envelope: Envelope, id: string): undefined {
-    const { sender, recipient, cameAs, buffer, fieldsAt, end } = envelope
-    const now = this.#needs.clock.now()
-    this.#duplicates.settle(sender.text, recipient.text, cameAs)
+    const { lane, cameAs, buffer, fieldsAt, end } = envelope
+    this.#duplicates.settle(lane, cameAs)
     const digest = hash('sha256', buffer.subarray(fieldsAt, end), 'latin1' as 'hex')
-    const known = this.#duplicates.find(sender.text, id)
+    const known = lane.sender.records.get(id)
     if (known !== undefined) return this.#repeat(envelope, known, digest)
-    if (!this.#lanes.take(sender.text, recipient.text, cameAs, now)) {
-      return this.#end(envelope, 'order')
-    }
-    const record = this.#duplicates.add(envelope, id, digest, now)
+    if (!takePlace(lane, cameAs)) return this.#end(envelope, 'order')
+    const record = this.#duplicates.add(lane, envelope, id, digest)
     if (record === undefined) {
       this.#needs.limitHit('duplicates')
-      this.#lanes.goBack(sender.text, recipient.text, cameAs)
+      goBack(lane, cameAs)
       return this.#end(envelope, 'busy')
     }
-    this.#needs.deliver(envelope, (status) => this.#settle(record, status))
+    this.#needs.deliver(envelope, new Settlement(this, record))
   }
 
-  /** A message of ours that goes elsewhere keeps its order on the hop from its client, too. */
-  takeInOrder({ sender, recipient, cameAs }: Envelope): boolean {
-    return this.#lanes.take(sender.text, recipient.text, cameAs, this.#needs.clock.now())
+  settle(record: DuplicateRecord, status: Status): undefined {
+    const { first, others } = record
+    record.first = undefined
+    record.others = undefined
+    record.status = status
+    const failed = isTemporary(status)
+    if (failed) this.#duplicates.remove(record)
+    if (first !== undefined) this.#settleOne(first, status, failed)
+    for (const envelope of others ?? []) this.#settleOne(envelope, status, failed)
   }
 
-  /** It failed for a time: it has to come again before what follows. */
-  goBack({ sender, recipient, cameAs }: Envelope): undefined {
-    if (cameAs.sequence > 0) this.#lanes.goBack(sender.text, recipient.text, cameAs)
+  sweep(senders: Senders, now: number): undefined {
+    this.#duplicates.sweep(senders.all, now)
   }
 
-  sweep(now: number): undefined {
-    this.#lanes.sweep(now, 600_000)
-    this.#duplicates.sweep(now)
+  #settleOne(envelope: Envelope, status: Status, failed: boolean): undefined {
+    if (failed) goBack(envelope.lane, envelope.cameAs)
+    this.#end(envelope, status)
   }
 
   /** [LINK-6.7-9] The same answer again; a repetition of one under way shares the answer. */
   #repeat(envelope: Envelope, known: DuplicateRecord, digest: string): undefined {
     if (known.digest !== digest) return this.#end(envelope, 'conflict')
     // It may have a new place in the lane, which counts as taken.
-    this.takeInOrder(envelope)
-    if (known.status === undefined) known.waiting.push(envelope)
-    else this.#end(envelope, known.status)
-  }
-
-  #settle(record: DuplicateRecord, status: Status): undefined {
-    const { waiting } = record
-    record.waiting = []
-    if (isTemporary(status)) {
-      this.#duplicates.remove(record)
-      for (const envelope of waiting) this.goBack(envelope)
-    } else record.status = status
-    for (const envelope of waiting) this.#end(envelope, status)
+    takePlace(envelope.lane, envelope.cameAs)
+    if (known.status !== undefined) return this.#end(envelope, known.status)
+    known.others ??= []
+    known.others.push(envelope)
   }
 
   #end(envelope: Envelope, status: Status): undefined {
     this.#needs.ended(envelope, status)
     envelope.origin.reply(envelope, status, -1)
+  }
+}
+
+/** The end of one message, for its record. */
+class Settlement implements Delivery {
+  readonly #inbound: Inbound
+  readonly #record: DuplicateRecord
+
+  constructor(inbound: Inbound, record: DuplicateRecord) {
+    this.#inbound = inbound
+    this.#record = record
+  }
+
+  ended(status: Status): undefined {
+    return this.#inbound.settle(this.#record, status)
   }
 }

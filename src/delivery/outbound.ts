@@ -3,15 +3,18 @@
  *
  * In:    envelopes that the policy let pass and whose recipient is elsewhere.
  * Out:   the answer of the far side, passed on; or a code of ours.
- * Fails: `busy` (lane full), the code of the dial, `unknown-outcome` when a link died under a message.
+ * Fails: `busy` (lane full), `order` (too early on the hop from the client), the code of the dial,
+ *        `unknown-outcome` when a link died under a message.
  * Spec:  [LINK-6.7-4] to [LINK-6.7-8]; draft §5.5.4
  */
 import type { Domain } from '../address/domain.ts'
 import type { Answer, Carrier, Envelope, EnvelopeReference } from '../envelope.ts'
-import { isTemporary, publicStatus, type Status } from '../errors.ts'
+import { isSuccess, isTemporary, publicStatus, type Status } from '../errors.ts'
+import type { Lane } from '../lane.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import { type LaneOut, LanesOut } from './lanes-out.ts'
+import { goBack, takePlace } from './lane-in.ts'
+import { noteAnswer, numberNext, restart } from './lane-out.ts'
 
 /** What this stage needs of a link to another domain. */
 export type Way = {
@@ -42,29 +45,24 @@ export type OutboundNeeds = {
 
 export class Outbound implements Carrier {
   readonly #needs: OutboundNeeds
-  readonly #lanes: LanesOut<Way>
+  readonly #laneInFlight: number
+  readonly #firstEpoch: () => number
   readonly #carry: (way: Way, envelope: Envelope) => undefined
 
   constructor(needs: OutboundNeeds) {
     this.#needs = needs
-    this.#lanes = new LanesOut(needs.limits, () => Math.floor(needs.clock.wall() / 1000))
+    this.#laneInFlight = needs.limits.laneInFlight
+    this.#firstEpoch = () => Math.floor(needs.clock.wall() / 1000)
     this.#carry = (way, envelope) => this.#give(way, envelope)
   }
 
-  get lanes(): number {
-    return this.#lanes.size
-  }
-
   accept(envelope: Envelope): undefined {
-    const { clock, limits, limitHit } = this.#needs
-    const { sender, recipient } = envelope
-    const now = clock.now()
-    const lane = this.#lanes.open(sender.text, recipient.text, now)
-    if (lane === undefined || lane.unanswered >= limits.laneInFlight) {
-      limitHit(lane === undefined ? 'lanes' : 'laneInFlight')
+    const { lane, cameAs } = envelope
+    if (!takePlace(lane, cameAs)) return this.#end(envelope, 'order', -1)
+    if (lane.unanswered >= this.#laneInFlight) {
+      this.#needs.limitHit('laneInFlight')
       return this.#end(envelope, 'busy', 1000)
     }
-    lane.usedAt = now
     lane.unanswered++
     envelope.carrier = this
     this.#start(lane, envelope)
@@ -72,21 +70,17 @@ export class Outbound implements Carrier {
 
   /** The next hop answered. */
   answered(envelope: Envelope, answer: Answer): undefined {
-    const lane = this.#lane(envelope)
-    const { laneEpoch, laneSequence } = envelope
+    const { lane, laneEpoch, laneSequence } = envelope
     const { status } = answer
-    if (status === 'credential-ref-unknown' && envelope.attempts < 2 && lane.way !== undefined) {
-      return this.#showAgain(lane.way, envelope)
+    if (!isSuccess(status)) {
+      if (this.#isRepaired(lane, envelope, status)) return
+      if (isTemporary(status)) {
+        lane.failedEpoch = laneEpoch
+        restart(lane, laneEpoch)
+        goBack(lane, envelope.cameAs)
+      }
     }
-    // The far side lost the count without refusing anything: it starts anew, in order.
-    if (status === 'order' && laneEpoch !== lane.failedEpoch && envelope.attempts < 2) {
-      lane.restart(laneEpoch)
-      if (lane.way !== undefined) return this.#give(lane.way, envelope)
-    }
-    if (isTemporary(status)) {
-      lane.failedEpoch = laneEpoch
-      lane.restart(laneEpoch)
-    } else lane.answered(laneEpoch, laneSequence)
+    noteAnswer(lane, laneEpoch, laneSequence)
     this.#needs.ended(envelope, status)
     envelope.origin.relay(envelope, answer)
     this.#finish(lane)
@@ -94,76 +88,74 @@ export class Outbound implements Carrier {
 
   /** No answer will come. */
   failed(envelope: Envelope, code: Status, sent: boolean): undefined {
-    const lane = this.#lane(envelope)
-    if (!sent && code === 'link-lost' && envelope.attempts < 3) {
-      // It never left: another link may take it.
-      return this.#start(lane, envelope)
-    }
+    const { lane, sender, recipient } = envelope
+    // It never left: another link may take it.
+    if (!sent && code === 'link-lost' && envelope.attempts < 3) return this.#start(lane, envelope)
     if (envelope.laneSequence > 0) {
       lane.failedEpoch = envelope.laneEpoch
-      lane.restart(envelope.laneEpoch)
+      restart(lane, envelope.laneEpoch)
     }
-    const { sender, recipient } = envelope
     if (sent) this.#end(envelope, 'unknown-outcome', -1)
-    else
-      this.#end(
-        envelope,
-        publicStatus(code),
-        this.#needs.retryAfterMs(sender.domain, recipient.domain),
-      )
+    else {
+      const wait = this.#needs.retryAfterMs(sender.domain, recipient.domain)
+      this.#end(envelope, publicStatus(code), wait)
+    }
     this.#finish(lane)
   }
 
-  /** Once a minute: lanes that nobody uses are forgotten. */
-  sweep(now: number): undefined {
-    this.#lanes.sweep(now, 600_000)
+  /** Two refusals are put right without the sender: a number that is not held, and a count that was lost. */
+  #isRepaired(lane: Lane, envelope: Envelope, status: Status): boolean {
+    const way = lane.way as Way | undefined
+    if (way === undefined || envelope.attempts >= 2) return false
+    if (status === 'credential-ref-unknown') {
+      // [LINK-6.3-5] Shown again, and the request repeated with its place in the lane.
+      way.showAgain(envelope.reference?.number ?? 0)
+      envelope.attempts++
+      envelope.reference = way.refer(envelope)
+      way.link.ask(envelope)
+      return true
+    }
+    // [LINK-6.7-8] Nothing of this epoch was refused, so nothing can be overtaken: the count starts anew.
+    if (status !== 'order' || envelope.laneEpoch === lane.failedEpoch) return false
+    restart(lane, envelope.laneEpoch)
+    this.#give(way, envelope)
+    return true
   }
 
   /** [LINK-6.7-7] A lane stays on its link while anything of it is unanswered there. */
-  #start(lane: LaneOut<Way>, envelope: Envelope): undefined {
-    if (lane.way !== undefined) {
-      if (lane.way.link.isUsable) this.#give(lane.way, envelope)
-      else lane.held.push(envelope)
-      return
+  #start(lane: Lane, envelope: Envelope): undefined {
+    const way = lane.way as Way | undefined
+    if (way === undefined) {
+      const { sender, recipient } = envelope
+      return this.#needs.send(sender.domain, recipient.domain, envelope, this.#carry)
     }
-    const { sender, recipient } = envelope
-    this.#needs.send(sender.domain, recipient.domain, envelope, this.#carry)
+    if (way.link.isUsable) this.#give(way, envelope)
+    else lane.held.push(envelope)
   }
 
   #give(way: Way, envelope: Envelope): undefined {
-    const lane = this.#lane(envelope)
+    const { lane } = envelope
     lane.way = way
-    lane.number(envelope)
+    numberNext(lane, envelope, this.#firstEpoch)
     envelope.attempts++
     envelope.reference = way.refer(envelope)
     way.link.ask(envelope)
   }
 
-  /** [LINK-6.3-5] Shows the credential again and repeats the request, with its place in the lane. */
-  #showAgain(way: Way, envelope: Envelope): undefined {
-    way.showAgain(envelope.reference?.number ?? 0)
-    envelope.attempts++
-    envelope.reference = way.refer(envelope)
-    way.link.ask(envelope)
-  }
-
-  #finish(lane: LaneOut<Way>): undefined {
+  #finish(lane: Lane): undefined {
     lane.unanswered--
-    if (lane.unanswered > lane.held.length) return
-    lane.way = undefined
     const { held } = lane
+    if (lane.unanswered > held.length) return
+    lane.way = undefined
     if (held.length === 0) return
     lane.held = []
     for (const envelope of held) this.#start(lane, envelope)
   }
 
+  /** A message that ends badly for a time has to come again before what follows it. */
   #end(envelope: Envelope, status: Status, retryAfterMs: number): undefined {
+    if (isTemporary(status)) goBack(envelope.lane, envelope.cameAs)
     this.#needs.ended(envelope, status)
     envelope.origin.reply(envelope, status, retryAfterMs)
-  }
-
-  #lane({ sender, recipient }: Envelope): LaneOut<Way> {
-    // It is there: a lane with something unanswered is never forgotten.
-    return this.#lanes.find(sender.text, recipient.text) as LaneOut<Way>
   }
 }

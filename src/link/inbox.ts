@@ -20,6 +20,8 @@ export type Partial = {
 
 export class Inbox {
   readonly #limits: Limits
+  readonly #halfRequests: number
+  readonly #halfBytes: number
   readonly #requests = new Map<number, Partial>()
   readonly #answers = new Map<number, Partial>()
   readonly #bodies = [0, 0, 0]
@@ -37,6 +39,8 @@ export class Inbox {
 
   constructor(limits: Limits, now: number) {
     this.#limits = limits
+    this.#halfRequests = limits.windowRequests / 2
+    this.#halfBytes = limits.windowBytes / 2
     this.#cancels = new TokenBucket(limits.cancelsPerSecond, limits.cancelsBurst, now)
     this.#mistakes = new TokenBucket(limits.mistakesPerSecond, limits.mistakesBurst, now)
     this.#pings = new TokenBucket(limits.pingsPerSecond, limits.pingsBurst, now)
@@ -81,8 +85,7 @@ export class Inbox {
   grant(trafficClass: number): readonly [number, number] | undefined {
     const requests = this.#doneRequests[trafficClass] as number
     const bytes = this.#doneBytes[trafficClass] as number
-    const { windowRequests, windowBytes } = this.#limits
-    if (requests < windowRequests / 2 && bytes < windowBytes / 2) return undefined
+    if (requests < this.#halfRequests && bytes < this.#halfBytes) return undefined
     return this.#give(trafficClass, requests, bytes)
   }
 

@@ -38,6 +38,8 @@ export type RequestView = {
   command: number
   hops: number
   reference: number
+  /** Clock time at which it came. */
+  at: number
   fields: FieldTable
   buffer: Buffer
   /** Payload from here: request head, fields, body from `bodyAt` to `end`. */
@@ -67,6 +69,8 @@ export type LinkOptions = {
   readonly owner: LinkOwner
   readonly limits: Limits
   readonly clock: Clock
+  /** How long an answer may take. */
+  readonly answerMs: number
   /** Longest age in ms; drawn by the caller. */
   readonly ageMs: number
   readonly counters: OutboxCounters & {
@@ -89,6 +93,7 @@ export class Link {
   readonly #inbox: Inbox
   readonly #reader: FrameReader
   readonly #fields: FieldTable
+  readonly #fieldBytes: number
   readonly #request: RequestView
   readonly #answer: AnswerView
   readonly #bornAt: number
@@ -112,12 +117,14 @@ export class Link {
     this.#heardAt = this.#bornAt
     this.#askedAt = this.#bornAt
     this.#fields = new FieldTable(limits)
+    this.#fieldBytes = limits.fieldBytes
     this.#inbox = new Inbox(limits, this.#bornAt)
     this.#outbox = new Outbox(
       channel,
       side === 'initiating' ? 1 : 2,
       limits,
       clock,
+      options.answerMs,
       counters,
       (reason) =>
         reason === 'ids-used-up'
@@ -135,6 +142,7 @@ export class Link {
       command: 0,
       hops: 0,
       reference: 0,
+      at: 0,
       payloadAt: 0,
     }
     this.#answer = { ...nothing, status: 'ok', retryAfterMs: -1, fieldsAt: 0 }
@@ -395,7 +403,7 @@ export class Link {
     const bodyAt = fieldsAt + fieldBytes
     if (
       bodyAt > end ||
-      fieldBytes > this.#options.limits.fieldBytes ||
+      fieldBytes > this.#fieldBytes ||
       !this.#fields.read(buffer, fieldsAt, bodyAt)
     ) {
       return this.#fault('bad-frame', 'fields of a REQUEST')
@@ -406,6 +414,7 @@ export class Link {
     request.command = buffer[start] as number
     request.hops = buffer[start + 1] as number
     request.reference = buffer.readUInt32BE(start + 2)
+    request.at = this.#heardAt
     request.buffer = buffer
     request.payloadAt = start
     request.bodyAt = bodyAt

@@ -51,6 +51,9 @@ export type OutboxCounters = {
 export class Outbox {
   readonly #channel: Channel
   readonly #limits: Limits
+  readonly #frameBytes: number
+  readonly #socketBytes: number
+  readonly #answerMs: number
   readonly #clock: Clock
   readonly #counters: OutboxCounters
   readonly #broken: (reason: Status) => undefined
@@ -67,6 +70,8 @@ export class Outbox {
   #imInARow = 0
   #planned = false
   #closed = false
+  /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
+  #now: number
   #progressAt: number
   #wroteAt: number
 
@@ -75,17 +80,22 @@ export class Outbox {
     firstId: 1 | 2,
     limits: Limits,
     clock: Clock,
+    answerMs: number,
     counters: OutboxCounters,
     broken: (reason: Status) => undefined,
   ) {
     this.#channel = channel
     this.#limits = limits
+    this.#frameBytes = limits.frameBytes
+    this.#socketBytes = limits.socketBytes
+    this.#answerMs = answerMs
     this.#clock = clock
     this.#counters = counters
     this.#broken = broken
     this.#nextId = firstId
-    this.#progressAt = clock.now()
-    this.#wroteAt = this.#progressAt
+    this.#now = clock.now()
+    this.#progressAt = this.#now
+    this.#wroteAt = this.#now
     this.#flush = () => {
       this.#planned = false
       this.flush()
@@ -157,7 +167,7 @@ export class Outbox {
   ): undefined {
     if (this.#closed) return
     const fieldBytes = bodyAt - fieldsAt
-    const room = this.#limits.frameBytes - responseHeadBytes - fieldBytes
+    const room = this.#frameBytes - responseHeadBytes - fieldBytes
     const bodyBytes = end - bodyAt
     if (bodyBytes <= room) {
       const at = this.#answerHead(
@@ -184,7 +194,7 @@ export class Outbox {
   /** Writes what has collected; the channel calls back when it has drained. */
   flush(): undefined {
     if (this.#closed || this.#writer.length === 0) return
-    this.#wroteAt = this.#clock.now()
+    this.#wroteAt = this.#now
     if (this.#channel.queued() === 0) this.#progressAt = this.#wroteAt
     this.#counters.bytesOut.n += this.#writer.length
     this.#channel.write(this.#writer.take())
@@ -192,14 +202,15 @@ export class Outbox {
 
   /** The socket took everything. */
   drained(): undefined {
-    this.#progressAt = this.#clock.now()
+    this.#progressAt = this.#now
     this.#pump()
   }
 
   /** Once a second: requests that waited too long, a far side that does not read, memory of an idle link. */
   sweep(now: number): undefined {
+    this.#now = now
     for (const [id, outgoing] of this.#pending) {
-      if (now - outgoing.sentAt < this.#limits.requestMs) break
+      if (now - outgoing.sentAt < this.#answerMs) break
       this.#pending.delete(id)
       outgoing.failed('remote-timeout', true)
     }
@@ -237,7 +248,7 @@ export class Outbox {
   }
 
   #roomy(): boolean {
-    return this.#writer.length + this.#channel.queued() < this.#limits.socketBytes
+    return this.#writer.length + this.#channel.queued() < this.#socketBytes
   }
 
   /** Whether `outgoing` can go at once as one frame. */
@@ -245,7 +256,7 @@ export class Outbox {
     const bytes = requestHeadBytes + (end - fieldsAt)
     return (
       (reference === undefined || reference.shown) &&
-      bytes <= this.#limits.frameBytes - 512 &&
+      bytes <= this.#frameBytes - 512 &&
       (this.#credit[trafficClass] as number) > 0 &&
       (this.#byteCredit[trafficClass] as number) >= bytes + 512
     )
@@ -287,7 +298,7 @@ export class Outbox {
   #canMove(trafficClass: TrafficClass): boolean {
     const first = (this.#queues[trafficClass] as FairQueue<Waiting>).peek()
     if (first === undefined) return false
-    const needed = Math.min(this.#frameBytesOf(first), this.#limits.frameBytes)
+    const needed = Math.min(this.#frameBytesOf(first), this.#frameBytes)
     if ((this.#byteCredit[trafficClass] as number) < needed) return false
     if (first.id !== 0) return true
     const { reference } = first.outgoing
@@ -301,7 +312,7 @@ export class Outbox {
 
   /** Bytes of credit that the next frame of `waiting` takes, its presentation included. */
   #frameBytesOf({ outgoing, id, at }: Waiting): number {
-    if (id !== 0) return Math.min(outgoing.end - at, this.#limits.frameBytes)
+    if (id !== 0) return Math.min(outgoing.end - at, this.#frameBytes)
     const { reference } = outgoing
     const shown =
       reference === undefined || reference.shown
@@ -312,7 +323,7 @@ export class Outbox {
 
   #isLong(outgoing: Outgoing): boolean {
     const bytes = requestHeadBytes + this.#hopBytes(outgoing) + (outgoing.end - outgoing.fieldsAt)
-    return bytes > this.#limits.frameBytes
+    return bytes > this.#frameBytes
   }
 
   #advance(trafficClass: TrafficClass, queue: FairQueue<Waiting>): undefined {
@@ -366,7 +377,7 @@ export class Outbox {
 
   /** First frame of a long request; returns where in `buffer` the rest begins. */
   #writeFirst(outgoing: Outgoing): number {
-    const room = this.#limits.frameBytes - requestHeadBytes - this.#hopBytes(outgoing) - wordBytes
+    const room = this.#frameBytes - requestHeadBytes - this.#hopBytes(outgoing) - wordBytes
     const at = this.#requestHead(outgoing, room, flag.more, outgoing.end - outgoing.bodyAt)
     outgoing.buffer.copy(this.#writer.slab, at, outgoing.fieldsAt, outgoing.fieldsAt + room)
     this.#sent(outgoing, this.#nextId - 2)
@@ -376,7 +387,7 @@ export class Outbox {
 
   #writeChunk(waiting: Waiting, trafficClass: TrafficClass): boolean {
     const { outgoing } = waiting
-    const bytes = Math.min(outgoing.end - waiting.at, this.#limits.frameBytes)
+    const bytes = Math.min(outgoing.end - waiting.at, this.#frameBytes)
     const last = waiting.at + bytes === outgoing.end
     const at = this.#writer.frame(frame.chunk, last ? 0 : flag.more, waiting.id, bytes)
     outgoing.buffer.copy(this.#writer.slab, at, waiting.at, waiting.at + bytes)
@@ -388,7 +399,7 @@ export class Outbox {
   }
 
   #sent(outgoing: Outgoing, id: number): undefined {
-    outgoing.sentAt = this.#clock.now()
+    outgoing.sentAt = this.#now
     if (outgoing.expectsAnswer) this.#pending.set(id, outgoing)
   }
 
@@ -466,12 +477,12 @@ export class Outbox {
     end: number,
   ): undefined {
     const fieldBytes = bodyAt - fieldsAt + wordBytes
-    const room = this.#limits.frameBytes - responseHeadBytes - fieldBytes
-    let at = this.#answerHead(id, status, fieldBytes, this.#limits.frameBytes, flag.more)
+    const room = this.#frameBytes - responseHeadBytes - fieldBytes
+    let at = this.#answerHead(id, status, fieldBytes, this.#frameBytes, flag.more)
     at = word(this.#writer.slab, at, fields.bodyLength.tag, end - bodyAt)
     buffer.copy(this.#writer.slab, at, fieldsAt, bodyAt + room)
     for (let from = bodyAt + room; from < end; ) {
-      const bytes = Math.min(end - from, this.#limits.frameBytes)
+      const bytes = Math.min(end - from, this.#frameBytes)
       const flags = flag.answer | (from + bytes < end ? flag.more : 0)
       const chunkAt = this.#writer.frame(frame.chunk, flags, id, bytes)
       buffer.copy(this.#writer.slab, chunkAt, from, from + bytes)

@@ -278,6 +278,7 @@ export class Sessions {
       owner,
       limits,
       clock,
+      answerMs: role === 'client' ? limits.confirmMs : limits.requestMs,
       ageMs: jitter(random, limits.linkAgeMs, 1, 2),
       counters: this.#counters,
       limitHit: (limit) => this.#limitHit(limit),

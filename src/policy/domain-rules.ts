@@ -15,10 +15,14 @@ export type DomainRuleSet = {
   readonly deny: readonly string[]
 }
 
+const mostJudged = 10_000
+
 export class DomainRules {
   readonly #default: Verdict
   readonly #exact = new Map<string, Verdict>()
   readonly #below = new Map<string, Verdict>()
+  /** Verdicts so far; the rules do not change. */
+  readonly #judged = new Map<string, boolean>()
 
   constructor({ default: otherwise, allow, deny }: DomainRuleSet) {
     this.#default = otherwise
@@ -27,6 +31,15 @@ export class DomainRules {
   }
 
   mayTalk(domain: Domain): boolean {
+    const known = this.#judged.get(domain)
+    if (known !== undefined) return known
+    if (this.#judged.size >= mostJudged) this.#judged.clear()
+    const verdict = this.#judge(domain)
+    this.#judged.set(domain, verdict)
+    return verdict
+  }
+
+  #judge(domain: Domain): boolean {
     const exact = this.#exact.get(domain)
     if (exact !== undefined) return exact === 'allow'
     for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {

@@ -1,8 +1,9 @@
 /**
- * How much a peer, a sender and a lane may ask for: token buckets, bounded in number.
+ * How much a peer, a sender and a lane may ask for: token buckets, kept with what is remembered of each.
  *
- * A bucket that is full again says nothing and is forgotten.
+ * A bucket that is full again says nothing, so it can be forgotten.
  */
+import type { Lane, Sender } from '../lane.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 
@@ -12,61 +13,39 @@ export type Excess = {
   readonly waitMs: number
 }
 
-type Sender = { readonly bucket: TokenBucket; readonly lanes: Map<string, TokenBucket> }
-
 export class Rates {
   readonly #limits: Limits
   readonly #peers = new Map<string, TokenBucket>()
-  readonly #senders = new Map<string, Sender>()
 
   constructor(limits: Limits) {
     this.#limits = limits
-  }
-
-  get size(): number {
-    return this.#senders.size
   }
 
   /** One request of `peer` (a domain). `undefined`: it may pass. */
   takePeer(peer: string, now: number): Excess | undefined {
     let bucket = this.#peers.get(peer)
     if (bucket === undefined) {
-      if (this.#peers.size >= this.#limits.peers) forgetFull(this.#peers, now)
+      if (this.#peers.size >= this.#limits.peers) this.sweep(now)
       bucket = new TokenBucket(this.#limits.peerPerSecond, this.#limits.peerBurst, now)
       this.#peers.set(peer, bucket)
     }
     return bucket.take(now) ? undefined : { limit: 'peerPerSecond', waitMs: bucket.waitMs() }
   }
 
-  /** One request of `sender`; of a message also its lane. */
-  takeSender(sender: string, recipient: string | undefined, now: number): Excess | undefined {
-    let own = this.#senders.get(sender)
-    if (own === undefined) {
-      const { senderPerSecond, senderBurst, lanes } = this.#limits
-      if (this.#senders.size >= lanes) this.sweep(now)
-      own = { bucket: new TokenBucket(senderPerSecond, senderBurst, now), lanes: new Map() }
-      this.#senders.set(sender, own)
-    }
-    if (!own.bucket.take(now)) return { limit: 'senderPerSecond', waitMs: own.bucket.waitMs() }
-    if (recipient === undefined) return undefined
-    let lane = own.lanes.get(recipient)
-    if (lane === undefined) {
-      lane = new TokenBucket(this.#limits.lanePerSecond, this.#limits.laneBurst, now)
-      own.lanes.set(recipient, lane)
-    }
-    return lane.take(now) ? undefined : { limit: 'lanePerSecond', waitMs: lane.waitMs() }
+  takeSender(sender: Sender, now: number): Excess | undefined {
+    sender.bucket ??= new TokenBucket(this.#limits.senderPerSecond, this.#limits.senderBurst, now)
+    const { bucket } = sender
+    return bucket.take(now) ? undefined : { limit: 'senderPerSecond', waitMs: bucket.waitMs() }
+  }
+
+  takeLane(lane: Lane, now: number): Excess | undefined {
+    lane.bucket ??= new TokenBucket(this.#limits.lanePerSecond, this.#limits.laneBurst, now)
+    const { bucket } = lane
+    return bucket.take(now) ? undefined : { limit: 'lanePerSecond', waitMs: bucket.waitMs() }
   }
 
   /** Once a minute. */
   sweep(now: number): undefined {
-    forgetFull(this.#peers, now)
-    for (const [sender, { bucket, lanes }] of this.#senders) {
-      forgetFull(lanes, now)
-      if (lanes.size === 0 && bucket.isFull(now)) this.#senders.delete(sender)
-    }
+    for (const [name, bucket] of this.#peers) if (bucket.isFull(now)) this.#peers.delete(name)
   }
-}
-
-function forgetFull(buckets: Map<string, TokenBucket>, now: number): undefined {
-  for (const [name, bucket] of buckets) if (bucket.isFull(now)) buckets.delete(name)
 }

@@ -8,6 +8,7 @@
 import type { Address } from '../address/address.ts'
 import type { Scope } from '../credential/claims.ts'
 import type { Status } from '../errors.ts'
+import type { Lane, Sender } from '../lane.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import type { Held } from '../peer/held-credentials.ts'
@@ -19,12 +20,12 @@ import type { Rates } from '../policy/rates.ts'
 export type Passage = {
   session: Session
   held: Held | undefined
-  sender: Address
+  sender: Sender
   recipient: Address
   scope: Scope
   hops: number
   /** A message counts for its lane, too. */
-  isMessage: boolean
+  lane: Lane | undefined
   now: number
   /** Set by a check that wants the sender to wait. */
   waitMs: number
@@ -82,15 +83,16 @@ function checkDomain(
   { sender, recipient }: Passage,
   { rules, isHosted }: CheckNeeds,
 ): Status | undefined {
-  const other = isHosted(recipient.domain) ? sender.domain : recipient.domain
+  const other = isHosted(recipient.domain) ? sender.address.domain : recipient.domain
   return isHosted(other) || rules.mayTalk(other) ? undefined : 'domain-refused'
 }
 
 /** The pair of domains is proven on this link; a client speaks for itself alone. */
 function checkProof({ session, held, sender, recipient }: Passage): Status | undefined {
-  if (session.role === 'client') return session.user === sender ? undefined : 'sender-mismatch'
+  if (session.role === 'client')
+    return session.user === sender.address ? undefined : 'sender-mismatch'
   if (held !== undefined) return held.pair === undefined ? 'domain-not-proven' : undefined
-  return session.isProven(recipient.domain, sender.domain) ? undefined : 'domain-not-proven'
+  return session.isProven(recipient.domain, sender.address.domain) ? undefined : 'domain-not-proven'
 }
 
 /** The credential is meant for the recipient's domain and allows this. */
@@ -103,7 +105,7 @@ function checkCredential({ session, held, recipient, scope }: Passage): Status |
 
 /** Never an open relay. */
 function checkRelay({ sender, recipient }: Passage, { isHosted }: CheckNeeds): Status | undefined {
-  return isHosted(sender.domain) || isHosted(recipient.domain) ? undefined : 'relaying'
+  return isHosted(sender.address.domain) || isHosted(recipient.domain) ? undefined : 'relaying'
 }
 
 function checkHops({ hops }: Passage, { limits }: CheckNeeds): Status | undefined {
@@ -111,10 +113,11 @@ function checkHops({ hops }: Passage, { limits }: CheckNeeds): Status | undefine
 }
 
 function checkRate(passage: Passage, { rates, meter }: CheckNeeds): Status | undefined {
-  const { session, sender, recipient, isMessage, now } = passage
+  const { session, sender, lane, now } = passage
   const excess =
-    (session.role === 'gateway' ? rates.takePeer(sender.domain, now) : undefined) ??
-    rates.takeSender(sender.text, isMessage ? recipient.text : undefined, now)
+    (session.role === 'gateway' ? rates.takePeer(sender.address.domain, now) : undefined) ??
+    rates.takeSender(sender, now) ??
+    (lane === undefined ? undefined : rates.takeLane(lane, now))
   if (excess === undefined) return undefined
   meter.counter('limit_hits_total', { limit: excess.limit }).n++
   passage.waitMs = excess.waitMs

@@ -15,7 +15,7 @@ import type { Inbound } from '../delivery/inbound.ts'
 import type { Outbound } from '../delivery/outbound.ts'
 import { Envelope } from '../envelope.ts'
 import type { Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Senders } from '../lane.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import type { RequestView } from '../link/link.ts'
@@ -33,7 +33,7 @@ export type MessageRoadNeeds = {
   readonly offersIm: (domain: string) => boolean
   readonly readAddress: ReadAddress
   readonly originOf: (session: Session) => SessionOrigin
-  readonly clock: Clock
+  readonly senders: Senders
   readonly limits: Limits
   readonly meter: Meter
 }
@@ -41,15 +41,19 @@ export type MessageRoadNeeds = {
 export class MessageRoad {
   readonly #needs: MessageRoadNeeds
   readonly #accepted: Counter
+  readonly #messageBytes: number
+  /** One for all: a message is judged before the next one is read. */
+  readonly #passage = { scope: 'im.send' } as Passage
 
   constructor(needs: MessageRoadNeeds) {
     this.#needs = needs
+    this.#messageBytes = needs.limits.messageBytes
     this.#accepted = needs.meter.counter('checks_total', { check: 'syntax' })
   }
 
   accept(session: Session, request: RequestView, held: Held | undefined): undefined {
     const { id, trafficClass, command, hops, bodyAt, end } = request
-    const { checks, readAddress, originOf, limits } = this.#needs
+    const { checks, readAddress, originOf, senders } = this.#needs
     const origin = originOf(session)
     this.#accepted.n++
     const message = readMessage(request, readAddress)
@@ -57,28 +61,44 @@ export class MessageRoad {
     if (typeof message === 'string') return origin.answer(id, trafficClass, command, message, -1)
     const fault = this.#grammar(session, request, lane === undefined)
     if (fault !== undefined) return origin.answer(id, trafficClass, command, fault, -1)
-    const sender = held?.subject ?? session.user
-    if (sender === undefined)
+    const address = held?.subject ?? session.user
+    if (address === undefined) {
       return origin.answer(id, trafficClass, command, 'credential-missing', -1)
-    if (end - bodyAt > limits.messageBytes)
+    }
+    if (end - bodyAt > this.#messageBytes) {
       return origin.answer(id, trafficClass, command, 'too-large', -1)
+    }
+    const now = request.at
+    const sender = senders.sender(address)
+    const way = senders.lane(sender, message.to, now)
+    if (way === undefined) return origin.answer(id, trafficClass, command, 'busy', 1000)
+    const passage = this.#passage
+    passage.session = session
+    passage.held = held
+    passage.sender = sender
+    passage.recipient = message.to
+    passage.lane = way
+    passage.hops = hops + 1
+    passage.now = now
+    passage.waitMs = -1
+    const code = checks.run(passage)
+    if (code !== undefined) return origin.answer(id, trafficClass, command, code, passage.waitMs)
+    const { buffer, fields: table } = request
+    const cameAs = lane as NonNullable<typeof lane>
     const envelope = new Envelope(
       origin,
       id,
       command,
       trafficClass,
       hops + 1,
-      sender,
-      message.to,
-      lane as NonNullable<typeof lane>,
-      request.buffer,
-      request.fields.endToEndAt,
+      way,
+      now,
+      cameAs,
+      buffer,
+      table.endToEndAt,
       bodyAt,
       end,
     )
-    const passage = this.#prepare(session, held, envelope)
-    const code = checks.run(passage)
-    if (code !== undefined) return origin.reply(envelope, code, passage.waitMs)
     this.#route(envelope, message.id, request)
   }
 
@@ -95,32 +115,12 @@ export class MessageRoad {
     return undefined
   }
 
-  #prepare(
-    session: Session,
-    held: Held | undefined,
-    { sender, recipient, hops }: Envelope,
-  ): Passage {
-    return {
-      session,
-      held,
-      sender,
-      recipient,
-      scope: 'im.send',
-      hops,
-      isMessage: true,
-      now: this.#needs.clock.now(),
-      waitMs: -1,
-    }
-  }
-
   #route(envelope: Envelope, id: string, { fields: table }: RequestView): undefined {
     const { inbound, outbound, isHosted, offersIm } = this.#needs
     const { recipient, origin, sender } = envelope
     if (!isHosted(recipient.domain)) {
       if (!offersIm(sender.domain)) return origin.reply(envelope, 'service-not-offered', -1)
-      return inbound.takeInOrder(envelope)
-        ? outbound.accept(envelope)
-        : origin.reply(envelope, 'order', -1)
+      return outbound.accept(envelope)
     }
     if (!offersIm(recipient.domain)) return origin.reply(envelope, 'service-not-offered', -1)
     // [LINK-4.1-5] Only the last receiver has to understand every odd field.

@@ -1,6 +1,6 @@
-/** What is counted at the end of each message, and what its lane is told if it failed for a time. */
+/** What is counted at the end of each message. */
 import type { Envelope } from '../envelope.ts'
-import { isTemporary, type Status } from '../errors.ts'
+import type { Status } from '../errors.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
 
 export type Ends = {
@@ -8,10 +8,7 @@ export type Ends = {
   readonly outbound: (envelope: Envelope, status: Status) => undefined
 }
 
-export function observeEnds(
-  meter: Meter,
-  { goBack }: { readonly goBack: (envelope: Envelope) => undefined },
-): Ends {
+export function observeEnds(meter: Meter): Ends {
   const counters = new Map<string, Counter>()
   const count = (direction: 'in' | 'out', result: Status): undefined => {
     const key = direction + result
@@ -24,9 +21,6 @@ export function observeEnds(
   }
   return {
     inbound: (_envelope, status) => count('in', status),
-    outbound: (envelope, status) => {
-      if (isTemporary(status)) goBack(envelope)
-      count('out', status)
-    },
+    outbound: (_envelope, status) => count('out', status),
   }
 }

@@ -21,6 +21,7 @@ import { encodeUnsubscribe, readUnsubscribe } from '../command/unsubscribe.ts'
 import type { Version } from '../command/version.ts'
 import type { Scope } from '../credential/claims.ts'
 import { isSuccess, isTemporary, publicStatus, type Status } from '../errors.ts'
+import type { Senders } from '../lane.ts'
 import type { Clock } from '../lib/clock.ts'
 import { latin1 } from '../lib/latin1.ts'
 import type { Meter } from '../lib/meter.ts'
@@ -56,6 +57,7 @@ export type PresenceRoadNeeds = {
   /** The session of this name, if it is attached. */
   readonly sessionOf: (name: string) => Session | undefined
   readonly sessionsOf: (user: Address) => Iterable<Session>
+  readonly senders: Senders
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
@@ -305,18 +307,16 @@ export class PresenceRoad {
     scope: Scope,
   ): Status | undefined {
     if (table.has(fields.from.tag)) return 'bad-request'
-    const now = this.#needs.clock.now()
-    const waitMs = -1
     const passage: Passage = {
       session,
       held,
-      sender,
+      sender: this.#needs.senders.sender(sender),
       recipient,
       scope,
       hops: hops + 1,
-      isMessage: false,
-      now,
-      waitMs,
+      lane: undefined,
+      now: this.#needs.clock.now(),
+      waitMs: -1,
     }
     this.#passage = passage
     return this.#needs.checks.run(passage)

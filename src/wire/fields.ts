@@ -27,7 +27,8 @@ export class FieldTable {
   readonly #end = new Int32Array(256)
   readonly #seen = new Uint8Array(256)
   #count = 0
-  readonly #bounds: FieldBounds
+  readonly #mostBytes: number
+  readonly #mostFields: number
   buffer: Buffer = Buffer.alloc(0)
   /** Where the end-to-end fields begin: everything from here on travels unchanged. */
   endToEndAt = 0
@@ -36,7 +37,8 @@ export class FieldTable {
   unknownEndToEnd = 0
 
   constructor(bounds: FieldBounds) {
-    this.#bounds = bounds
+    this.#mostBytes = Math.max(bounds.fieldValueBytes, bounds.tokenBytes)
+    this.#mostFields = bounds.fieldCount
   }
 
   /** False: the block breaks the grammar. */
@@ -59,8 +61,7 @@ export class FieldTable {
       const length = ((buffer[at + 1] as number) << 8) | (buffer[at + 2] as number)
       // [LINK-4.1-2] Strictly ascending: one encoding, no duplicates.
       if (tag <= last || at + 3 + length > end) return false
-      if (length > this.#bounds.fieldValueBytes && length > this.#bounds.tokenBytes) return false
-      if (this.#count === this.#bounds.fieldCount) return false
+      if (length > this.#mostBytes || this.#count === this.#mostFields) return false
       if (tag > lastHopTag && last <= lastHopTag) this.endToEndAt = at
       if ((tag & 1) === 1 && known[tag] === 0) this.#unknown(tag)
       this.#seen[this.#count++] = tag

@@ -9,7 +9,6 @@
 import type { Address } from '../../address/address.ts'
 import type { Answer, Envelope } from '../../envelope.ts'
 import { isSuccess, type Status } from '../../errors.ts'
-import type { Clock } from '../../lib/clock.ts'
 import type { Limits } from '../../limits.ts'
 import type { TrafficClass } from '../../wire/registry.ts'
 
@@ -44,18 +43,16 @@ export type ClientRequest = {
 export type HomeNeeds = {
   /** Whether the domain of `user` has such a user. */
   readonly exists: (user: Address) => boolean
-  readonly clock: Clock
   readonly limits: Limits
   readonly limitHit: (limit: string) => undefined
 }
 
-/** A message that was handed to sessions and is not settled. */
-type Open = { readonly settle: (status: Status) => undefined; readonly since: number }
+/** Told once how a message ended. */
+export type Delivery = { readonly ended: (status: Status) => undefined }
 
 export class Home {
   readonly #needs: HomeNeeds
   readonly #sessions = new Map<string, ClientLink[]>()
-  readonly #open = new Set<Open>()
 
   constructor(needs: HomeNeeds) {
     this.#needs = needs
@@ -84,22 +81,14 @@ export class Home {
     else this.#sessions.set(user.text, links)
   }
 
-  /** Hands a message to every session of its recipient. `done` is called once. */
-  deliver(envelope: Envelope, done: (status: Status) => undefined): undefined {
+  /** Hands a message to every session of its recipient; `delivery.ended` is called once. */
+  deliver(envelope: Envelope, delivery: Delivery): undefined {
     const { recipient } = envelope
     const links = this.#sessions.get(recipient.text)
     if (links === undefined) {
-      return done(this.#needs.exists(recipient) ? 'inbox-closed' : 'refused')
+      return delivery.ended(this.#needs.exists(recipient) ? 'inbox-closed' : 'refused')
     }
-    const attempt = new Attempt(
-      links.length,
-      (status) => {
-        this.#open.delete(attempt)
-        return done(status)
-      },
-      this.#needs.clock.now(),
-    )
-    this.#open.add(attempt)
+    const attempt = new Attempt(links.length, delivery)
     for (const link of links) link.ask(new Handing(envelope, attempt))
   }
 
@@ -110,44 +99,34 @@ export class Home {
     const buffer = Buffer.concat([fields, body])
     for (const link of links) link.ask(new Telling(command, from, buffer, fields.length))
   }
-
-  /** Once a second: a session that does not confirm in time leaves the outcome unknown. */
-  sweep(now: number): undefined {
-    for (const open of this.#open) {
-      if (now - open.since < this.#needs.limits.confirmMs) break
-      open.settle('unknown-outcome')
-    }
-  }
 }
 
 /** One message at all sessions of its recipient: settled by the first confirmation, or the last failure. */
 class Attempt {
-  readonly since: number
   #left: number
   #worst: Status = 'inbox-closed'
-  #done: ((status: Status) => undefined) | undefined
+  #delivery: Delivery | undefined
 
-  constructor(sessions: number, done: (status: Status) => undefined, since: number) {
+  constructor(sessions: number, delivery: Delivery) {
     this.#left = sessions
-    this.#done = done
-    this.since = since
-  }
-
-  settle(status: Status): undefined {
-    const done = this.#done
-    this.#done = undefined
-    return done?.(status)
+    this.#delivery = delivery
   }
 
   answered(status: Status): undefined {
-    if (isSuccess(status)) return this.settle('delivered')
+    if (isSuccess(status)) return this.#settle('delivered')
     this.refused(status)
   }
 
   refused(status: Status): undefined {
     // "Perhaps" weighs more than "no": the sender must not believe that nothing was shown.
     if (this.#worst !== 'unknown-outcome') this.#worst = status
-    if (--this.#left === 0) this.settle(this.#worst)
+    if (--this.#left === 0) this.#settle(this.#worst)
+  }
+
+  #settle(status: Status): undefined {
+    const delivery = this.#delivery
+    this.#delivery = undefined
+    return delivery?.ended(status)
   }
 }
 

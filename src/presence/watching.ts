@@ -148,7 +148,7 @@ export class Watching {
     const isKept = row.leaseSeconds > 0 && canBePutRight(status)
     if (isSuccess(status)) this.#granted(row, leaseSeconds, status === 'pending')
     else if (isTemporary(status) || isKept) row.isAsked = false
-    else if (row.errand !== 'unsubscribe') this.#finish(row, 'rejected')
+    else this.#finish(row, 'rejected')
   }
 
   /** The answer to RENEW: granted seconds in the order of `watches`, 0 for what the far side does not know. */
@@ -256,6 +256,7 @@ export class Watching {
   }
 
   #limitFor(watcher: Address): LimitName | undefined {
+    // More than wishes: what is being unsubscribed is still held.
     const isFull = this.#agenda.size >= this.#needs.limits.subscriptions
     return isFull ? 'subscriptions' : this.#interests.limitFor(watcher)
   }

@@ -21,13 +21,14 @@ const seen = (presentities: Presentities, presentity = alice): string =>
 
 const [e1, e2, e3] = [id('e1'), id('e2'), id('e3')] as const
 
-/** Alice has published `phone` under e1, then changed it under e2; under x she has published and removed `pad`. */
+/** Alice has published `phone` under e1 and changed it under e2; under y `pad`, changed under x, and removed. */
 function makeStory() {
   const authority = makeAuthority()
   const { presentities } = authority
   publish(presentities, alice, { etag: e1, document: open() })
   publish(presentities, alice, { ifMatch: e1, etag: e2, document: open('phone2') })
-  publish(presentities, alice, { etag: id('x'), document: open('pad') })
+  publish(presentities, alice, { etag: id('y'), document: open('pad') })
+  publish(presentities, alice, { ifMatch: id('y'), etag: id('x'), document: open('pad2') })
   publish(presentities, alice, { ifMatch: id('x'), leaseSeconds: 0 })
   return authority
 }
@@ -62,6 +63,11 @@ describe('outcomes of PUBLISH', () => {
     ['remove of an old tag', { ifMatch: e1, leaseSeconds: 0 }, 'precondition-failed'],
     ['remove of an unknown tag', { ifMatch: e3, leaseSeconds: 0 }, 'lease-unknown'],
     ['remove again', { ifMatch: id('x'), leaseSeconds: 0 }, 'ok 0'],
+    [
+      'remove of an old tag of a removed one',
+      { ifMatch: id('y'), leaseSeconds: 0 },
+      'lease-unknown',
+    ],
     ['create again, after modify', { etag: e1, document: open() }, 'ok 3600'],
     ['modify again', { ifMatch: e1, etag: e2, document: open('phone2') }, 'ok 3600'],
     ['the shortest lease', { ifMatch: e2, leaseSeconds: 300 }, 'ok 300'],
@@ -141,13 +147,16 @@ describe('a repeated PUBLISH', () => {
     expect(changes).toHaveLength(2)
   })
 
-  test('does not bring back what was removed', () => {
-    const { presentities } = makeAuthority()
+  test('does not bring back what was removed', async () => {
+    const { clock, presentities, changes } = makeAuthority()
     const request = { etag: e1, document: open() }
     publish(presentities, alice, request)
     publish(presentities, alice, { ifMatch: e1, leaseSeconds: 0 })
     expect(publish(presentities, alice, request).status).toBe('ok')
     expect(seen(presentities)).toBe(closedDocument)
+    publish(presentities, alice, { etag: e2, document: open(), leaseSeconds: 86_400 })
+    await clock.advance(2 * hour)
+    expect(changes).toHaveLength(3)
   })
 
   test('of a lapsed publication creates it again: it would not be true that it is there', async () => {
@@ -159,6 +168,19 @@ describe('a repeated PUBLISH', () => {
     expect(publish(presentities, alice, request).status).toBe('ok')
     expect(seen(presentities)).toBe(text(open()))
     // The memory of the first one ends, the second one stays.
+    await clock.advance(4 * minute)
+    expect(publish(presentities, alice, { ifMatch: e1 }).status).toBe('ok')
+  })
+
+  test('of what a lapsed publication held before its last edition creates it again, too', async () => {
+    const { clock, presentities } = makeAuthority({ leaseMinSeconds: 10 })
+    const request = { etag: e1, document: open('a'), leaseSeconds: 600 }
+    publish(presentities, alice, request)
+    publish(presentities, alice, { ifMatch: e1, etag: e2, document: open('b'), leaseSeconds: 10 })
+    await clock.advance(10 * second)
+    expect(publish(presentities, alice, request).status).toBe('ok')
+    expect(seen(presentities)).toBe(text(open('a')))
+    // The memory of the first e1 ends, the second e1 stays.
     await clock.advance(4 * minute)
     expect(publish(presentities, alice, { ifMatch: e1 }).status).toBe('ok')
   })

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { Address } from '../../../src/address/address.ts'
+import { SnapshotPace } from '../../../src/presence/snapshot-pace.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
 import {
   address,
   alice,
@@ -101,6 +103,16 @@ describe('SUBSCRIBE', () => {
     expect(authority.subscriptions.count(b)).toBe(1)
     await authority.clock.advance(59 * minute + minute)
     expect(authority.subscriptions.count(b)).toBe(1)
+  })
+
+  test('that is repeated just after a change shows the document no sooner than the next change', async () => {
+    const authority = await makeWatched()
+    change(authority)
+    subscribe(authority, 's')
+    await authority.clock.advance(minute)
+    const [first, again] = authority.sent.map(({ at }) => at)
+    expect((again ?? 0) - (first ?? 0)).toBeGreaterThanOrEqual(authority.limits.notifyMs)
+    expect(authority.sent).toHaveLength(2)
   })
 
   test('with the id of another watcher or presentity of the same domain is a conflict', () => {
@@ -220,7 +232,11 @@ describe('the end of a subscription', () => {
     change(authority)
     change(authority)
     expect(authority.sent).toHaveLength(1)
+    const timers = authority.clock.pending
     expect(authority.subscriptions.unsubscribe(bob, id('s'))).toBe('ok')
+    // The lease of the subscription, and the change that waits.
+    expect(authority.clock.pending).toBe(timers - 2)
+    expect(authority.subscriptions.terminate(alice, () => true, 'rejected')).toBe(0)
     change(authority)
     await authority.clock.advance(hour)
     expect(authority.sent).toHaveLength(1)
@@ -400,6 +416,23 @@ describe('drawing documents by subscribing', () => {
     authority.subscriptions.unsubscribe(bob, id('1'))
     await authority.clock.advance(snapshotMs + second)
     expect(authority.clock.pending).toBe(0)
+  })
+})
+
+describe('pace of snapshots', () => {
+  test('a pair waits for its time, as many pairs as there is room for', async () => {
+    const clock = new ManualClock()
+    const pace = new SnapshotPace(clock, snapshotMs, 1)
+    expect([pace.draw('a'), pace.draw('a'), pace.draw('b'), pace.draw('b')]).toEqual([
+      0,
+      snapshotMs,
+      0,
+      0,
+    ])
+    await clock.advance(snapshotMs)
+    expect([pace.draw('b'), pace.draw('b')]).toEqual([snapshotMs, 2 * snapshotMs])
+    pace.stop()
+    expect(clock.pending).toBe(0)
   })
 })
 

@@ -125,6 +125,9 @@ describe('a session that watches', () => {
     const second = watch(watcher, '2', { session: 'phone', leaseSeconds: 7200 })
     expect(second.mustSubscribe).toBe(false)
     expect(second.watch).toMatchObject({ id: subscription.id, wantedSeconds: 7200 })
+    watch(watcher, '3', { session: 'desk', leaseSeconds: 300 })
+    expect(subscription.wantedSeconds).toBe(7200)
+    watcher.watching.unwatch(bob, id('3'))
     expect(second.presence && text(second.presence.document)).toBe(text(open('t5')))
     expect(second.presence?.version).toEqual({ epoch: 1, seq: 5 })
     notify(watcher, subscription, 6)
@@ -175,6 +178,24 @@ describe('a session that watches', () => {
 })
 
 describe('the end of a wish', () => {
+  test('makes room for another one', () => {
+    const watcher = makeWatcher({ subscriptionsPerWatcher: 1, subscriptions: 1 })
+    for (let i = 0; i < 3; i++) {
+      const subscription = granted(watcher, '1')
+      watcher.watching.unwatch(bob, id('1'))
+      due(watcher)
+      const next = { id: id('2'), watcher: bob, presentity: address('eve@a.example') }
+      const request = { ...next, session: 'tab', leaseSeconds: undefined }
+      // The far side may still hold it.
+      expect(watcher.watching.watch(request).status).toBe('limit-reached')
+      watcher.watching.unsubscribed(subscription)
+      expect(watcher.watching.watch(request).status).toBe('pending')
+      watcher.watching.unwatch(bob, id('2'))
+      for (const gone of watcher.watching.dueToUnsubscribe(a, 1))
+        watcher.watching.unsubscribed(gone)
+    }
+  })
+
   test('the last one ends the subscription, and is told until it is answered', async () => {
     const watcher = makeWatcher()
     const subscription = granted(watcher, '1')
@@ -258,8 +279,22 @@ describe('the end of a wish', () => {
     watcher.watching.subscribed(again.watch, 'ok', 3600)
     watcher.watching.unsubscribed(old)
     expect(watcher.watching.count(a)).toBe(1)
+    expect(watch(watcher, '2').mustSubscribe).toBe(false)
     expect(notify(watcher, old, 1)).toBe('lease-unknown')
     expect(notify(watcher, again.watch, 1)).toBe('ok')
+  })
+})
+
+describe('an answer to UNSUBSCRIBE', () => {
+  test('that comes after all was taken back is too late', () => {
+    const watcher = makeWatcher()
+    const subscription = granted(watcher, '1')
+    watcher.watching.unwatch(bob, id('1'))
+    expect(due(watcher)).toEqual(['unsubscribe alice'])
+    watcher.watching.resubscribe(a)
+    expect(watch(watcher, '1').watch.id).toBe(subscription.id)
+    watcher.watching.unsubscribed(subscription)
+    expect(watcher.watching.count(a)).toBe(1)
   })
 })
 
@@ -559,6 +594,14 @@ describe('a lost link', () => {
     expect(watcher.told).toEqual(['tab unknown', 'phone unknown', ...back])
     notify(watcher, subscription, 1)
     expect(watcher.told).toHaveLength(4)
+  })
+
+  test('is said once, also when the lease ends after it', async () => {
+    const watcher = makeWatcher()
+    granted(watcher, 'w', 300)
+    watcher.watching.linkLost(a, keepMs)
+    await watcher.clock.advance(10 * minute)
+    expect(watcher.told).toEqual(['tab unknown'])
   })
 
   test('after a RELEASE the value is kept until its time', async () => {

@@ -48,6 +48,34 @@ describe('wheel', () => {
     expect(due).toEqual(['early 5000', 'late 60000'])
   })
 
+  test('an item that is due before all others is not late', async () => {
+    const { clock, due, wheel } = makeWheel()
+    wheel.set(item('later'), 10_000)
+    wheel.set(item('sooner'), 5000)
+    await clock.advance(20_000)
+    expect(due).toEqual(['sooner 5000', 'later 10000'])
+  })
+
+  test('a long wait costs no timer but its own', async () => {
+    const clock = new ManualClock()
+    let armed = 0
+    const wheel: Wheel<'slot', Item> = new Wheel({
+      clock: {
+        ...clock,
+        after: (ms, task) => {
+          armed++
+          return clock.after(ms, task)
+        },
+      },
+      tickMs: 1000,
+      field: 'slot',
+      due: () => undefined,
+    })
+    wheel.set(item('a'), 86_400_000)
+    await clock.advance(86_400_000)
+    expect([armed, wheel.size]).toEqual([1, 0])
+  })
+
   test('a deleted item is never due, and deleting twice is harmless', async () => {
     const { clock, due, wheel } = makeWheel()
     const a = item('a')
@@ -109,7 +137,12 @@ describe('wheel', () => {
   test('ten thousand items of one tick are due in several turns at the same second', async () => {
     const { clock, due, wheel } = makeWheel()
     for (let i = 0; i < 10_000; i++) wheel.set(item(String(i)), 7000)
+    let inFirstTurn = 0
+    clock.after(7000, () => {
+      inFirstTurn = due.length
+    })
     await clock.advance(7000)
+    expect(inFirstTurn).toBeLessThan(10_000)
     expect(due).toHaveLength(10_000)
     expect(due.at(-1)).toBe('9999 7000')
   })

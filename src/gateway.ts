@@ -224,6 +224,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const ended = observeEnds(meter)
   const inbound: Inbound = new Inbound({
     deliver: (envelope, delivery) => home.deliver(envelope, delivery),
+    random,
     limits,
     limitHit,
     ended: ended.inbound,

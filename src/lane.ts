@@ -7,26 +7,7 @@
  */
 import type { Address } from './address/address.ts'
 import type { Envelope } from './envelope.ts'
-import type { Status } from './errors.ts'
 import type { TokenBucket } from './lib/token-bucket.ts'
-
-/** What was answered for (sender, id); see `delivery/duplicates.ts`. */
-export type DuplicateRecord = {
-  readonly sender: Sender
-  readonly id: string
-  /** SHA-256 of end-to-end fields and body. */
-  readonly digest: string
-  readonly epoch: number
-  readonly sequence: number
-  /** The final answer; `undefined` while the message is under way. */
-  status: Status | undefined
-  /** The request that waits for the answer, and its repetitions. */
-  first: Envelope | undefined
-  others: Envelope[] | undefined
-  readonly at: number
-  isSettled: boolean
-  isGone: boolean
-}
 
 export class Lane {
   readonly sender: Sender
@@ -38,8 +19,8 @@ export class Lane {
   /** delivery/, on the way in: the place that is awaited. Epoch 0: nothing is known. */
   inEpoch = 0
   inNext = 1
-  /** Records in the order of their places whose answer the sender may not hold yet. */
-  unsettled: DuplicateRecord[] = []
+  /** Slots of duplicate records, in the order of their places, whose answer the sender may not hold yet. */
+  unsettled: number[] = []
 
   /** delivery/, on the way out: the place that was given last. */
   outEpoch = 0
@@ -69,14 +50,15 @@ export class Lane {
 
 export class Sender {
   readonly address: Address
+  /** Names the sender in flat tables; never used again in this process. */
+  readonly number: number
   readonly lanes = new Map<string, Lane>()
-  /** delivery/: records of its messages, by id. */
-  readonly records = new Map<string, DuplicateRecord>()
   /** policy/: how much. */
   bucket: TokenBucket | undefined = undefined
 
-  constructor(address: Address) {
+  constructor(address: Address, number: number) {
     this.address = address
+    this.number = number
   }
 }
 
@@ -84,6 +66,7 @@ export class Senders {
   readonly #byAddress = new Map<string, Sender>()
   readonly #most: number
   #lanes = 0
+  #numbered = 0
 
   constructor(mostLanes: number) {
     this.#most = mostLanes
@@ -100,7 +83,7 @@ export class Senders {
   sender(address: Address): Sender {
     let sender = this.#byAddress.get(address.text)
     if (sender === undefined) {
-      sender = new Sender(address)
+      sender = new Sender(address, ++this.#numbered)
       this.#byAddress.set(address.text, sender)
     }
     return sender
@@ -130,7 +113,7 @@ export class Senders {
         this.#lanes--
       }
       const isIdle = sender.bucket === undefined || sender.bucket.isFull(now)
-      if (isIdle && sender.lanes.size === 0 && sender.records.size === 0) {
+      if (isIdle && sender.lanes.size === 0) {
         this.#byAddress.delete(text)
       }
     }

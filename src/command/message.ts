@@ -2,9 +2,10 @@
 import type { Address } from '../address/address.ts'
 import { encodeFields, type FieldValue } from '../wire/fields.ts'
 import { fields } from '../wire/registry.ts'
-import { type Read, type ReadAddress, type Request, readId16, readTo } from './request.ts'
+import { type Read, type ReadAddress, type Request, readTo } from './request.ts'
 
-export type Message = { readonly to: Address; readonly id: string }
+/** `idAt`: where the 16 bytes of the id stand in the buffer of the request. */
+export type Message = { readonly to: Address; readonly idAt: number }
 
 /** The media type that is meant when none is named. [LINK-6.7-3] */
 export const defaultContentType = 'text/plain;charset=utf-8'
@@ -12,12 +13,12 @@ export const defaultContentType = 'text/plain;charset=utf-8'
 const { id, contentType, to, lane, settled } = fields
 
 export function readMessage(request: Request, readAddress: ReadAddress): Read<Message> {
-  const messageId = readId16(request, id.tag)
-  if (messageId === undefined) return 'bad-request'
+  const { fields: table } = request
+  if (table.length(id.tag) !== 16 || !table.has(id.tag)) return 'bad-request'
   const recipient = readTo(request, readAddress)
   if (recipient === undefined) return 'bad-address'
-  if (request.fields.length(contentType.tag) > 255) return 'bad-request'
-  return { to: recipient, id: messageId }
+  if (table.length(contentType.tag) > 255) return 'bad-request'
+  return { to: recipient, idAt: table.start(id.tag) }
 }
 
 /** Place in the lane; `undefined` if the field is malformed, sequence 0 if it is absent. [LINK-6.7-4] */

@@ -1,60 +1,43 @@
 /**
- * Duplicate records: what was answered for (sender, id), so that a repetition is answered the same and shown once.
+ * Duplicates: what was answered for (sender, id), so that a repetition is answered the same and shown once.
  *
  * In memory, bounded: the oldest record whose answer the sender holds goes first; without any, there is no room.
  * Spec: [LINK-6.7-9] same id and content, [LINK-6.7-10] same id and other content, [LINK-6.7-11] settled
  */
-import type { Envelope, LanePlace } from '../envelope.ts'
-import type { DuplicateRecord, Lane, Sender } from '../lane.ts'
+import type { LanePlace } from '../envelope.ts'
+import type { Lane, Sender } from '../lane.ts'
+import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
+import { RecordTable } from './record-table.ts'
 
 export class Duplicates {
+  readonly table: RecordTable
   readonly #most: number
   readonly #limits: Limits
-  /** In the order in which they were settled; those before `#from` are gone. */
-  #settled: DuplicateRecord[] = []
+  /** Slots in the order in which they were settled; those before `#from` are given back. */
+  #settled: number[] = []
   #from = 0
-  #count = 0
 
-  constructor(limits: Limits) {
+  constructor(limits: Limits, random: Random) {
     this.#limits = limits
     this.#most = limits.duplicates
+    this.table = new RecordTable(limits.duplicates, random)
   }
 
-  get size(): number {
-    return this.#count
-  }
-
-  /** `undefined`: no room. */
-  add(lane: Lane, envelope: Envelope, id: string, digest: string): DuplicateRecord | undefined {
-    if (this.#count >= this.#most && !this.#evict()) return undefined
-    const { sender } = lane
-    const { epoch, sequence } = envelope.cameAs
-    const record: DuplicateRecord = {
-      sender,
-      id,
-      digest,
-      epoch,
-      sequence,
-      status: undefined,
-      first: envelope,
-      others: undefined,
-      at: envelope.at,
-      isSettled: false,
-      isGone: false,
-    }
-    sender.records.set(id, record)
-    this.#count++
-    if (sequence > 0) lane.unsettled.push(record)
-    return record
-  }
-
-  /** The message failed for a time: a repetition is a new try. */
-  remove(record: DuplicateRecord): undefined {
-    if (record.isGone) return
-    record.isGone = true
-    record.sender.records.delete(record.id)
-    this.#count--
+  /** Slot of a new record for the id at `at`; -1: no room. */
+  add(
+    lane: Lane,
+    buffer: Buffer,
+    at: number,
+    digest: string,
+    place: LanePlace,
+    now: number,
+  ): number {
+    const { epoch, sequence } = place
+    if (this.table.size >= this.#most) this.#evict()
+    const slot = this.table.add(lane.sender.number, buffer, at, digest, epoch, sequence, now)
+    if (slot !== -1) lane.unsettled.push(slot)
+    return slot
   }
 
   /** [LINK-6.7-11] The sender holds the answers of its lane up to `settled`. */
@@ -62,10 +45,13 @@ export class Duplicates {
     if (settled === 0 || unsettled.length === 0) return
     let n = 0
     while (n < unsettled.length) {
-      const record = unsettled[n] as DuplicateRecord
-      if (record.epoch > epoch || (record.epoch === epoch && record.sequence > settled)) break
-      record.isSettled = true
-      if (!record.isGone) this.#settled.push(record)
+      const slot = unsettled[n] as number
+      const ofEpoch = this.table.epoch(slot)
+      if (ofEpoch > epoch || (ofEpoch === epoch && this.table.sequence(slot) > settled)) break
+      // What is under way has no answer that anybody could hold, whatever the sender says.
+      if (!this.table.isEnded(slot) && !this.table.isGone(slot)) break
+      this.table.settle(slot)
+      this.#settled.push(slot)
       n++
     }
     if (n === unsettled.length) unsettled.length = 0
@@ -75,31 +61,34 @@ export class Duplicates {
   /** Once a minute: what is too old is forgotten. */
   sweep(senders: Iterable<Sender>, now: number): undefined {
     const { duplicateMs, duplicateSettledMs } = this.#limits
-    for (const { records, lanes } of senders) {
-      for (const record of records.values()) {
-        const life = record.isSettled ? duplicateSettledMs : duplicateMs
-        if (record.status !== undefined && now - record.at > life) this.remove(record)
-      }
+    const { table } = this
+    for (const slot of table.slots()) {
+      const life = table.isSettled(slot) ? duplicateSettledMs : duplicateMs
+      if (table.isEnded(slot) && table.ageMs(slot, now) > life) table.remove(slot)
+    }
+    for (const { lanes } of senders) {
       for (const lane of lanes.values()) {
-        if (lane.unsettled.every(({ isGone }) => isGone)) lane.unsettled.length = 0
+        if (!lane.unsettled.some((slot) => table.isGone(slot))) continue
+        for (const slot of lane.unsettled) if (table.isGone(slot)) table.free(slot)
+        lane.unsettled = lane.unsettled.filter((slot) => !table.isGone(slot))
       }
     }
-    this.#compact()
-  }
-
-  #evict(): boolean {
-    while (this.#from < this.#settled.length) {
-      const record = this.#settled[this.#from++] as DuplicateRecord
-      if (this.#from > 4096 && this.#from * 2 > this.#settled.length) this.#compact()
-      if (record.isGone || record.status === undefined) continue
-      this.remove(record)
-      return true
-    }
-    return false
-  }
-
-  #compact(): undefined {
-    this.#settled = this.#settled.slice(this.#from).filter(({ isGone }) => !isGone)
+    const gone = this.#settled.slice(this.#from)
+    for (const slot of gone) if (table.isGone(slot)) table.free(slot)
+    this.#settled = gone.filter((slot) => !table.isGone(slot))
     this.#from = 0
+  }
+
+  /** Gives the oldest settled record back. One under way is not settled: its sender waits for the answer. */
+  #evict(): undefined {
+    while (this.#from < this.#settled.length) {
+      const slot = this.#settled[this.#from++] as number
+      if (this.#from > 4096 && this.#from * 2 > this.#settled.length) {
+        this.#settled = this.#settled.slice(this.#from)
+        this.#from = 0
+      }
+      this.table.free(slot)
+      return
+    }
   }
 }

@@ -8,8 +8,9 @@
  */
 import { hash } from 'node:crypto'
 import type { Envelope } from '../envelope.ts'
-import { isTemporary, type Status } from '../errors.ts'
-import type { DuplicateRecord, Senders } from '../lane.ts'
+import { isTemporary, type Status, statusNumber, statusOf } from '../errors.ts'
+import type { Senders } from '../lane.ts'
+import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import { Duplicates } from './duplicates.ts'
 import { goBack, takePlace } from './lane-in.ts'
@@ -20,6 +21,7 @@ export type Delivery = { readonly ended: (status: Status) => undefined }
 export type InboundNeeds = {
   /** Hands the message to the sessions of its recipient; `delivery.ended` is called once. */
   readonly deliver: (envelope: Envelope, delivery: Delivery) => undefined
+  readonly random: Random
   readonly limits: Limits
   readonly limitHit: (limit: string) => undefined
   readonly ended: (envelope: Envelope, status: Status) => undefined
@@ -28,41 +30,46 @@ export type InboundNeeds = {
 export class Inbound {
   readonly #needs: InboundNeeds
   readonly #duplicates: Duplicates
+  /** Repetitions of messages that are under way, by the slot of their record. */
+  readonly #repeated = new Map<number, Envelope[]>()
 
   constructor(needs: InboundNeeds) {
     this.#needs = needs
-    this.#duplicates = new Duplicates(needs.limits)
+    this.#duplicates = new Duplicates(needs.limits, needs.random)
   }
 
   get records(): number {
-    return this.#duplicates.size
+    return this.#duplicates.table.size
   }
 
-  accept(envelope: Envelope, id: string): undefined {
-    const { lane, cameAs, buffer, fieldsAt, end } = envelope
-    this.#duplicates.settle(lane, cameAs)
-    const digest = hash('sha256', buffer.subarray(fieldsAt, end), 'latin1' as 'hex')
-    const known = lane.sender.records.get(id)
-    if (known !== undefined) return this.#repeat(envelope, known, digest)
+  /** `idAt`: where the id of the message stands in the buffer of its envelope. */
+  accept(envelope: Envelope, idAt: number): undefined {
+    const { lane, cameAs, buffer, fieldsAt, end, at } = envelope
+    const duplicates = this.#duplicates
+    duplicates.settle(lane, cameAs)
+    const digest = hash('sha256', buffer.subarray(fieldsAt, end), 'latin1' as 'hex').slice(0, 16)
+    const known = duplicates.table.find(lane.sender.number, buffer, idAt)
+    if (known !== -1) return this.#repeat(envelope, known, digest)
     if (!takePlace(lane, cameAs)) return this.#end(envelope, 'order')
-    const record = this.#duplicates.add(lane, envelope, id, digest)
-    if (record === undefined) {
+    const slot = duplicates.add(lane, buffer, idAt, digest, cameAs, at)
+    if (slot === -1) {
       this.#needs.limitHit('duplicates')
       goBack(lane, cameAs)
       return this.#end(envelope, 'busy')
     }
-    this.#needs.deliver(envelope, new Settlement(this, record))
+    this.#needs.deliver(envelope, new Settlement(this, slot, envelope))
   }
 
-  settle(record: DuplicateRecord, status: Status): undefined {
-    const { first, others } = record
-    record.first = undefined
-    record.others = undefined
-    record.status = status
+  settle(slot: number, envelope: Envelope, status: Status): undefined {
+    const { table } = this.#duplicates
     const failed = isTemporary(status)
-    if (failed) this.#duplicates.remove(record)
-    if (first !== undefined) this.#settleOne(first, status, failed)
-    for (const envelope of others ?? []) this.#settleOne(envelope, status, failed)
+    if (failed) table.remove(slot)
+    else table.end(slot, statusNumber(status))
+    this.#settleOne(envelope, status, failed)
+    const others = this.#repeated.get(slot)
+    if (others === undefined) return
+    this.#repeated.delete(slot)
+    for (const other of others) this.#settleOne(other, status, failed)
   }
 
   sweep(senders: Senders, now: number): undefined {
@@ -75,13 +82,16 @@ export class Inbound {
   }
 
   /** [LINK-6.7-9] The same answer again; a repetition of one under way shares the answer. */
-  #repeat(envelope: Envelope, known: DuplicateRecord, digest: string): undefined {
-    if (known.digest !== digest) return this.#end(envelope, 'conflict')
+  #repeat(envelope: Envelope, slot: number, digest: string): undefined {
+    const { table } = this.#duplicates
+    // [LINK-6.7-10]
+    if (!table.hasDigest(slot, digest)) return this.#end(envelope, 'conflict')
     // It may have a new place in the lane, which counts as taken.
     takePlace(envelope.lane, envelope.cameAs)
-    if (known.status !== undefined) return this.#end(envelope, known.status)
-    known.others ??= []
-    known.others.push(envelope)
+    if (table.isEnded(slot)) return this.#end(envelope, statusOf(table.status(slot)) ?? 'internal')
+    const others = this.#repeated.get(slot)
+    if (others === undefined) this.#repeated.set(slot, [envelope])
+    else others.push(envelope)
   }
 
   #end(envelope: Envelope, status: Status): undefined {
@@ -93,14 +103,16 @@ export class Inbound {
 /** The end of one message, for its record. */
 class Settlement implements Delivery {
   readonly #inbound: Inbound
-  readonly #record: DuplicateRecord
+  readonly #slot: number
+  readonly #envelope: Envelope
 
-  constructor(inbound: Inbound, record: DuplicateRecord) {
+  constructor(inbound: Inbound, slot: number, envelope: Envelope) {
     this.#inbound = inbound
-    this.#record = record
+    this.#slot = slot
+    this.#envelope = envelope
   }
 
   ended(status: Status): undefined {
-    return this.#inbound.settle(this.#record, status)
+    return this.#inbound.settle(this.#slot, this.#envelope, status)
   }
 }

@@ -25,6 +25,7 @@ import { FrameWriter } from '../wire/writer.ts'
 import type { Channel } from './channel.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Outgoing, Reference } from './outgoing.ts'
+import { Pending } from './pending.ts'
 
 /** [LINK-7.1-2] Credit that both sides have before the first CREDIT. */
 export const startRequests = 16
@@ -58,7 +59,7 @@ export class Outbox {
   readonly #counters: OutboxCounters
   readonly #broken: (reason: Status) => undefined
   readonly #writer = new FrameWriter()
-  readonly #pending = new Map<number, Outgoing>()
+  readonly #pending = new Pending()
   readonly #queues = [new FairQueue<Waiting>(), new FairQueue<Waiting>(), new FairQueue<Waiting>()]
   readonly #credit = [startRequests, startRequests, startRequests]
   readonly #byteCredit = [startBytes, startBytes, startBytes]
@@ -135,9 +136,7 @@ export class Outbox {
 
   /** The answer to request `id` is here: who asked? `undefined`: nobody waits for it. */
   settle(id: number): Outgoing | undefined {
-    const outgoing = this.#pending.get(id)
-    if (outgoing !== undefined) this.#pending.delete(id)
-    return outgoing
+    return this.#pending.take(id)
   }
 
   /** Who asked request `id`; it goes on waiting. */
@@ -209,9 +208,7 @@ export class Outbox {
   /** Once a second: requests that waited too long, a far side that does not read, memory of an idle link. */
   sweep(now: number): undefined {
     this.#now = now
-    for (const [id, outgoing] of this.#pending) {
-      if (now - outgoing.sentAt < this.#answerMs) break
-      this.#pending.delete(id)
+    for (const outgoing of this.#pending.takeOlder(now - this.#answerMs)) {
       outgoing.failed('remote-timeout', true)
     }
     const stuck = this.#channel.queued() + this.#writer.length + this.#queuedBytes
@@ -226,8 +223,8 @@ export class Outbox {
     if (this.#closed) return
     this.flush()
     this.#closed = true
-    for (const outgoing of [...this.#pending.values()]) outgoing.failed(code, true)
-    this.#pending.clear()
+    for (const outgoing of this.#pending.takeOlder(Number.POSITIVE_INFINITY))
+      outgoing.failed(code, true)
     this.failWaiting(code)
   }
 

@@ -99,7 +99,7 @@ export class MessageRoad {
       bodyAt,
       end,
     )
-    this.#route(envelope, message.id, request)
+    this.#route(envelope, message.idAt, request)
   }
 
   #grammar(
@@ -115,7 +115,7 @@ export class MessageRoad {
     return undefined
   }
 
-  #route(envelope: Envelope, id: string, { fields: table }: RequestView): undefined {
+  #route(envelope: Envelope, idAt: number, { fields: table }: RequestView): undefined {
     const { inbound, outbound, isHosted, offersIm } = this.#needs
     const { recipient, origin, sender } = envelope
     if (!isHosted(recipient.domain)) {
@@ -125,6 +125,6 @@ export class MessageRoad {
     if (!offersIm(recipient.domain)) return origin.reply(envelope, 'service-not-offered', -1)
     // [LINK-4.1-5] Only the last receiver has to understand every odd field.
     if (table.unknownEndToEnd !== 0) return origin.reply(envelope, 'feature-required', -1)
-    inbound.accept(envelope, id)
+    inbound.accept(envelope, idAt)
   }
 }

@@ -1,0 +1,67 @@
+/**
+ * Requests that wait for their answer, by id. Ids rise and answers mostly come in order, so a ring serves nearly all;
+ * one that waits while the ring goes round moves to a map.
+ */
+import type { Outgoing } from './outgoing.ts'
+
+const ringSize = 1024
+const mask = ringSize - 1
+
+export class Pending {
+  /** Made with the first request: most idle links never ask. */
+  #ring: (Outgoing | undefined)[] = []
+  #ids: Float64Array = new Float64Array(0)
+  readonly #late = new Map<number, Outgoing>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  has(id: number): boolean {
+    return this.get(id) !== undefined
+  }
+
+  get(id: number): Outgoing | undefined {
+    const slot = (id / 2) & mask
+    return this.#ids[slot] === id ? this.#ring[slot] : this.#late.get(id)
+  }
+
+  set(id: number, outgoing: Outgoing): undefined {
+    if (this.#ids.length === 0) {
+      this.#ring = new Array<Outgoing | undefined>(ringSize).fill(undefined)
+      this.#ids = new Float64Array(ringSize)
+    }
+    const slot = (id / 2) & mask
+    const before = this.#ring[slot]
+    if (before !== undefined) this.#late.set(this.#ids[slot] as number, before)
+    this.#ring[slot] = outgoing
+    this.#ids[slot] = id
+    this.#size++
+  }
+
+  take(id: number): Outgoing | undefined {
+    const slot = (id / 2) & mask
+    let outgoing: Outgoing | undefined
+    if (this.#ids[slot] === id) {
+      outgoing = this.#ring[slot]
+      this.#ring[slot] = undefined
+    } else {
+      outgoing = this.#late.get(id)
+      this.#late.delete(id)
+    }
+    if (outgoing !== undefined) this.#size--
+    return outgoing
+  }
+
+  /** Takes those that were sent at `time` or before, in the order of their ids. */
+  takeOlder(time: number): readonly Outgoing[] {
+    if (this.#size === 0) return []
+    const ids: number[] = []
+    for (const [id, { sentAt }] of this.#late) if (sentAt <= time) ids.push(id)
+    for (const [slot, outgoing] of this.#ring.entries()) {
+      if (outgoing !== undefined && outgoing.sentAt <= time) ids.push(this.#ids[slot] as number)
+    }
+    return ids.sort((a, b) => a - b).map((id) => this.take(id) as Outgoing)
+  }
+}

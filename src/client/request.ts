@@ -1,0 +1,132 @@
+/**
+ * Everything a client asks beside messages: one request on a link, and requests that outlive a link.
+ *
+ * In:    a command with its fields and body; the link as it comes and goes; a tick each second.
+ * Out:   the answer, read by the one who asked while it is lent.
+ * Fails: `link-lost` or `remote-timeout` when no answer came within the time allowed, `busy` when too much waits,
+ *        `link-stopped` at the end.
+ * Spec:  FETCH and ISSUE change nothing, so a repetition after a lost link is harmless.
+ */
+import type { Status } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import type { Limits } from '../limits.ts'
+import type { AnswerView, Outgoing } from '../link/outgoing.ts'
+import { type CommandName, commands } from '../wire/registry.ts'
+import type { Way } from './message-lane.ts'
+
+export type Asked = {
+  readonly command: CommandName
+  readonly fields: Buffer
+  readonly body: Buffer
+  readonly answered: (answer: AnswerView) => undefined
+  /** No answer will come. */
+  readonly failed: (code: Status) => undefined
+}
+
+/** A request on its way to our gateway; the client speaks for itself, without a reference. */
+export function requestOf({ command, fields, body, answered, failed }: Asked): Outgoing {
+  return {
+    command: commands[command].number,
+    trafficClass: commands[command].trafficClass,
+    hops: 0,
+    reference: undefined,
+    laneEpoch: 0,
+    laneSequence: 0,
+    settled: 0,
+    from: '',
+    answerCredit: 0,
+    expectsAnswer: true,
+    user: '',
+    buffer: body.length === 0 ? fields : Buffer.concat([fields, body]),
+    fieldsAt: 0,
+    bodyAt: fields.length,
+    end: fields.length + body.length,
+    sentAt: -1,
+    answered,
+    failed,
+  }
+}
+
+type Row = { readonly asked: Asked; readonly until: number; code: Status }
+
+export class Requests {
+  readonly #clock: Clock
+  readonly #limits: Limits
+  readonly #waiting = new Set<Row>()
+  #way: Way | undefined
+  #underWay = 0
+  #isStopped = false
+
+  constructor(clock: Clock, limits: Limits) {
+    this.#clock = clock
+    this.#limits = limits
+  }
+
+  /** Asks, now or as soon as there is a link, and again if the link is lost before the answer. */
+  ask(asked: Asked, lifeMs: number): undefined {
+    if (this.#isStopped) return asked.failed('link-stopped')
+    if (this.#waiting.size + this.#underWay >= this.#limits.windowRequests) {
+      return asked.failed('busy')
+    }
+    this.#send({ asked, until: this.#clock.now() + lifeMs, code: 'link-lost' })
+  }
+
+  up(way: Way): undefined {
+    this.#way = way
+    const rows = [...this.#waiting]
+    this.#waiting.clear()
+    for (const row of rows) this.#send(row)
+  }
+
+  down(): undefined {
+    this.#way = undefined
+  }
+
+  /** Once a second. */
+  tick(now: number): undefined {
+    for (const row of this.#waiting) {
+      if (row.until > now) continue
+      this.#waiting.delete(row)
+      row.asked.failed(row.code)
+    }
+  }
+
+  stop(): undefined {
+    this.#isStopped = true
+    this.#way = undefined
+    const rows = [...this.#waiting]
+    this.#waiting.clear()
+    for (const { asked } of rows) asked.failed('link-stopped')
+  }
+
+  #send(row: Row): undefined {
+    const { asked } = row
+    const way = this.#way
+    if (way?.isUsable !== true) {
+      this.#waiting.add(row)
+      return
+    }
+    this.#underWay++
+    way.ask(
+      requestOf({
+        ...asked,
+        answered: (answer) => {
+          this.#underWay--
+          asked.answered(answer)
+        },
+        failed: (code) => {
+          this.#underWay--
+          this.#again(row, code)
+        },
+      }),
+    )
+  }
+
+  #again(row: Row, code: Status): undefined {
+    row.code = code
+    if (this.#isStopped) return row.asked.failed('link-stopped')
+    // A link that is lost takes nothing, so this waits for the next one.
+    if (code === 'link-lost' && row.until > this.#clock.now()) this.#send(row)
+    else row.asked.failed(code)
+  }
+}

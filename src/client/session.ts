@@ -1,0 +1,300 @@
+/**
+ * A `Client` at work: its parts, each told of every link that comes and goes, and of every second.
+ *
+ * In:    the options of the program.
+ * Out:   what `client.ts` promises.
+ * Fails: `bad-address` and `credential-key` for options that cannot be used.
+ */
+import type { Address } from '../address/address.ts'
+import { encodeFetch } from '../command/fetch.ts'
+import { encodeIssue } from '../command/issue.ts'
+import { defaultContentType, encodeMessage } from '../command/message.ts'
+import { readVersion } from '../command/version.ts'
+import type { Scope } from '../credential/claims.ts'
+import { GatewayError, isSuccess, type Status } from '../errors.ts'
+import { encodeBase64url } from '../lib/base64url.ts'
+import { every, systemClock } from '../lib/clock.ts'
+import { type Log, silentLog } from '../lib/log.ts'
+import { type Random, systemRandom } from '../lib/random.ts'
+import { limitsWith } from '../limits.ts'
+import type { AnswerView } from '../link/outgoing.ts'
+import { fields } from '../wire/registry.ts'
+import type {
+  Client,
+  ClientOptions,
+  FetchResult,
+  OnState,
+  RawClient,
+  SendOptions,
+  SendResult,
+  Subscription,
+} from './client.ts'
+import { type ClientState, Connection } from './connection.ts'
+import { Incoming, type OnMessage } from './incoming.ts'
+import { addressOf, addressOrFault, bytesOf, idBytesOf, isContentType, keyOf } from './input.ts'
+import type { Done } from './message-lane.ts'
+import { Messages } from './messages.ts'
+import { localOutcome, outcomeFrom, outcomeOf } from './outcome.ts'
+import { OwnCredential } from './own-credential.ts'
+import { type OnPresence, type PresenceDocument, readDocument, writeDocument } from './presence.ts'
+import { Publication, type PublishResult } from './publication.ts'
+import { Requests } from './request.ts'
+import { Subscriptions } from './subscriptions.ts'
+
+export class ClientSession implements Client {
+  readonly user: Address
+  readonly raw: RawClient
+  readonly counters = {
+    framesIn: { n: 0 },
+    framesOut: { n: 0 },
+    bytesIn: { n: 0 },
+    bytesOut: { n: 0 },
+    creditWaits: { n: 0 },
+  }
+  readonly #lifeMs: number
+  readonly #repeats: boolean
+  readonly #random: Random
+  readonly #log: Log
+  readonly #connection: Connection
+  readonly #messages: Messages
+  readonly #requests: Requests
+  readonly #publication: Publication
+  readonly #subscriptions: Subscriptions
+  readonly #credential: OwnCredential
+  readonly #incoming: Incoming
+  readonly #stopTicking: () => undefined
+  #onState: OnState | undefined
+
+  constructor(options: ClientOptions) {
+    const { clock = systemClock, random = systemRandom, limits = limitsWith() } = options
+    const { log = silentLog, limitHit = () => undefined } = options
+    const common = { clock, random, limits, log, limitHit }
+    const { user, key } = { user: addressOf(options.user), key: keyOf(options.key) }
+    this.user = user
+    this.#random = random
+    this.#log = log
+    this.#lifeMs = options.lifeMs ?? limits.requestMs
+    this.#repeats = options.repeat ?? true
+    this.#onState = options.onState
+    this.#messages = new Messages(common)
+    this.#requests = new Requests(clock, limits)
+    this.#publication = new Publication(common)
+    this.#subscriptions = new Subscriptions(common)
+    this.#credential = new OwnCredential({
+      ...common,
+      domain: user.domain,
+      source: options.credential,
+    })
+    this.#incoming = new Incoming({
+      log,
+      notified: (presentity, notify) => this.#subscriptions.notified(presentity, notify),
+    })
+    this.#incoming.onMessage = options.onMessage
+    const boot = encodeBase64url(random.bytes(16))
+    this.#connection = new Connection({
+      ...common,
+      user,
+      key,
+      connect: options.connect,
+      credential: () => this.#credential.current(),
+      hello: () => ({
+        role: 'client',
+        domain: user.domain,
+        software: 'gatehouse-client',
+        boot,
+        state: '',
+        nonce: encodeBase64url(random.bytes(32)),
+        services: ['im', 'pres'],
+        messageBytes: limits.messageBytes,
+        references: limits.references,
+      }),
+      counters: this.counters,
+      request: (link, request) => this.#incoming.request(link, request),
+      up: (link) => {
+        this.#messages.up(link, link.hello?.messageBytes ?? limits.messageBytes)
+        for (const part of this.#others) part.up(link)
+      },
+      down: () => {
+        this.#messages.down()
+        for (const part of this.#others) part.down()
+      },
+      gone: () => this.#stopTicking(),
+      changed: (state, reason) => {
+        safely(log, () => this.#onState?.(state, reason))
+        if (state === 'closed') this.#stop()
+      },
+    })
+    this.raw = {
+      send: (recipient, buffer, fieldsAt, bodyAt, end, done) =>
+        this.#messages.send(
+          recipient,
+          buffer,
+          fieldsAt,
+          bodyAt,
+          end,
+          done,
+          this.#lifeMs,
+          this.#repeats,
+        ),
+      onMessage: (handler) => {
+        this.#incoming.onRawMessage = handler
+      },
+    }
+    this.#stopTicking = every(clock, 1000, () => this.#tick(clock.now()))
+  }
+
+  open(): Promise<void> {
+    return this.#connection.open()
+  }
+
+  get state(): ClientState {
+    return this.#connection.state
+  }
+
+  onState(listener: OnState | undefined): undefined {
+    this.#onState = listener
+  }
+
+  onMessage(handler: OnMessage | undefined): undefined {
+    this.#incoming.onMessage = handler
+  }
+
+  async send(message: SendOptions): Promise<SendResult> {
+    const { contentType = defaultContentType, lifeMs = this.#lifeMs } = message
+    const repeats = message.repeat ?? this.#repeats
+    const bytes = message.id === undefined ? this.#random.bytes(16) : idBytesOf(message.id)
+    const id = bytes?.toString('hex') ?? message.id ?? ''
+    const to = addressOrFault(message.to)
+    if (typeof to === 'string') return { ...localOutcome('bad-address', to), id }
+    if (bytes === undefined || !isContentType(contentType)) {
+      const expected = bytes === undefined ? 'an id of 32 hexadecimal digits' : 'a media type'
+      return { ...localOutcome('bad-request', `expected ${expected}`), id }
+    }
+    const head = encodeMessage(to.text, bytes, contentType)
+    const whole = Buffer.concat([head, bytesOf(message.body)])
+    return new Promise((resolve) => {
+      const done: Done = (status, retryAfterMs, answer) =>
+        resolve({ ...outcomeFrom(status, retryAfterMs, answer), id }) as undefined
+      this.#messages.send(to.text, whole, 0, head.length, whole.length, done, lifeMs, repeats)
+    })
+  }
+
+  publish(
+    document: PresenceDocument | null,
+    options: { readonly lease?: number | undefined } = {},
+  ): Promise<PublishResult> {
+    const bytes = document === null ? undefined : writeDocument(document)
+    return new Promise((resolve) => this.#publication.publish(bytes, options.lease, resolve))
+  }
+
+  async fetch(presentity: Address | string): Promise<FetchResult> {
+    const address = addressOrFault(presentity)
+    const nothing = { document: undefined, version: undefined }
+    if (typeof address === 'string') {
+      return { ...localOutcome('bad-address', address), ...nothing }
+    }
+    return this.#ask('fetch', encodeFetch(address.text), (answer) => ({
+      ...outcomeOf(answer),
+      document: isSuccess(answer.status) ? readDocument(bodyOf(answer)) : undefined,
+      version: readVersion(answer.fields),
+    })).catch((error: GatewayError) => ({
+      ...localOutcome(error.code, undefined),
+      ...nothing,
+    }))
+  }
+
+  subscribe(
+    presentity: Address | string,
+    onPresence: OnPresence,
+    options: { readonly lease?: number | undefined } = {},
+  ): Subscription {
+    const address = addressOf(presentity)
+    const row = this.#subscriptions.subscribe(address, options.lease, (notice) =>
+      safely(this.#log, () => onPresence(notice)),
+    )
+    const end = () => this.#subscriptions.end(row)
+    return {
+      presentity: address,
+      end,
+      get state() {
+        return row.shown
+      },
+    }
+  }
+
+  issue({
+    audience,
+    scope,
+  }: {
+    readonly audience: string
+    readonly scope: readonly Scope[]
+  }): Promise<string> {
+    return this.#ask('issue', encodeIssue(audience, scope), (answer) => {
+      const token = answer.fields.latin1(fields.token.tag)
+      if (isSuccess(answer.status) && token !== undefined) return token
+      const { status, text, retryAfterMs } = outcomeOf(answer)
+      const code = isSuccess(status) ? 'bad-request' : status
+      throw new GatewayError(code, text ?? `no credential for ${audience}`, { retryAfterMs })
+    })
+  }
+
+  close(): Promise<void> {
+    return this.#connection.close()
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** Rejects with the code where no answer came, or with what `read` throws. */
+  #ask<T>(command: 'fetch' | 'issue', bytes: Buffer, read: (answer: AnswerView) => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const asked = {
+        command,
+        fields: bytes,
+        body: Buffer.alloc(0),
+        answered: (answer: AnswerView): undefined => {
+          try {
+            resolve(read(answer))
+          } catch (error) {
+            reject(error)
+          }
+        },
+        failed: (code: Status): undefined => {
+          reject(new GatewayError(code, `${command} got no answer`))
+        },
+      }
+      this.#requests.ask(asked, this.#lifeMs)
+    })
+  }
+
+  get #others() {
+    return [this.#requests, this.#publication, this.#subscriptions, this.#credential]
+  }
+
+  #tick(now: number): undefined {
+    this.#connection.tick(now)
+    this.#messages.tick(now)
+    for (const part of this.#others) part.tick(now)
+  }
+
+  #stop(): undefined {
+    this.#messages.stop()
+    this.#requests.stop()
+    this.#publication.stop()
+    this.#subscriptions.stop()
+  }
+}
+
+const bodyOf = ({ buffer, bodyAt, end }: AnswerView): Buffer => buffer.subarray(bodyAt, end)
+
+/** A fault of the program's own listener stays there. */
+function safely(log: Log, listener: () => unknown): undefined {
+  const fault = (error: unknown) => log.error('client.listener-failed', { detail: String(error) })
+  try {
+    const result = listener()
+    if (result instanceof Promise) result.catch(fault)
+  } catch (error) {
+    fault(error)
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * `npm test`: everything that has to hold, in one run: types, style, dead code, then all tests.
+ *
+ * In:    nothing. With `--quick` only what needs no servers and no processes.
+ * Out:   what each step prints; the last line is `N passed, N failed`, a step counting as one.
+ * Fails: exit code 1 if anything failed. Every step runs, so that one run shows all that is wrong.
+ */
+import { spawnSync } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+/** Real servers that the system tests talk to, as Debian packages them; each with a file that shows it is there. */
+const peers: Readonly<Record<string, string>> = {
+  nsd: '/usr/sbin/nsd',
+  unbound: '/usr/sbin/unbound',
+  ldnsutils: '/usr/bin/ldns-signzone',
+  prometheus: '/usr/bin/promtool',
+}
+
+const root = join(import.meta.dirname, '..')
+const isQuick = process.argv.includes('--quick')
+
+function run(name: string, command: string, words: readonly string[]): boolean {
+  console.log(`\n== ${name}`)
+  const { status, error } = spawnSync(command, words, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  })
+  if (error !== undefined) console.log(`${command}: ${error.message}`)
+  return status === 0
+}
+
+/** Installs the servers that are missing. Where that cannot be done, the tests that need them say so. */
+function installPeers(): boolean {
+  const missing = Object.entries(peers).filter(([, file]) => !existsSync(file))
+  if (missing.length === 0) return true
+  const names = missing.map(([name]) => name)
+  console.log(`\n== Debian packages: ${names.join(', ')}`)
+  const quiet = { stdio: ['ignore', 'ignore', 'inherit'] as ('ignore' | 'inherit')[] }
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }
+  spawnSync('apt-get', ['update', '-q'], { ...quiet, env })
+  const words = ['install', '-y', '-q', '--no-install-recommends', ...names]
+  return spawnSync('apt-get', words, { ...quiet, env }).status === 0
+}
+
+type Counts = { readonly passed: number; readonly failed: number }
+
+/** The tests themselves; they count one by one. */
+function runTests(): Counts {
+  const dir = mkdtempSync(join(tmpdir(), 'gatehouse-test-'))
+  const file = join(dir, 'report.json')
+  const projects = isQuick ? ['--project', 'unit', '--project', 'pair'] : []
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
+  const isGreen = run('tests', 'vitest', [
+    'run',
+    '--config',
+    'test/vitest.config.ts',
+    ...projects,
+    ...reporters,
+  ])
+  try {
+    const report = JSON.parse(readFileSync(file, 'utf8'))
+    const failed: number = report.numFailedTests
+    // A file that cannot be loaded fails without a test of its own.
+    return { passed: report.numPassedTests, failed: isGreen ? failed : Math.max(1, failed) }
+  } catch {
+    return { passed: 0, failed: 1 }
+  } finally {
+    rmSync(dir, { recursive: true, force: true })
+  }
+}
+
+if (!isQuick && !installPeers()) console.log('some of them could not be installed')
+const steps = [
+  run('types', 'tsc', []),
+  run('style', 'biome', ['ci', '.']),
+  run('dead code', 'knip', []),
+]
+const tests = runTests()
+const passed = steps.filter(Boolean).length + tests.passed
+const failed = steps.filter((isGreen) => !isGreen).length + tests.failed
+console.log(`\n${passed} passed, ${failed} failed`)
+process.exit(failed === 0 ? 0 : 1)

@@ -174,7 +174,7 @@ export class ScriptedLink implements LinkOwner {
     const { from, to, id, contentType = 'text/plain;charset=utf-8', extra = [] } = message
     const head = encodeMessage(to, Buffer.from(id, 'hex'), contentType)
     const more = encodeFields(extra)
-    this.#ask('message', from, Buffer.concat([head, more]), Buffer.from(message.body), true, {
+    this.ask('message', from, Buffer.concat([head, more]), Buffer.from(message.body), true, {
       answered: ({ status }) => answered(status),
       failed: () => answered(undefined),
     })
@@ -182,7 +182,7 @@ export class ScriptedLink implements LinkOwner {
 
   notify(presentity: string, notify: Omit<Notify, 'document'>, document: string): undefined {
     const ends = { answered: () => undefined, failed: () => undefined }
-    this.#ask('notify', presentity, encodeNotify(notify), Buffer.from(document), false, ends)
+    this.ask('notify', presentity, encodeNotify(notify), Buffer.from(document), false, ends)
   }
 
   greeted(): undefined {}
@@ -237,7 +237,8 @@ export class ScriptedLink implements LinkOwner {
     return this.#gateway.attachAs
   }
 
-  #ask(
+  /** Any request. */
+  ask(
     command: CommandName,
     from: string,
     head: Buffer,

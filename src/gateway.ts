@@ -24,6 +24,7 @@ import { GatewayError } from './errors.ts'
 import { Senders } from './lane.ts'
 import { encodeBase64url } from './lib/base64url.ts'
 import { type Cancel, type Clock, every } from './lib/clock.ts'
+import { rememberLastRead } from './lib/last-read.ts'
 import type { Log } from './lib/log.ts'
 import type { Meter } from './lib/meter.ts'
 import type { Random } from './lib/random.ts'
@@ -42,6 +43,7 @@ import { Checks } from './road/checks.ts'
 import { MessageRoad } from './road/messages.ts'
 import { SessionOrigin } from './road/origin.ts'
 import { observeEnds } from './road/outcomes.ts'
+import { PeerTally } from './road/peer-tally.ts'
 import { PresenceRoad } from './road/presence.ts'
 import { type CommandName, commandOf } from './wire/registry.ts'
 
@@ -81,6 +83,8 @@ export type Gateway = {
   readonly accept: (channel: Channel, role: Role) => undefined
   readonly sessions: Sessions
   readonly presence: PresenceRoad
+  /** Whose numbers are told one by one. */
+  readonly peers: PeerTally
   /** Whether `domain` was proven or pinned before: its stale addresses may be used, and its keys are known. */
   readonly isProven: (domain: string) => boolean
   /** Answers what is under way, lets go of every link, then resolves. */
@@ -93,7 +97,8 @@ export type Gateway = {
 const addressesKept = 20_000
 
 export function createGateway(options: GatewayOptions): Gateway {
-  const { domains, clock, random, limits, meter, log, pinned } = options
+  const { domains, random, limits, meter, log, pinned } = options
+  const { clock, last } = rememberLastRead(options.clock)
   const hosted = new Map<string, HostedDomain>(domains.map((entry) => [entry.domain, entry]))
   const isHosted = (domain: string): boolean => hosted.has(domain)
   const limitHit = (limit: string): undefined => {
@@ -207,8 +212,9 @@ export function createGateway(options: GatewayOptions): Gateway {
       return presence.joined({ hello: session.link.hello?.state ?? '', pair })
     },
     left: (_session, pair, reason) => {
-      if (sessions.pool.find(pair.local, pair.remote, 'pres') === undefined)
-        presence.left(pair, reason)
+      const isLeft = ({ domain }: HostedDomain) =>
+        sessions.pool.find(domain, pair.remote, 'pres') === undefined
+      if (domains.every(isLeft)) presence.left(pair, reason)
     },
     isUsed: ({ role, pairs }) =>
       role === 'client' || [...pairs].some(({ remote }) => presence.isUsed(remote)),
@@ -221,7 +227,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
 
   const home = new Home({ exists: userExists, limits, limitHit })
-  const ended = observeEnds(meter)
+  const isUp = (domain: string): boolean =>
+    domains.some(({ domain: local }) =>
+      (['im', 'pres'] as const).some(
+        (service) => sessions.pool.find(local, domain as Domain, service) !== undefined,
+      ),
+    )
+  const peers = new PeerTally({ limits, meter, isUp })
+  const ended = observeEnds({ meter, peers, now: last })
   const inbound: Inbound = new Inbound({
     deliver: (envelope, delivery) => home.deliver(envelope, delivery),
     random,
@@ -345,6 +358,7 @@ export function createGateway(options: GatewayOptions): Gateway {
       inbound.sweep(senders, now)
       senders.sweep(now, 600_000)
       rates.sweep(now)
+      peers.turn()
     }),
   ]
   meter.gauge('client_sessions', {}, () => home.sessions)
@@ -361,6 +375,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     accept: (channel, role) => sessions.accept(channel, role),
     sessions,
     presence,
+    peers,
     isProven: (domain) => keys.known(domain),
     drain: async () => {
       await sessions.drain('shutdown')

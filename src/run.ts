@@ -54,7 +54,7 @@ export type Running = {
   readonly close: () => Promise<undefined>
 }
 
-export const defaultPort = 5279
+const defaultPort = 5279
 
 /** Key sets are rewritten at each start; their version is the second of it, so it rises. */
 const keySetSeconds = 30 * 86_400

@@ -10,7 +10,7 @@ import { fields, type TrafficClass } from '../wire/registry.ts'
 const stages = ['answer', 'link', 'request', 'proof', 'policy', 'way', 'state', 'capacity']
 
 /** Fields of a failure that this gateway reports. `retryAfterMs` below 0: nothing is said. */
-export function encodeFailure(reporter: Domain, status: Status, retryAfterMs: number): Buffer {
+function encodeFailure(reporter: Domain, status: Status, retryAfterMs: number): Buffer {
   const values: (readonly [number, FieldValue])[] = [
     [fields.reporter.tag, reporter],
     [fields.stage.tag, stages[statusNumber(status) >> 8] ?? 'capacity'],

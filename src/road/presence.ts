@@ -136,8 +136,9 @@ export class PresenceRoad {
       leaseSeconds: publish.leaseSeconds,
       document: publish.document,
     })
-    if (result.status !== 'ok') return answer(result.status)
-    this.#answerFields(session, request, 'ok', encodeLease(result.leaseSeconds))
+    if ('detail' in result) return answer(result.status)
+    // With lease-too-short: the shortest that is granted.
+    this.#answerFields(session, request, result.status, encodeLease(result.leaseSeconds))
   }
 
   /** [LINK-6.9-1] Once, of ours or of another domain. */

@@ -10,6 +10,8 @@ import { jsonOf } from './bench-json.ts'
 import { Children } from './children.ts'
 import { flagsOf, usage } from './flags.ts'
 import { GatewayPair } from './gateway.ts'
+import { probeCold } from './probe-cold.ts'
+import { probeFanout } from './probe-fanout.ts'
 import { Relay } from './relay.ts'
 import { type Figures, Progress, tableOf } from './report.ts'
 import { type OnStep, type Plan, runRounds, type SubjectReport } from './rounds.ts'
@@ -51,7 +53,10 @@ async function main(): Promise<number> {
     { key: 'relay', subject: new Relay(children, shape) },
     { key: 'messages', subject: new GatewayPair(children, shape) },
   ]
-  const probes: readonly Probe[] = []
+  const probes: readonly Probe[] = [
+    { name: 'cold start', run: (onStep) => probeCold(children, onStep) },
+    { name: 'fan-out', run: (onStep) => probeFanout(children, onStep) },
+  ]
 
   const aboutMs = subjects.length * (plan.warmMs + rounds * (plan.floodMs + plan.pacedMs))
   const progress = new Progress(aboutMs)

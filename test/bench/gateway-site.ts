@@ -1,5 +1,5 @@
 /**
- * The files of two domains that federate on loopback: keys, certificates, configurations; removed at the end.
+ * The files of domains that federate on loopback: keys, certificates, configurations; removed at the end.
  *
  * Limits are raised, never switched off: what a single machine sends here is what many peers send elsewhere.
  */
@@ -30,19 +30,30 @@ const raised = {
 
 export type User = { readonly name: string; readonly keyPem: string }
 
+/** What one gateway of a site is told. */
+export type GatewayPlan = {
+  readonly domains: readonly string[]
+  readonly port: number
+  /** Where other domains are: routes, or a DNS server to ask. */
+  readonly routes: Readonly<Record<string, readonly string[]>>
+  readonly dnsServer: string | undefined
+  readonly limits: Readonly<Record<string, number>>
+  /** Pinned keys by domain. */
+  readonly pinned: Readonly<Record<string, readonly string[]>>
+}
+
 export type Site = {
+  readonly dir: string
   readonly users: readonly User[]
   readonly caPem: string
-  /** Configuration file of `domain`; the peer is found on `peerPort`. */
-  readonly configure: (domain: Domain, peerPort: number) => Promise<string>
+  /** Writes keys, certificates and configuration; returns the configuration's file. */
+  readonly configure: (name: string, plan: GatewayPlan) => Promise<string>
   readonly remove: () => Promise<undefined>
 }
 
-export type Domain = 'a.example' | 'b.example'
-
 export const userName = (i: number): string => `user${i}.somebody`
 
-export async function makeSite(userCount: number, peerPort: number): Promise<Site> {
+export async function makeSite(userCount: number): Promise<Site> {
   const dir = await mkdtemp(join(tmpdir(), 'gatehouse-bench-'))
   const dates = { days: 2, wall: systemClock.wall }
   const ca = await createDevelopmentCa(dates)
@@ -52,49 +63,49 @@ export async function makeSite(userCount: number, peerPort: number): Promise<Sit
   }))
   const keep = (name: string, text: string) => writeFile(join(dir, name), text, { mode: 0o600 })
   await keep('ca.pem', ca.certificatePem)
-  for (const domain of ['a.example', 'b.example']) {
+  const users = Object.fromEntries(
+    pairs.map(({ name, pair }) => [name, { keys: [pair.publicKey.x] }]),
+  )
+  const makeDomain = async (domain: string) => {
     const leaf = await createLeaf(ca, [domain], dates)
     await keep(`${domain}.crt`, leaf.certificatePem)
     await keep(`${domain}.tls`, leaf.keyPem)
     await keep(`${domain}.key`, writePrivateKey(generateKeyPair(systemRandom)))
+    return {
+      name: domain,
+      key: `${domain}.key`,
+      certificate: `${domain}.crt`,
+      certificateKey: `${domain}.tls`,
+      directory: { kind: 'static', users },
+    }
   }
   return {
+    dir,
     users: pairs.map(({ name, pair }) => ({ name, keyPem: writePrivateKey(pair) })),
     caPem: ca.certificatePem,
-    configure: async (domain, ownPort) => {
+    configure: async (name, plan) => {
+      const domains: unknown[] = []
+      for (const domain of plan.domains) domains.push(await makeDomain(domain))
       const config = {
-        domains: [
-          {
-            name: domain,
-            key: `${domain}.key`,
-            certificate: `${domain}.crt`,
-            certificateKey: `${domain}.tls`,
-            directory: {
-              kind: 'static',
-              users: Object.fromEntries(
-                pairs.map(({ name, pair }) => [name, { keys: [pair.publicKey.x] }]),
-              ),
-            },
-          },
-        ],
+        domains,
         listen: {
-          peers: [{ address: '127.0.0.1', port: ownPort }],
+          peers: [{ address: '127.0.0.1', port: plan.port }],
           clients: [{ address: '127.0.0.1', port: 0, tls: false }],
           admin: { port: 0 },
         },
         resolve: {
-          routes: {
-            [domain === 'a.example' ? 'b.example' : 'a.example']: [
-              `127.0.0.1:${domain === 'a.example' ? peerPort + 1 : peerPort}`,
-            ],
-          },
+          routes: plan.routes,
+          servers: plan.dnsServer === undefined ? [] : [plan.dnsServer],
           allowRanges: ['127.0.0.0/8'],
           trustedCertificates: ['ca.pem'],
         },
-        limits: raised,
+        peers: Object.fromEntries(
+          Object.entries(plan.pinned).map(([domain, keys]) => [domain, { keys }]),
+        ),
+        limits: { ...raised, ...plan.limits },
       }
-      await keep(`${domain}.yaml`, JSON.stringify(config, undefined, 1))
-      return join(dir, `${domain}.yaml`)
+      await keep(`${name}.yaml`, JSON.stringify(config, undefined, 1))
+      return join(dir, `${name}.yaml`)
     },
     remove: async () => {
       await rm(dir, { recursive: true, force: true })
@@ -102,3 +113,18 @@ export async function makeSite(userCount: number, peerPort: number): Promise<Sit
     },
   }
 }
+
+/** A plan for two domains that know where the other is. */
+export const routed = (
+  domain: string,
+  port: number,
+  peer: string,
+  peerPort: number,
+): GatewayPlan => ({
+  domains: [domain],
+  port,
+  routes: { [peer]: [`127.0.0.1:${peerPort}`] },
+  dnsServer: undefined,
+  limits: {},
+  pinned: {},
+})

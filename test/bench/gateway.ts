@@ -8,7 +8,7 @@ import type { Child, Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
 import type * as receiver from './gateway-receiver.ts'
 import type * as sender from './gateway-sender.ts'
-import { makeSite, type Site } from './gateway-site.ts'
+import { makeSite, routed, type Site } from './gateway-site.ts'
 import type { ReceivedReport, SentReport } from './load.ts'
 import type { FloodResult, PacedResult, Pids, Shape, Subject } from './subject.ts'
 
@@ -40,10 +40,14 @@ export class GatewayPair implements Subject {
 
   async start(): Promise<Pids> {
     const { users, bodyBytes } = this.#shape
-    const site = await makeSite(users, firstPort)
+    const site = await makeSite(users)
     this.#site = site
-    const a = await this.#gateway(await site.configure('a.example', firstPort))
-    const b = await this.#gateway(await site.configure('b.example', firstPort + 1))
+    const a = await this.#gateway(
+      await site.configure('a', routed('a.example', firstPort, 'b.example', firstPort + 1)),
+    )
+    const b = await this.#gateway(
+      await site.configure('b', routed('b.example', firstPort + 1, 'a.example', firstPort)),
+    )
     const common = { users: site.users, bodyBytes }
     const receiving = await this.#children.start(file('gateway-receiver'), {
       ...common,
@@ -99,10 +103,6 @@ export class GatewayPair implements Subject {
         counts['limits.hits'] = (counts['limits.hits'] ?? 0) + value
     }
     return counts
-  }
-
-  debug(): unknown {
-    return this.#processes
   }
 
   async stop(): Promise<undefined> {

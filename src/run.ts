@@ -9,13 +9,14 @@
 import type { Directory } from './adapter/home/directory.ts'
 import type { Service } from './address/address.ts'
 import type { Domain } from './address/domain.ts'
+import { readCertificates } from './config/certificate-check.ts'
 import type { Files } from './config/files.ts'
 import type { Config, DomainConfig, ListenerConfig } from './config/schema.ts'
 import { readPrivateKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
 import { pinKey } from './credential/pinned-keys.ts'
 import { createSigner } from './credential/sign.ts'
-import { GatewayError } from './errors.ts'
+import { GatewayError, type Status } from './errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from './gateway.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
@@ -45,9 +46,19 @@ export type RunNeeds = {
   readonly log: Log
 }
 
+/** A domain of ours, and what of it runs out: wall clock in ms. */
+export type OwnDomain = {
+  readonly name: Domain
+  readonly services: readonly Service[]
+  readonly certificateFrom: number
+  readonly certificateUntil: number
+  readonly keysUntil: number
+}
+
 export type Running = {
   readonly gateway: Gateway
   readonly resolver: Resolver
+  readonly domains: readonly OwnDomain[]
   readonly ports: { readonly peers: readonly number[]; readonly clients: readonly number[] }
   /** Takes no more connections, answers what is under way, closes; at most `limits.drainMs`. */
   readonly drain: () => Promise<undefined>
@@ -94,7 +105,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     pinned: pinnedKeys(config),
     required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
     discontinuity: 'accept',
-    connect: (remote, service) => connect(needs, resolver, trust, remote, service),
+    connect: (remote, service) => counted(meter, connect(needs, resolver, trust, remote, service)),
     provenChannel: (channel) => admissions.get(channel)?.proven(),
     clock,
     random,
@@ -102,6 +113,8 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     meter,
     log,
   })
+  gateway.peers.watch(config.metrics.watch)
+  const domains = ownDomains(needs)
   const certificates = shownCertificates(files)
   const open = (listener: ListenerConfig, role: Role): Promise<Listening> => {
     const { address, port } = listener
@@ -136,6 +149,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
   return {
     gateway,
     resolver,
+    domains,
     ports,
     drain: async () => {
       await Promise.all([shut(), gateway.drain()])
@@ -180,6 +194,31 @@ async function connect(
   observeSince(phase(isPlain ? 'tcp' : 'tls'), clock, dialStarted)
   const { host, port, needsKnownKey } = target
   return { channel: value, host, port, needsKnownKey }
+}
+
+/** Counts how the attempt ended. */
+async function counted(meter: Meter, attempt: Promise<Connected>): Promise<Connected> {
+  const count = (result: Status): undefined => {
+    meter.counter('connect_attempts_total', { result }).n++
+  }
+  try {
+    const connected = await attempt
+    count('ok')
+    return connected
+  } catch (error) {
+    count(error instanceof GatewayError ? error.code : 'internal')
+    throw error
+  }
+}
+
+function ownDomains({ config, files, clock }: RunNeeds): readonly OwnDomain[] {
+  const keysUntil = clock.wall() + keySetSeconds * 1000
+  return config.domains.map(({ name, services }, index) => {
+    const [certificate] = readCertificates(files.domains[index]?.certificate ?? '') ?? []
+    const certificateFrom = certificate?.validFromDate.getTime() ?? 0
+    const certificateUntil = certificate?.validToDate.getTime() ?? 0
+    return { name, services, certificateFrom, certificateUntil, keysUntil }
+  })
 }
 
 function hostedDomains({ config, files, clock, random }: RunNeeds): readonly HostedDomain[] {

@@ -29,7 +29,7 @@ export type DestinationState = 'idle' | 'connecting' | 'running' | 'backing-off'
 
 /** A request, and what to do with it once there is a session. */
 type Send = (session: Session, request: Outgoing) => undefined
-type Waiting = { readonly request: Outgoing; readonly send: Send }
+type Waiting = { readonly request: Outgoing; readonly send: Send; readonly since: number }
 
 type Destination = {
   readonly local: Domain
@@ -80,7 +80,7 @@ export class Pool {
       this.#needs.limitHit('windowRequests')
       return request.failed('busy', false)
     }
-    destination.waiting.push({ request, send })
+    destination.waiting.push({ request, send, since: clock.now() })
     if (!destination.isDialling) this.#dialAfter(destination, Math.max(0, wait))
   }
 
@@ -147,6 +147,19 @@ export class Pool {
       const state = stateOf(destination, links, now)
       yield { local, remote, service, state, code, retryAfterMs: Math.max(0, retryAt - now), links }
     }
+  }
+
+  /** Requests that wait for a link: how many, and since when the oldest of them; `undefined`: none. */
+  waiting(service: Service): { readonly count: number; readonly since: number | undefined } {
+    let count = 0
+    let since: number | undefined
+    for (const destination of this.#all()) {
+      const [oldest] = destination.waiting
+      if (destination.service !== service || oldest === undefined) continue
+      count += destination.waiting.length
+      since = Math.min(since ?? oldest.since, oldest.since)
+    }
+    return { count, since }
   }
 
   #dialAfter(destination: Destination, ms: number): undefined {

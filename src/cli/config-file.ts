@@ -1,0 +1,105 @@
+/**
+ * The configuration file as commands find and read it.
+ *
+ * In:    the name that was given; else `$GATEHOUSE_CONFIG`, `./gatehouse.yaml`, `/etc/gatehouse/gatehouse.yaml`.
+ * Out:   settings, and the files that they name.
+ * Fails: `config-invalid` with every mistake on a line of its own; `file-unreadable`.
+ */
+import { readFile, stat } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import { type CheckedFiles, checkFiles, type Files } from '../config/files.ts'
+import { type Loaded, parseConfig } from '../config/load.ts'
+import { formatMistakes, type Mistake } from '../config/mistakes.ts'
+import { GatewayError } from '../errors.ts'
+import type { Host } from './host.ts'
+
+export const configOption = [
+  '-c, --config <file>',
+  'configuration file (else $GATEHOUSE_CONFIG, ./gatehouse.yaml, /etc/gatehouse/gatehouse.yaml)',
+] as const
+
+const usualPlaces = ['gatehouse.yaml', '/etc/gatehouse/gatehouse.yaml']
+
+export type ConfigText = { readonly file: string; readonly text: string }
+
+/** `undefined` if no file was named and none is at the usual places. */
+export async function findConfigText(
+  { env, folder }: Pick<Host, 'env' | 'folder'>,
+  named: string | undefined,
+): Promise<ConfigText | undefined> {
+  const chosen = named ?? env['GATEHOUSE_CONFIG']
+  if (chosen !== undefined) return readText(resolve(folder, chosen))
+  for (const place of usualPlaces) {
+    const file = resolve(folder, place)
+    if (await isThere(file)) return readText(file)
+  }
+  return undefined
+}
+
+export async function readConfigText(
+  host: Pick<Host, 'env' | 'folder'>,
+  named: string | undefined,
+): Promise<ConfigText> {
+  const found = await findConfigText(host, named)
+  if (found !== undefined) return found
+  const places = usualPlaces.map((place) => resolve(host.folder, place)).join(' or ')
+  throw new GatewayError(
+    'config-invalid',
+    `expected a configuration at ${places}, found none: "gatehouse init <domain>" writes one, --config names another`,
+  )
+}
+
+/** The settings, if the file is right. */
+export function parsedConfig({ file, text }: ConfigText): Loaded {
+  const loaded = parseConfig(text, file)
+  if ('mistakes' in loaded) throw invalid(file, loaded.mistakes)
+  return loaded
+}
+
+export const checkedFiles = (
+  loaded: Loaded,
+  { clock }: Pick<Host, 'clock'>,
+): Promise<CheckedFiles> => checkFiles(loaded, { readFile, stat, wall: clock.wall })
+
+/** Settings and files, both right. */
+export async function readConfig(
+  host: Pick<Host, 'env' | 'folder' | 'clock'>,
+  named: string | undefined,
+): Promise<Loaded & { readonly files: Files; readonly warnings: readonly Mistake[] }> {
+  const loaded = parsedConfig(await readConfigText(host, named))
+  const { files, mistakes, warnings } = await checkedFiles(loaded, host)
+  if (files === undefined) throw invalid(loaded.file, mistakes)
+  return { ...loaded, files, warnings }
+}
+
+export const countOf = (count: number, noun: string): string =>
+  count === 1 ? `1 ${noun}` : `${count} ${noun}s`
+
+const invalid = (file: string, mistakes: readonly Mistake[]): GatewayError =>
+  new GatewayError(
+    'config-invalid',
+    `${file} has ${countOf(mistakes.length, 'mistake')}:\n${formatMistakes(mistakes)}`,
+  )
+
+const isThere = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  )
+
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'this user may not read it',
+  EISDIR: 'it is a directory',
+}
+
+export async function readText(file: string): Promise<ConfigText> {
+  try {
+    return { file, text: await readFile(file, 'utf8') }
+  } catch (cause) {
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'it failed'
+    throw new GatewayError('file-unreadable', `cannot read ${file}: ${reasons[code] ?? code}`, {
+      cause,
+    })
+  }
+}

@@ -1,0 +1,36 @@
+/** Everything that a command has of the process that it runs in. `main.ts` makes the real one; tests make their own. */
+import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
+import type { Random } from '../lib/random.ts'
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
+
+export type StopSignal = 'SIGINT' | 'SIGTERM'
+
+export type Host = {
+  /** The words of the command line behind the name of the program. */
+  readonly words: readonly string[]
+  readonly env: Readonly<Record<string, string | undefined>>
+  /** Where relative paths start. */
+  readonly folder: string
+  readonly out: (text: string) => undefined
+  readonly err: (text: string) => undefined
+  /** What of the three standard streams is a terminal. */
+  readonly terminal: { readonly in: boolean; readonly out: boolean; readonly err: boolean }
+  readonly columns: number
+  /** Standard input to its end. */
+  readonly readInput: () => Promise<Buffer>
+  /** Calls `task` once when standard input has ended, whatever is in it. */
+  readonly onInputEnd: (task: () => undefined) => undefined
+  /** From now on these signals do not end the process but call `task`. */
+  readonly onStop: (task: (signal: StopSignal) => undefined) => Cancel
+  /** Program and words that start this program again, without a command. */
+  readonly again: readonly [string, ...string[]]
+  /** The same as a person types it. */
+  readonly typed: string
+  /** `gatehouse/0.1.0`. */
+  readonly software: string
+  readonly log: (level: LogLevel) => Promise<Log>
+  readonly clock: Clock
+  readonly random: Random
+}

@@ -1,0 +1,91 @@
+/**
+ * Starts the process: arguments, environment, signals, exit code. Nothing else touches `process`.
+ *
+ * In:    the command line.
+ * Out:   the exit code of `cli/exit-codes.ts`.
+ */
+import { readFileSync } from 'node:fs'
+import { exitCodes } from './cli/exit-codes.ts'
+import type { Host, LogLevel, StopSignal } from './cli/host.ts'
+import { runProgram } from './cli/program.ts'
+import { type Cancel, systemClock } from './lib/clock.ts'
+import type { Facts, Log } from './lib/log.ts'
+import { systemRandom } from './lib/random.ts'
+
+const { stdin, stdout, stderr, argv, env } = process
+const script = argv[1] ?? ''
+
+const host: Host = {
+  words: argv.slice(2),
+  env,
+  folder: process.cwd(),
+  out: (text) => {
+    stdout.write(text)
+  },
+  err: (text) => {
+    stderr.write(text)
+  },
+  terminal: { in: stdin.isTTY === true, out: stdout.isTTY === true, err: stderr.isTTY === true },
+  columns: stdout.columns ?? 100,
+  readInput,
+  onInputEnd: (task) => {
+    stdin.once('end', task).once('error', task).resume()
+  },
+  onStop,
+  again: [process.execPath, ...process.execArgv, script],
+  typed: script.endsWith('.ts') ? 'npm run -s gatehouse --' : 'gatehouse',
+  software: `gatehouse/${version()}`,
+  log: createLog,
+  clock: systemClock,
+  random: systemRandom,
+}
+
+/** The package file is one folder up, in a checkout as in an installed package. */
+function version(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
+  return (JSON.parse(text) as { readonly version: string }).version
+}
+
+async function readInput(): Promise<Buffer> {
+  const chunks: Buffer[] = []
+  for await (const chunk of stdin) chunks.push(chunk as Buffer)
+  return Buffer.concat(chunks)
+}
+
+function onStop(task: (signal: StopSignal) => undefined): Cancel {
+  const listener = (signal: NodeJS.Signals): undefined => task(signal as StopSignal)
+  process.on('SIGINT', listener).on('SIGTERM', listener)
+  return () => {
+    process.off('SIGINT', listener).off('SIGTERM', listener)
+    return undefined
+  }
+}
+
+/** JSON lines on standard output, each with its stable `event`. */
+async function createLog(level: LogLevel): Promise<Log> {
+  const { pino, stdTimeFunctions } = await import('pino')
+  const logger = pino({
+    level,
+    base: null,
+    timestamp: stdTimeFunctions.isoTime,
+    formatters: { level: (label) => ({ level: label }) },
+  })
+  const line =
+    (weight: LogLevel) =>
+    (event: string, facts?: Facts): undefined =>
+      logger[weight]({ event, ...facts }) as undefined
+  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
+}
+
+/** What nobody caught leaves the program in a state that nobody knows: it says so and ends. */
+process.on('uncaughtException', (error) => {
+  const event = { level: 'error', event: 'process.crashed', message: String(error) }
+  stderr.write(`${JSON.stringify({ ...event, stack: error.stack })}\n`)
+  process.exit(exitCodes.internal.number)
+})
+
+// Whoever read our output has gone (`gatehouse … | head`): there is nobody left to tell.
+for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(exitCodes.ok.number))
+
+const code = await runProgram(host)
+stdout.write('', () => stderr.write('', () => process.exit(code)))

@@ -1,0 +1,191 @@
+/**
+ * How client commands reach the gateway of their own domain, and as whom.
+ *
+ * In:    the options of a command; the configuration, if one is at hand.
+ * Out:   an attached client.
+ * Fails: `usage`, `config-invalid`, `file-unreadable`, `bad-address`; what attaching fails with.
+ */
+import { resolve } from 'node:path'
+import type { Command } from 'commander'
+import { type Address, makeAddress, parseAddress } from '../address/address.ts'
+import { parseDomain } from '../address/domain.ts'
+import { type Client, connectClient, type PlaceOptions } from '../client/client.ts'
+import type { Config, DomainConfig } from '../config/schema.ts'
+import { scopes } from '../credential/claims.ts'
+import { generateKeyPair, type KeyPair, readPrivateKey } from '../credential/ed25519.ts'
+import { createSigner } from '../credential/sign.ts'
+import { GatewayError } from '../errors.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import { configOption, parsedConfig, readConfigText, readText } from './config-file.ts'
+import { type Endpoint, endpointOf } from './endpoint-option.ts'
+import type { Host } from './host.ts'
+import { withProgress } from './progress.ts'
+
+export type AttachOptions = {
+  readonly user?: string
+  readonly config?: string
+  readonly gateway?: string
+  readonly domain?: string
+  readonly key?: string
+  readonly credential?: string
+  readonly ca?: string
+  readonly plain?: boolean
+}
+
+export const addAttachOptions = (command: Command): Command =>
+  command
+    .option('-u, --user <name>', 'who speaks: alice, or alice@a.example')
+    .option(...configOption)
+    .option('--gateway <host:port>', 'the gateway, instead of that of the configuration')
+    .option('--domain <domain>', 'the domain of the user, where neither user nor configuration say')
+    .option('-k, --key <file>', 'private key of the user (PEM); else one is made and vouched for')
+    .option('--credential <file>', 'credential of the domain that names this key')
+    .option('--ca <file>', 'authority that vouches for the gateway (PEM)')
+    .option('--plain', 'no TLS, for a gateway on this machine')
+
+type Handlers = Pick<PlaceOptions, 'onMessage' | 'onState'>
+
+export async function attach(
+  host: Host,
+  options: AttachOptions,
+  handlers: Handlers = {},
+): Promise<Client> {
+  const { user, place } = await whoAndWhere(host, options)
+  const where = `${place.host} port ${place.port}`
+  try {
+    const attaching = connectClient({ ...place, ...handlers })
+    return await withProgress(host, `attaching to ${where}`, attaching)
+  } catch (error) {
+    if (!(error instanceof GatewayError)) throw error
+    const { code, message, retryAfterMs } = error
+    throw new GatewayError(code, `cannot attach as ${user.text} at ${where}: ${message}`, {
+      cause: error,
+      retryAfterMs,
+    })
+  }
+}
+
+type WhoAndWhere = { readonly user: Address; readonly place: PlaceOptions }
+
+async function whoAndWhere(host: Host, options: AttachOptions): Promise<WhoAndWhere> {
+  const { clock, random } = host
+  const config = await configOf(host, options)
+  const user = userOf(options, config)
+  const ours = config?.domains.find(({ name }) => name === user.domain)
+  const key = await keyOf(host, options.key, ours !== undefined)
+  const { host: name, port } = endpointFor(options, config)
+  const listener = options.gateway === undefined ? config?.listen.clients[0] : undefined
+  const place = {
+    user,
+    key,
+    credential: await credentialOf(host, options, { user, key, ours, limits: limitsOf(config) }),
+    host: name,
+    port,
+    tls: options.plain === true ? false : (listener?.tls ?? true),
+    ca: await authorities(host, options.ca, config),
+    limits: limitsOf(config),
+    clock,
+    random,
+  }
+  return { user, place }
+}
+
+/** A gateway that was named needs no configuration, and is not mixed with one that happens to lie here. */
+async function configOf(host: Host, { config, gateway }: AttachOptions) {
+  if (gateway !== undefined && config === undefined) return undefined
+  return parsedConfig(await readConfigText(host, config)).config
+}
+
+const limitsOf = (config: Config | undefined): Limits => config?.limits ?? limitsWith()
+
+export function userOf(
+  { user, domain }: Pick<AttachOptions, 'user' | 'domain'>,
+  config: Config | undefined,
+): Address {
+  if (user === undefined) throw new GatewayError('usage', 'expected --user, who speaks, found none')
+  if (user.includes('@')) return parseAddress(user)
+  if (domain !== undefined) return makeAddress(user, parseDomain(domain))
+  const [first, ...others] = config?.domains ?? []
+  if (first !== undefined && others.length === 0) return makeAddress(user, first.name)
+  const found = first === undefined ? 'no configuration' : 'a configuration with several domains'
+  throw new GatewayError('usage', `expected --user ${user}@<domain> or --domain, found ${found}`)
+}
+
+/** Ephemeral where the domain's own key can vouch for it. */
+async function keyOf(
+  { folder, random }: Host,
+  file: string | undefined,
+  isVouchedFor: boolean,
+): Promise<KeyPair> {
+  if (file !== undefined) return readKeyFile(resolve(folder, file))
+  if (isVouchedFor) return generateKeyPair(random)
+  throw new GatewayError(
+    'usage',
+    'expected --key, the private key of the user, as no configuration of the domain is at hand',
+  )
+}
+
+export async function readKeyFile(file: string): Promise<KeyPair> {
+  const { text } = await readText(file)
+  const pair = readPrivateKey(text)
+  if (pair !== undefined) return pair
+  throw new GatewayError('file-unreadable', `expected an Ed25519 private key in PEM in ${file}`)
+}
+
+type Subject = {
+  readonly user: Address
+  readonly key: KeyPair
+  readonly ours: DomainConfig | undefined
+  readonly limits: Limits
+}
+
+/** A file, or the domain's own word: minted anew at each attempt to attach. */
+async function credentialOf(
+  host: Host,
+  { credential }: AttachOptions,
+  { user, key, ours, limits }: Subject,
+): Promise<PlaceOptions['credential']> {
+  if (credential !== undefined) {
+    return (await readText(resolve(host.folder, credential))).text.trim()
+  }
+  if (ours === undefined) return undefined
+  const { clock, random } = host
+  const userKey = await readKeyFile(ours.userKey ?? ours.key)
+  const signer = createSigner({
+    domain: ours.name,
+    linkKey: userKey,
+    userKey,
+    clock,
+    random,
+    limits,
+  })
+  const jkt = key.publicKey.thumbprint
+  return async () =>
+    signer.signCredential({ sub: user, aud: ours.name, scope: scopes, seconds: undefined, jkt })
+}
+
+function endpointFor({ gateway }: AttachOptions, config: Config | undefined): Endpoint {
+  if (gateway !== undefined) return endpointOf(gateway, '--gateway', 5280)
+  const [listener] = config?.listen.clients ?? []
+  if (listener !== undefined && listener.port !== 0) {
+    return { host: near[listener.address] ?? listener.address, port: listener.port }
+  }
+  const found = listener === undefined ? 'none' : 'port 0, which the system chooses'
+  throw new GatewayError(
+    'config-invalid',
+    `expected a port in listen.clients, found ${found}: --gateway says where the gateway is`,
+  )
+}
+
+/** Every address of this machine: the loopback one will do. */
+const near: Readonly<Record<string, string>> = { '::': '::1', '0.0.0.0': '127.0.0.1' }
+
+async function authorities(
+  { folder }: Host,
+  file: string | undefined,
+  config: Config | undefined,
+): Promise<readonly string[]> {
+  const named = file === undefined ? [] : [resolve(folder, file)]
+  const all = [...named, ...(config?.resolve.trustedCertificates ?? [])]
+  return Promise.all(all.map(async (path) => (await readText(path)).text))
+}

@@ -1,0 +1,40 @@
+/** `gatehouse fetch`: the presence of somebody, once. */
+import type { Command } from 'commander'
+import { parseUri } from '../address/uri.ts'
+import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { exitCodes, exitOf } from './exit-codes.ts'
+import type { Host } from './host.ts'
+import { outcomeText } from './outcome-text.ts'
+import { painter } from './paint.ts'
+import { documentText } from './presence-text.ts'
+import type { End } from './program.ts'
+import { withProgress } from './progress.ts'
+
+type Options = AttachOptions & { readonly json?: boolean }
+
+export function addFetch(program: Command, host: Host, end: End): undefined {
+  addAttachOptions(program.command('fetch'))
+    .description('ask once for the presence of somebody')
+    .argument('<presentity>', 'user@domain or pres:user@domain')
+    .option('--json', 'print one JSON object')
+    .action(async (presentity: string, options: Options) =>
+      end(await fetchPresence(host, presentity, options)),
+    )
+}
+
+async function fetchPresence(host: Host, text: string, options: Options): Promise<number> {
+  const { address } = parseUri(text, 'pres')
+  const client = await attach(host, options)
+  const asking = client.fetch(address)
+  const result = await withProgress(host, `asking for ${address.text}`, asking)
+  await client.close()
+  const { document, version, ...outcome } = result
+  const paint = painter(host, 'out')
+  if (options.json === true) {
+    const tuples = document?.tuples ?? null
+    const presentity = address.text
+    host.out(`${JSON.stringify({ presentity, ...outcome, version: version ?? null, tuples })}\n`)
+  } else if (document === undefined) host.out(`${outcomeText(outcome, paint)}\n`)
+  else host.out(documentText(document, paint))
+  return exitCodes[exitOf(result.status)].number
+}

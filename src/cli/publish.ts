@@ -1,0 +1,82 @@
+/** `gatehouse publish`: says how the user is, for a time. */
+import type { Command } from 'commander'
+import type { PresenceDocument } from '../client/presence.ts'
+import type { PublishResult } from '../client/publication.ts'
+import { GatewayError, isSuccess } from '../errors.ts'
+import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { exitCodes, exitOf } from './exit-codes.ts'
+import type { Host } from './host.ts'
+import { wholeOf } from './number-option.ts'
+import { outcomeText } from './outcome-text.ts'
+import { painter } from './paint.ts'
+import type { End } from './program.ts'
+import { withProgress } from './progress.ts'
+
+type Options = AttachOptions & {
+  readonly note?: string
+  readonly contact?: string
+  readonly tuple?: string
+  readonly lease?: string
+  readonly stay?: boolean
+  readonly json?: boolean
+}
+
+export function addPublish(program: Command, host: Host, end: End): undefined {
+  addAttachOptions(program.command('publish'))
+    .description('publish presence for a time; each call is a publication of its own')
+    .argument('<status>', 'open, closed, or - for a document on standard input: {"tuples": …}')
+    .option('-n, --note <text>', 'a note, such as "at my desk"')
+    .option('--contact <uri>', 'where to reach the user, such as im:alice@a.example')
+    .option('--tuple <id>', 'id of the tuple (else a new one)')
+    .option('--lease <seconds>', 'how long it holds (the gateway may say less)')
+    .option('--stay', 'keep it alive until Ctrl-C, then take it back')
+    .option('--json', 'print one JSON object')
+    .action(async (status: string, options: Options) => end(await publish(host, status, options)))
+}
+
+async function publish(host: Host, status: string, options: Options): Promise<number> {
+  const lease = wholeOf(options.lease, '--lease', 1, 2_000_000)
+  const document = await documentOf(host, status, options)
+  const client = await attach(host, options)
+  const result = await withProgress(host, 'publishing', client.publish(document, { lease }))
+  host.out(options.json === true ? `${JSON.stringify(result)}\n` : report(host, result))
+  if (options.stay === true && isSuccess(result.status)) {
+    await new Promise<undefined>((resolve) => host.onStop(() => resolve(undefined) as undefined))
+    await client.publish(null)
+  }
+  await client.close()
+  return exitCodes[exitOf(result.status)].number
+}
+
+/** A tuple of another publication cannot be replaced by this one, so each gets an id of its own. */
+async function documentOf(
+  host: Host,
+  status: string,
+  { note, contact, tuple }: Options,
+): Promise<PresenceDocument> {
+  if (status === '-') return readDocument((await host.readInput()).toString())
+  if (status !== 'open' && status !== 'closed') {
+    throw new GatewayError('usage', `expected open, closed or -, found "${status}"`)
+  }
+  const id = tuple ?? `cli-${host.random.bytes(4).toString('hex')}`
+  const told = {
+    ...(note === undefined ? {} : { note }),
+    ...(contact === undefined ? {} : { contact }),
+  }
+  return { tuples: { [id]: { basic: status, ...told } } }
+}
+
+function readDocument(text: string): PresenceDocument {
+  try {
+    const value = JSON.parse(text) as PresenceDocument | null
+    if (typeof value?.tuples === 'object' && value.tuples !== null) return value
+  } catch (cause) {
+    throw new GatewayError('bad-request', 'expected JSON on standard input', { cause })
+  }
+  throw new GatewayError('bad-request', 'expected {"tuples": …} on standard input')
+}
+
+function report(host: Host, result: PublishResult): string {
+  const told = outcomeText(result, painter(host, 'out'))
+  return isSuccess(result.status) ? `${told}, for ${result.leaseSeconds} s\n` : `${told}\n`
+}

@@ -1,0 +1,107 @@
+/** `gatehouse watch`: the presence of somebody, a line for each change; or the messages that come for a user. */
+import type { Command } from 'commander'
+import { parseUri } from '../address/uri.ts'
+import type { ReceivedMessage } from '../client/incoming.ts'
+import type { PresenceNotice } from '../client/presence.ts'
+import { GatewayError, isSuccess, type Status, statuses } from '../errors.ts'
+import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { exitCodes, exitOf } from './exit-codes.ts'
+import type { Host } from './host.ts'
+import { wholeOf } from './number-option.ts'
+import { type Paint, painter } from './paint.ts'
+import { noticeJson, noticeText } from './presence-text.ts'
+import type { End } from './program.ts'
+import { printable } from './table.ts'
+
+type Options = AttachOptions & {
+  readonly messages?: boolean
+  readonly count?: string
+  readonly for?: string
+  readonly json?: boolean
+}
+
+export function addWatch(program: Command, host: Host, end: End): undefined {
+  addAttachOptions(program.command('watch'))
+    .description('watch the presence of somebody, a line for each change, until Ctrl-C')
+    .argument('[presentity]', 'user@domain or pres:user@domain')
+    .option('-m, --messages', 'take the messages that come for the user, too, a line each')
+    .option('-n, --count <number>', 'end after so many lines')
+    .option('--for <seconds>', 'end after this time')
+    .option('--json', 'print one JSON object a line')
+    .action(async (presentity: string | undefined, options: Options) =>
+      end(await watch(host, presentity, options)),
+    )
+}
+
+async function watch(host: Host, text: string | undefined, options: Options): Promise<number> {
+  if (text === undefined && options.messages !== true) {
+    throw new GatewayError('usage', 'expected somebody to watch, or --messages, found neither')
+  }
+  const presentity = text === undefined ? undefined : parseUri(text, 'pres').address
+  const count = wholeOf(options.count, '--count', 1, 1_000_000_000)
+  const seconds = wholeOf(options.for, '--for', 1, 86_400)
+  const lines = new Lines(host, count, options.json === true)
+  const onMessage = options.messages === true ? lines.message : undefined
+  const client = await attach(host, options, { onMessage })
+  if (presentity !== undefined) client.subscribe(presentity, lines.notice)
+  const cancel = seconds === undefined ? nothing : host.clock.after(seconds * 1000, lines.end)
+  const forget = host.onStop(lines.end)
+  const code = await lines.ended
+  cancel()
+  forget()
+  await client.close()
+  return code
+}
+
+const nothing = (): undefined => undefined
+
+/** What is printed, until it is enough. */
+class Lines {
+  readonly ended: Promise<number>
+  readonly #host: Host
+  readonly #most: number | undefined
+  readonly #json: boolean
+  readonly #paint: Paint
+  readonly #finish: (code: number) => void
+  #count = 0
+
+  constructor(host: Host, most: number | undefined, json: boolean) {
+    const { promise, resolve } = Promise.withResolvers<number>()
+    this.ended = promise
+    this.#finish = resolve
+    this.#host = host
+    this.#most = most
+    this.#json = json
+    this.#paint = painter(host, 'out')
+  }
+
+  readonly end = (): undefined => {
+    this.#finish(exitCodes.ok.number)
+  }
+
+  readonly notice = (notice: PresenceNotice): undefined => {
+    // Our own end is no news.
+    if (notice.reason === 'link-stopped') return
+    this.#line(noticeText(notice, this.#paint), noticeJson(notice))
+    if (notice.state === 'terminated') this.#finish(codeOf(notice.reason))
+  }
+
+  readonly message = ({ from, id, contentType, body }: ReceivedMessage): undefined => {
+    const text = printable(body.toString())
+    const facts = { from: from.text, id, contentType, body: body.toString() }
+    this.#line(`${this.#paint('bold', from.text)}: ${text.replaceAll('\n', '\n  ')}`, facts)
+  }
+
+  #line(text: string, facts: object): undefined {
+    const { out, clock } = this.#host
+    out(this.#json ? `${JSON.stringify({ at: clock.wall(), ...facts })}\n` : `${text}\n`)
+    this.#count++
+    if (this.#count === this.#most) this.end()
+  }
+}
+
+/** A status says why it was refused; an event of RFC 3857, that it ended over there. */
+const codeOf = (reason: PresenceNotice['reason']): number =>
+  reason !== undefined && Object.hasOwn(statuses, reason) && !isSuccess(reason as Status)
+    ? exitCodes[exitOf(reason as Status)].number
+    : exitCodes.permanent.number

@@ -89,8 +89,8 @@ export class Outbound implements Carrier {
   /** No answer will come. */
   failed(envelope: Envelope, code: Status, sent: boolean): undefined {
     const { lane, sender, recipient } = envelope
-    // It never left: another link may take it.
-    if (!sent && code === 'link-lost' && envelope.attempts < 3) return this.#start(lane, envelope)
+    if (!sent && code === 'link-lost' && envelope.attempts < 3)
+      return this.#takeBack(lane, envelope)
     if (envelope.laneSequence > 0) {
       lane.failedEpoch = envelope.laneEpoch
       restart(lane, envelope.laneEpoch)
@@ -142,8 +142,20 @@ export class Outbound implements Carrier {
     way.link.ask(envelope)
   }
 
+  /** It was never taken there: another link may take it, under a count that starts anew. */
+  #takeBack(lane: Lane, envelope: Envelope): undefined {
+    if (envelope.laneSequence > 0) restart(lane, envelope.laneEpoch)
+    lane.held.push(envelope)
+    this.#moveOn(lane)
+  }
+
   #finish(lane: Lane): undefined {
     lane.unanswered--
+    this.#moveOn(lane)
+  }
+
+  /** Once nothing of the lane is unanswered on its link, what is held takes another. */
+  #moveOn(lane: Lane): undefined {
     const { held } = lane
     if (lane.unanswered > held.length) return
     lane.way = undefined

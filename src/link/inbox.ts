@@ -130,8 +130,7 @@ export class Inbox {
   add(id: number, isAnswer: boolean, piece: Buffer, last: boolean): Buffer | Status | 'more' {
     const partial = (isAnswer ? this.#answers : this.#requests).get(id)
     if (partial === undefined) return 'protocol-state'
-    const flood = this.#isFlood(piece.length, last)
-    if (flood) return 'flood'
+    if (this.isFlood(piece.length, last)) return 'flood'
     partial.filled += piece.length
     // [LINK-4.4-2] The length that was declared, no more and no less.
     if (partial.filled > partial.total || (last && partial.filled < partial.total))
@@ -156,7 +155,8 @@ export class Inbox {
       this.#bodies[partial.trafficClass] = (this.#bodies[partial.trafficClass] as number) - 1
   }
 
-  #isFlood(bytes: number, last: boolean): boolean {
+  /** [LINK-8.1-1] Whether this piece is one too many that carries next to nothing. */
+  isFlood(bytes: number, last: boolean): boolean {
     if (bytes === 0) return ++this.#emptyChunks > this.#limits.emptyChunks
     this.#emptyChunks = 0
     if (bytes >= 256 || last) return false

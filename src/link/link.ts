@@ -106,7 +106,11 @@ export class Link {
   #pingsOut = 0
   #detail = ''
   #saidRelease = false
-  #discarding = new Set<number>()
+  /** The last request of ours that the far side took, if it let go. */
+  #takenThere = Number.POSITIVE_INFINITY
+  /** Requests that were refused before their body was here, with their class; long answers that nobody waits for. */
+  readonly #discarding = new Map<number, TrafficClass>()
+  readonly #discardingAnswers = new Set<number>()
 
   constructor(options: LinkOptions) {
     const { channel, side, limits, clock, counters } = options
@@ -383,7 +387,10 @@ export class Link {
     if (declared > this.#options.limits.messageBytes) {
       // [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over.
       this.#options.limitHit('messageBytes')
-      this.#discarding.add(id)
+      if (this.#discarding.size >= this.#options.limits.bodiesUnderWay) {
+        return this.#fault('flow-exceeded', 'too many bodies under way')
+      }
+      this.#discarding.set(id, trafficClass)
       this.answer(id, trafficClass, buffer[start] as number, 'too-large')
       return true
     }
@@ -432,13 +439,19 @@ export class Link {
     if (end - start < responseHeadBytes)
       return this.#fault('bad-frame', 'a RESPONSE without its head')
     const fieldsAt = start + responseHeadBytes
-    const bodyAt = fieldsAt + buffer.readUInt16BE(start + 2)
-    if (bodyAt > end || !this.#fields.read(buffer, fieldsAt, bodyAt)) {
+    const fieldBytes = buffer.readUInt16BE(start + 2)
+    const bodyAt = fieldsAt + fieldBytes
+    if (
+      bodyAt > end ||
+      fieldBytes > this.#fieldBytes ||
+      !this.#fields.read(buffer, fieldsAt, bodyAt)
+    ) {
       return this.#fault('bad-frame', 'fields of a RESPONSE')
     }
     if ((flags & flag.more) !== 0) {
       const outgoing = this.#outbox.waiting(id)
       const declared = this.#fields.u32(fields.bodyLength.tag)
+      if (outgoing === undefined && id <= this.#outbox.lastAsked) return this.#passOver(id)
       // [LINK-4.4-4] An answer over one frame is no longer than the asker granted.
       if (outgoing === undefined || declared < end - bodyAt || declared > outgoing.answerCredit) {
         return this.#fault('flow-exceeded', 'an answer longer than granted')
@@ -472,17 +485,18 @@ export class Link {
   #onChunk(flags: number, id: number, piece: Buffer): boolean {
     const isAnswer = (flags & flag.answer) !== 0
     const last = (flags & flag.more) === 0
-    if (!isAnswer && this.#discarding.has(id)) {
-      if (last) this.#discarding.delete(id)
-      return true
-    }
+    const discarded = isAnswer ? undefined : this.#discarding.get(id)
     const partial = this.#inbox.partial(id, isAnswer)
-    if (partial !== undefined && !isAnswer) {
-      const { trafficClass } = partial
+    const trafficClass = isAnswer ? undefined : (discarded ?? partial?.trafficClass)
+    if (trafficClass !== undefined) {
       if (!this.#inbox.takeBytes(trafficClass, piece.length)) {
         return this.#fault('flow-exceeded', 'a CHUNK without credit')
       }
-      this.#giveCredit(trafficClass)
+      this.#giveCredit(trafficClass as TrafficClass)
+    }
+    if (discarded !== undefined || (isAnswer && this.#discardingAnswers.has(id))) {
+      if (last) this.#forget(id, isAnswer)
+      return !this.#inbox.isFlood(piece.length, last) || this.#fault('flood', 'a CHUNK')
     }
     const whole = this.#inbox.add(id, isAnswer, piece, last)
     if (whole === 'more') return true
@@ -491,6 +505,19 @@ export class Link {
     return isAnswer
       ? this.#onResponse(0, id, whole, 0, whole.length)
       : this.#dispatch(classFlags, id, whole, 0, whole.length)
+  }
+
+  /** [LINK-4.4-7] A long answer that came too late: its pieces are passed over. */
+  #passOver(id: number): boolean {
+    if (this.#discardingAnswers.size >= this.#options.limits.bodiesUnderWay) {
+      return this.#fault('flow-exceeded', 'too many answers that nobody waits for')
+    }
+    this.#discardingAnswers.add(id)
+    return true
+  }
+
+  #forget(id: number, isAnswer: boolean): boolean {
+    return isAnswer ? this.#discardingAnswers.delete(id) : this.#discarding.delete(id)
   }
 
   #onCredit(buffer: Buffer, start: number, end: number): boolean {
@@ -509,7 +536,7 @@ export class Link {
     const now = this.#options.clock.now()
     if (!this.#inbox.mayCancel(now)) return this.#fault('flood', 'CANCEL')
     const isAnswer = (flags & flag.answer) !== 0
-    if (this.#discarding.delete(id)) return true
+    if (this.#forget(id, isAnswer)) return true
     const partial = this.#inbox.partial(id, isAnswer)
     if (partial === undefined) return true
     this.#inbox.drop(id, isAnswer)
@@ -532,7 +559,10 @@ export class Link {
     if (end - start < 10) return this.#fault('bad-frame', 'RELEASE of a wrong length')
     const reason = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
     if (this.#detail === '') this.#detail = `released by the far side: ${reason}`
+    this.#takenThere = buffer.readUInt32BE(start + 6)
+    const isCrossing = this.#state.name === 'draining'
     this.#step({ type: 'released', reason })
+    if (isCrossing) this.#leaveUntaken()
     return true
   }
 
@@ -559,6 +589,13 @@ export class Link {
     this.#outbox.control(frame.credit, 0, 0, payload)
   }
 
+  /** [LINK-8.2-2] What the far side has not taken can take another link; in the order in which it was asked. */
+  #leaveUntaken(): undefined {
+    this.#outbox.failAfter(this.#takenThere)
+    this.#outbox.failWaiting('link-lost')
+    return this.#quietly()
+  }
+
   /** While draining: closes once nothing is under way. */
   #quietly(): undefined {
     if (this.underWay === 0) this.#step({ type: 'quiet' })
@@ -582,8 +619,7 @@ export class Link {
       case 'start-drain':
         this.#drainAt = clock.now()
         owner.draining(this, reason)
-        this.#outbox.failWaiting('link-lost')
-        return this.#quietly()
+        return this.#leaveUntaken()
       case 'end':
         this.#outbox.flush()
         return this.channel.end()

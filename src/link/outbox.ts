@@ -37,6 +37,12 @@ const lastId = 2 ** 32 - 2 ** 20
 /** [LINK-7.1-5] PROVE never waits: nothing else moves before it. */
 export const needsNoCredit = (command: number): boolean => command === commands.prove.number
 
+/** A link that wrote this lately is busy. */
+const busyMs = 5
+
+/** So much is worth a write of its own. */
+const fullBytes = 16_384
+
 /** A request whose turn has not come, or whose body goes out in chunks. */
 type Waiting = { readonly outgoing: Outgoing; id: number; at: number }
 
@@ -70,10 +76,13 @@ export class Outbox {
   #queuedBytes = 0
   #imInARow = 0
   #planned = false
+  #waited = false
+  #flushedAt = Number.NEGATIVE_INFINITY
   #closed = false
   /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
   #now: number
   #progressAt: number
+  #lookedAt = 0
   #wroteAt: number
 
   constructor(
@@ -97,10 +106,7 @@ export class Outbox {
     this.#now = clock.now()
     this.#progressAt = this.#now
     this.#wroteAt = this.#now
-    this.#flush = () => {
-      this.#planned = false
-      this.flush()
-    }
+    this.#flush = () => this.#turn()
   }
 
   /** Requests that wait for their answer or their turn. */
@@ -190,6 +196,23 @@ export class Outbox {
     this.#plan()
   }
 
+  /**
+   * Once per tick; on a link that wrote a moment ago, every other tick: under load twice as much goes with one call to
+   * the system, and a link that was quiet never waits.
+   */
+  #turn(): undefined {
+    const now = this.#clock.now()
+    if (!this.#waited && now - this.#flushedAt < busyMs && this.#writer.length < fullBytes) {
+      this.#waited = true
+      this.#clock.soon(this.#flush)
+      return
+    }
+    this.#waited = false
+    this.#planned = false
+    this.#flushedAt = now
+    this.flush()
+  }
+
   /** Writes what has collected; the channel calls back when it has drained. */
   flush(): undefined {
     if (this.#closed || this.#writer.length === 0) return
@@ -208,14 +231,23 @@ export class Outbox {
   /** Once a second: requests that waited too long, a far side that does not read, memory of an idle link. */
   sweep(now: number): undefined {
     this.#now = now
-    for (const outgoing of this.#pending.takeOlder(now - this.#answerMs)) {
-      outgoing.failed('remote-timeout', true)
+    // Looked for ten times in the time allowed: exact enough, and a full ring is not walked every second.
+    if (now - this.#lookedAt >= this.#answerMs / 10) {
+      this.#lookedAt = now
+      for (const outgoing of this.#pending.takeOlder(now - this.#answerMs)) {
+        outgoing.failed('remote-timeout', true)
+      }
     }
     const stuck = this.#channel.queued() + this.#writer.length + this.#queuedBytes
     if (stuck > this.#limits.slowOutBytes && now - this.#progressAt > this.#limits.slowReaderMs) {
       this.#broken('slow-reader')
     }
     if (now - this.#wroteAt > 2000) this.#writer.rest()
+  }
+
+  /** [LINK-8.2-2] The far side took no request after `last`: none of them was done. */
+  failAfter(last: number): undefined {
+    for (const outgoing of this.#pending.takeAfter(last)) outgoing.failed('link-lost', false)
   }
 
   /** The link is gone: tells every request. Those that were written may have been done. */

@@ -56,11 +56,21 @@ export class Pending {
 
   /** Takes those that were sent at `time` or before, in the order of their ids. */
   takeOlder(time: number): readonly Outgoing[] {
+    return this.#takeAll((_id, { sentAt }) => sentAt <= time)
+  }
+
+  /** Takes those with a higher id than `last`, in the order of their ids. */
+  takeAfter(last: number): readonly Outgoing[] {
+    return this.#takeAll((id) => id > last)
+  }
+
+  #takeAll(goes: (id: number, outgoing: Outgoing) => boolean): readonly Outgoing[] {
     if (this.#size === 0) return []
     const ids: number[] = []
-    for (const [id, { sentAt }] of this.#late) if (sentAt <= time) ids.push(id)
+    for (const [id, outgoing] of this.#late) if (goes(id, outgoing)) ids.push(id)
     for (const [slot, outgoing] of this.#ring.entries()) {
-      if (outgoing !== undefined && outgoing.sentAt <= time) ids.push(this.#ids[slot] as number)
+      const id = this.#ids[slot] as number
+      if (outgoing !== undefined && goes(id, outgoing)) ids.push(id)
     }
     return ids.sort((a, b) => a - b).map((id) => this.take(id) as Outgoing)
   }

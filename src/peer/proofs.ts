@@ -14,7 +14,7 @@ import { importPublicKey, type PublicKey } from '../credential/ed25519.ts'
 import { parseCredentialToken, parseLinkToken } from '../credential/token.ts'
 import { refuse, type Verdict } from '../credential/verdict.ts'
 import type { Verifier } from '../credential/verify.ts'
-import { isSuccess, type Status } from '../errors.ts'
+import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import type { Limits } from '../limits.ts'
 import type { RequestView } from '../link/link.ts'
@@ -43,8 +43,12 @@ export type ProofNeeds = {
   /** The assertion of a domain of ours for this channel. */
   readonly assert: (local: Domain, remote: Domain, binding: Buffer) => string
   readonly proven: (session: Session, pair: Pair) => undefined
-  readonly attached: (session: Session, user: Address) => Status
+  /** `userKey`: thumbprint of the key that the user showed. */
+  readonly attached: (session: Session, user: Address, userKey: string) => Status
+  /** A claim of the far side. */
   readonly refused: (session: Session, code: Status, detail: string) => undefined
+  /** A claim of ours. */
+  readonly claimRefused: (session: Session, code: Status, detail: string) => undefined
   readonly count: (proof: ProofKind | 'client', result: Status) => undefined
 }
 
@@ -92,9 +96,9 @@ function judgeDomain(
     if (!verdict.ok || pair === undefined) {
       const { code, detail } = verdict.ok ? refuse('bad-request', '') : verdict
       answer(code)
-      if (session.standing !== 'proven') {
-        session.standing = 'refused'
-        session.refusal = code
+      deny(session, code)
+      if (token.ok && contradicts(session, token.value.claims, code)) {
+        session.link.release('domain-not-proven')
       }
       return needs.refused(session, code, detail)
     }
@@ -139,6 +143,17 @@ function judgeDomain(
   })
 }
 
+/** A refusal takes nothing away that was proven, and waits for claims that are still under way. */
+function deny(session: Session, code: Status): undefined {
+  if (session.standing === 'proven') return
+  session.standing = session.claimsUnderWay > 0 ? 'pending' : 'refused'
+  session.refusal = code
+}
+
+/** [LINK-5.4-10] The certificate says that this is the domain, and its keys say that it is not. */
+const contradicts = ({ dialled }: Session, { iss, aud }: LinkClaims, code: Status): boolean =>
+  dialled?.remote === iss && dialled.local === aud && !isTemporary(code)
+
 /** A client: `iss` is its address, the key is its own, known by the directory or by a credential of its domain. */
 function judgeClient(
   needs: ProofNeeds,
@@ -151,8 +166,7 @@ function judgeClient(
     needs.count('client', code)
     answer(code)
     if (isSuccess(code)) return
-    session.standing = 'refused'
-    session.refusal = code
+    deny(session, code)
     needs.refused(session, code, detail)
   }
   const token = parseLinkToken(prove.token, needs.limits)
@@ -181,9 +195,7 @@ function judgeClient(
     const named = checkNaming(needs, session, prove, user, key)
     if (!named.ok) return finish(named.code, named.detail)
   }
-  session.userKey = key.thumbprint
-  const code = needs.attached(session, user)
-  finish(code, 'attach')
+  finish(needs.attached(session, user, key.thumbprint), 'attach')
 }
 
 /** [LINK-5.4-7] The credential of the client's own domain that names its key. */
@@ -226,7 +238,7 @@ function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domai
   const bytes = encodeProve(needs.assert(local, remote, binding))
   link.ask(
     proveRequest(bytes, (code, detail) => {
-      if (!isSuccess(code)) needs.refused(session, code, detail)
+      if (!isSuccess(code)) needs.claimRefused(session, code, detail)
     }),
   )
 }

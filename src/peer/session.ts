@@ -50,6 +50,8 @@ export class Session {
   userKey: string | undefined = undefined
   /** Domains that this side has claimed here and to whom, so that it claims each once. */
   readonly claimed = new Set<string>()
+  /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
+  readonly #proofs = new Map<string, Pair>()
   readonly #pairs = new Map<string, Pair>()
 
   constructor(
@@ -100,18 +102,22 @@ export class Session {
     return false
   }
 
-  /** Adds a proof; true if the pair is new. */
-  prove(pair: Pair): boolean {
-    const { local, remote, kinds, kid } = pair
-    const known = this.pair(local, remote)
+  /** Adds a proof, and returns the pair with all that it has. */
+  prove({ local, remote, kinds, kid }: Pair): Pair {
+    const name = `${local} ${remote}`
+    const known = this.#proofs.get(name)
     const all = new Set([...(known?.kinds ?? []), ...kinds])
-    this.#pairs.set(`${local} ${remote}`, {
-      local,
-      remote,
-      kinds: all,
-      kid: kid || (known?.kid ?? ''),
-    })
+    const pair = { local, remote, kinds: all, kid: kid || (known?.kid ?? '') }
+    this.#proofs.set(name, pair)
+    return pair
+  }
+
+  /** The pair may be used from now on; true if it could not be used before. */
+  admit(pair: Pair): boolean {
+    const name = `${pair.local} ${pair.remote}`
+    const isNew = !this.#pairs.has(name)
+    this.#pairs.set(name, pair)
     this.standing = 'proven'
-    return known === undefined
+    return isNew
   }
 }

@@ -27,11 +27,12 @@ import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
-import { commands } from '../wire/registry.ts'
+import { commandOf, commands, fields, responseHeadBytes, travelling } from '../wire/registry.ts'
 import type { Held } from './held-credentials.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import { Pool } from './pool.ts'
 import { controlRequest, createProofs, type ProofNeeds, type Proofs } from './proofs.ts'
+import { refusableOf, refuse } from './refusal.ts'
 import { type Dialled, Session } from './session.ts'
 import type { Mint } from './shown-credentials.ts'
 
@@ -45,7 +46,7 @@ export type Connected = {
 
 export type SessionsNeeds = Omit<
   ProofNeeds,
-  'proven' | 'attached' | 'refused' | 'count' | 'spend' | 'mayFetchFor'
+  'proven' | 'attached' | 'refused' | 'claimRefused' | 'count' | 'spend' | 'mayFetchFor'
 > & {
   readonly verifier: Verifier
   /** Finds and connects a gateway of `remote`; rejects with a GatewayError. */
@@ -112,8 +113,9 @@ export class Sessions {
     this.#proofs = createProofs({
       ...needs,
       proven: (session, pair) => this.#proven(session, pair),
-      attached: (session, user) => this.#attached(session, user),
+      attached: (session, user, userKey) => this.#attached(session, user, userKey),
       refused: (session, code, detail) => this.#refused(session, code, detail),
+      claimRefused: (session, code, detail) => this.#claimRefused(session, code, detail),
       count: (proof, result) => {
         meter.counter('proof_checks_total', { proof, result }).n++
       },
@@ -223,7 +225,7 @@ export class Sessions {
       if (link.channel.facts.certificate?.covers(remote, service) !== true) continue
       this.#proofs.claim(session, local, remote)
       this.#proven(session, { local, remote, kinds: new Set(['certificate']), kid: '' })
-      return session
+      if (session.isProven(local, remote)) return session
     }
     return this.#open(local, remote, service, false)
   }
@@ -247,8 +249,8 @@ export class Sessions {
     const covered = channel.facts.certificate?.covers(remote, service) === true
     if (covered && !needsKnownKey) {
       this.#proven(session, { local, remote, kinds: new Set(['certificate']), kid: '' })
-      return session
     }
+    if (session.isProven(local, remote)) return session
     // Only a key can prove this one: it is used once the far side has shown it.
     return new Promise((resolve, reject) => {
       this.#proofWaiters.set(session, {
@@ -310,35 +312,45 @@ export class Sessions {
     if (hello.role !== (session.role === 'client' ? 'client' : 'gateway')) return 'protocol-state'
     if (dialled === undefined || dialled.forKeys) return undefined
     this.#proofs.claim(session, dialled.local, dialled.remote)
-    if (session.standing === 'proven') link.proven()
+    if (session.standing !== 'proven') return undefined
+    link.proven()
+    // On a link that this side dialled, `state` comes after the proof by certificate.
+    for (const pair of session.pairs) this.#needs.joined(session, pair)
     return undefined
   }
 
   request(session: Session, request: RequestView): undefined {
-    const { link } = session
-    const { id, trafficClass, command, reference } = request
-    if (command === commands.prove.number) return this.#proofs.judge(session, request)
-    if (command === commands.keys.number) return this.#tellKeys(session, request)
-    if (session.standing !== 'proven') {
+    const { command, reference } = request
+    const isEarly = command === commands.prove.number || command === commands.keys.number
+    if (session.standing !== 'proven' && !isEarly) {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
-      if (session.standing === 'refused')
-        return link.answer(id, trafficClass, command, session.refusal)
+      if (session.standing === 'refused') return this.#deny(session, request, session.refusal)
       return session.waiting.enter(request, 0, this.#needs.clock.now())
     }
+    // [LINK-4.1-5] What travels on is judged by its last receiver.
+    const isStrange = request.fields.unknownEndToEnd !== 0 && !travelling.has(command)
+    if (isStrange && commandOf(command) !== undefined)
+      return this.#deny(session, request, 'feature-required')
+    if (command === commands.prove.number) return this.#proofs.judge(session, request)
+    if (command === commands.keys.number) return this.#tellKeys(session, request)
     if (session.role === 'client') return this.#needs.operation(session, request, undefined)
     if (command === commands.credential.number) return this.#showCredential(session, request)
     if (command === commands.forget.number) return this.#forget(session, request)
     if (reference === 0) return this.#needs.operation(session, request, undefined)
     const held = session.held.get(reference)
-    if (held === undefined) return link.answer(id, trafficClass, command, 'credential-ref-unknown')
+    if (held === undefined) return this.#deny(session, request, 'credential-ref-unknown')
     if (held.state === 'good') {
       // [LINK-6.3-6] Expiry is judged at each use.
       if (held.expiresAt > this.#needs.clock.wall())
         return this.#needs.operation(session, request, held)
-      return link.answer(id, trafficClass, command, 'credential-expired')
+      return this.#deny(session, request, 'credential-expired')
     }
-    if (held.state === 'refused') return link.answer(id, trafficClass, command, held.code)
+    if (held.state === 'refused') return this.#deny(session, request, held.code)
     session.waiting.enter(request, reference, this.#needs.clock.now())
+  }
+
+  #deny({ link }: Session, request: RequestView, code: Status): undefined {
+    refuse(link, refusableOf(request), code)
   }
 
   orphan(session: Session, answer: AnswerView): undefined {
@@ -376,29 +388,29 @@ export class Sessions {
   }
 
   #proven(session: Session, pair: Pair): undefined {
-    const { local, remote, kinds } = pair
+    const { local, remote } = pair
     const { link, dialled } = session
-    const isNew = session.prove(pair)
-    const kind = [...kinds].join('+')
+    const kind = [...pair.kinds].join('+')
+    const proven = session.prove(pair)
     this.#needs.meter.counter('proofs_total', { kind }).n++
     this.#needs.log.info('link.proven', { local, remote, kind, peer: link.channel.facts.remote })
+    // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
+    if (!this.#isEnough(session, proven)) return
+    const isNew = session.admit(proven)
     link.proven()
     // The far side is told who we are on its link, too: its traffic back needs it. [LINK-5.4-3]
     if (dialled === undefined) this.#proofs.claim(session, local, remote)
     if (isNew) this.#watchKeys(session, remote)
     const offered = link.hello?.services ?? (dialled === undefined ? [] : [dialled.service])
-    // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
-    if (!this.#isEnough(session, local, remote)) return
     this.pool.list(session, local, remote, offered)
     this.pool.wake(local, remote)
-    if (isNew) this.#needs.joined(session, pair)
+    if (isNew) this.#needs.joined(session, proven)
     this.#proofWaiters.get(session)?.resolve(session)
     this.#proofWaiters.delete(session)
     session.waiting.reopen()
   }
 
-  #isEnough(session: Session, local: Domain, remote: Domain): boolean {
-    const kinds = session.pair(local, remote)?.kinds ?? new Set<ProofKind>()
+  #isEnough(session: Session, { remote, kinds }: Pair): boolean {
     const hasKey = kinds.has('key') || kinds.has('pinned')
     if (session.dialled?.needsKnownKey === true && !hasKey) return false
     return this.#needs
@@ -412,11 +424,12 @@ export class Sessions {
     this.#keyWatches.set(session, [...watches, this.#needs.watchKeys(remote)])
   }
 
-  #attached(session: Session, user: Address): Status {
+  #attached(session: Session, user: Address, userKey: string): Status {
     if (session.user !== undefined) return 'protocol-state'
     const code = this.#needs.attach(session, user)
     if (!isSuccess(code)) return code
     session.user = user
+    session.userKey = userKey
     session.standing = 'proven'
     session.link.proven()
     this.#needs.log.info('client.attached', {
@@ -434,7 +447,12 @@ export class Sessions {
       detail,
     })
     if (session.standing === 'refused') session.waiting.refuse(0, code)
-    // Our own claim was refused: nothing of ours can pass here.
+    else if (session.standing === 'proven') session.waiting.reopen()
+  }
+
+  /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here. */
+  #claimRefused(session: Session, code: Status, detail: string): undefined {
+    this.#refused(session, code, detail)
     if (session.dialled !== undefined && session.link.isUsable)
       session.link.release('domain-not-proven')
   }
@@ -532,10 +550,16 @@ export class Sessions {
     if (typeof read === 'string') return link.answer(id, trafficClass, command, read)
     const domain = this.#needs.readDomain(read.domain)
     const body =
-      domain !== undefined && link.channel.facts.showedFor(domain)
+      domain !== undefined && domain === read.domain && link.channel.facts.showedFor(domain)
         ? this.#needs.keySet(domain)
         : undefined
     if (body === undefined) return link.answer(id, trafficClass, command, 'domain-not-hosted')
+    // [LINK-4.4-4] Without a grant the answer has to fit one frame.
+    const granted = request.fields.u32(fields.answerCredit.tag)
+    const room = this.#needs.limits.frameBytes - responseHeadBytes
+    if (body.length > Math.max(granted, room)) {
+      return link.answer(id, trafficClass, command, 'too-large')
+    }
     link.answerWith(id, trafficClass, command, 'ok', body, 0, 0, body.length)
   }
 

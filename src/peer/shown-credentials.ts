@@ -26,17 +26,32 @@ export type Minted = { readonly token: string; readonly refreshAt: number }
 export type Mint = (subject: Address, audience: Domain, purpose: Purpose) => Minted
 
 class Shown implements Reference {
-  readonly number: number
   shown = false
+  #number = 0
+  readonly #nextNumber: () => number
   #mint: () => Minted
   #minted: Minted | undefined
   #bytes: Buffer | undefined
   readonly #refused: (status: Status) => undefined
 
-  constructor(number: number, mint: () => Minted, refused: (status: Status) => undefined) {
-    this.number = number
+  constructor(
+    nextNumber: () => number,
+    mint: () => Minted,
+    refused: (status: Status) => undefined,
+  ) {
+    this.#nextNumber = nextNumber
     this.#mint = mint
     this.#refused = refused
+  }
+
+  /** [LINK-6.3-3] Given when it is first written: requests wait in classes, and numbers rise in the order of the link. */
+  get number(): number {
+    if (this.#number === 0) this.#number = this.#nextNumber()
+    return this.#number
+  }
+
+  has(number: number): boolean {
+    return this.#number === number
   }
 
   readonly fieldBytes = (): Buffer => {
@@ -93,7 +108,7 @@ export class ShownCredentials {
     if (known !== undefined) return known
     if (this.#count >= this.#most()) this.#makeRoom()
     const shown: Shown = new Shown(
-      ++this.#last,
+      () => ++this.#last,
       () => this.#mint(subject, audience, purpose),
       () => {
         // A refused number stays refused at the far side: the next use takes another.
@@ -109,7 +124,7 @@ export class ShownCredentials {
 
   /** The far side does not hold this number any more. */
   showAgain(number: number): undefined {
-    for (const shown of this.#all()) if (shown.number === number) shown.showAgain()
+    for (const shown of this.#all()) if (shown.has(number)) shown.showAgain()
   }
 
   /** The far side lost count: everything is shown anew at its next use. */
@@ -144,10 +159,10 @@ export class ShownCredentials {
     const oldest: number[] = []
     for (const { user, notify } of this.#tables.values()) {
       for (const table of [user, notify]) {
-        for (const [subject, { number, shown }] of table) {
+        for (const [subject, known] of table) {
           if (oldest.length === 64) break
-          if (!shown) continue
-          oldest.push(number)
+          if (!known.shown) continue
+          oldest.push(known.number)
           this.#drop(table, subject)
         }
       }

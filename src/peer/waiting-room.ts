@@ -3,18 +3,17 @@
  *
  * In:    requests of one link, each with what it waits for: the whole link (0) or one credential (its number).
  * Out:   the same requests, handed to the link again; or the code to answer with.
- * Fails: `busy` beyond 16 requests or 64 KiB; `credential-unverifiable` after 15 s.
+ * Fails: `busy` beyond 16 requests or 64 KiB of one class, which is the credit that both sides start with;
+ *        `credential-unverifiable` after 15 s.
  * Spec:  [LINK-5.4-4]
  */
 import type { Status } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Link, RequestView } from '../link/link.ts'
-import { classShift, type TrafficClass } from '../wire/registry.ts'
+import { classShift } from '../wire/registry.ts'
+import { type Refusable, refusableOf, refuse } from './refusal.ts'
 
-type Guest = {
-  readonly id: number
-  readonly trafficClass: TrafficClass
-  readonly command: number
+type Guest = Refusable & {
   readonly payload: Buffer
   readonly waitsFor: number
   readonly since: number
@@ -24,7 +23,6 @@ export class WaitingRoom {
   readonly #link: Link
   readonly #limits: Limits
   #guests: Guest[] = []
-  #bytes = 0
 
   constructor(link: Link, limits: Limits) {
     this.#link = link
@@ -37,21 +35,21 @@ export class WaitingRoom {
 
   /** Puts the request aside, or answers `busy`. */
   enter(request: RequestView, waitsFor: number, now: number): undefined {
-    const { id, trafficClass, command, buffer, payloadAt, end } = request
-    const isFull = this.#guests.length >= this.#limits.waitingFrames
-    if (isFull || this.#bytes + end - payloadAt > this.#limits.waitingBytes) {
-      return this.#link.answer(id, trafficClass, command, 'busy')
+    const { trafficClass, buffer, payloadAt, end } = request
+    const { waitingFrames, waitingBytes } = this.#limits
+    const same = this.#guests.filter((guest) => guest.trafficClass === trafficClass)
+    const bytes = same.reduce((sum, { payload }) => sum + payload.length, end - payloadAt)
+    if (same.length >= waitingFrames || bytes > waitingBytes) {
+      return refuse(this.#link, refusableOf(request), 'busy')
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
-    this.#bytes += payload.length
-    this.#guests.push({ id, trafficClass, command, payload, waitsFor, since: now })
+    this.#guests.push({ ...refusableOf(request), payload, waitsFor, since: now })
   }
 
   /** Something changed: everything is handed up again in order; what still has to wait comes back. */
   reopen(): undefined {
     const guests = this.#guests
     this.#guests = []
-    this.#bytes = 0
     for (const { id, trafficClass, payload } of guests) {
       this.#link.redeliver(trafficClass << classShift, id, payload)
     }
@@ -72,9 +70,6 @@ export class WaitingRoom {
     const leaving = this.#guests.filter(goes)
     if (leaving.length === 0) return
     this.#guests = this.#guests.filter((guest) => !goes(guest))
-    this.#bytes = this.#guests.reduce((sum, { payload }) => sum + payload.length, 0)
-    for (const { id, trafficClass, command } of leaving) {
-      this.#link.answer(id, trafficClass, command, code)
-    }
+    for (const guest of leaving) refuse(this.#link, guest, code)
   }
 }

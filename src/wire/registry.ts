@@ -28,7 +28,7 @@ export const frame = {
 export const flag = {
   /** The body goes on in CHUNK frames. */
   more: 0x01,
-  /** On CHUNK and CANCEL: about the answer with this id, not the request. */
+  /** On CHUNK and CANCEL: the body is that of the answer with this id, not of the request. */
   answer: 0x02,
   /** On PING: this is the answer. */
   ack: 0x04,
@@ -92,6 +92,13 @@ export const commands = {
 
 export type CommandName = keyof typeof commands
 
+/** Commands that a gateway passes on: the last receiver judges their end-to-end fields, the others end here. */
+export const travelling: ReadonlySet<number> = new Set(
+  [commands.message, commands.fetch, commands.subscribe, commands.unsubscribe].map(
+    ({ number }) => number,
+  ),
+)
+
 const commandByNumber = new Map<number, CommandName>(
   Object.entries(commands).map(([name, { number }]) => [number, name as CommandName]),
 )
@@ -116,11 +123,11 @@ export const fields = {
   retryAfter: field(0x02, 'u32 ms', 'Wait this long before another try.'),
   lane: field(0x03, 'u32 epoch, u32 sequence', 'Place of a MESSAGE in its lane.'),
   settled: field(0x04, 'u32', 'Highest sequence of the lane whose answer, and all before it, the sender holds.'),
-  answerCredit: field(0x06, 'u32 bytes', 'Longest answer body that the one who asks accepts; 16 384 without it.'),
+  answerCredit: field(0x06, 'u32 bytes', 'Longest answer body that the one who asks accepts; without it, what fits one frame.'),
   life: field(0x08, 'u32 ms', 'Reserved: what is left of the life of a MESSAGE.'),
   trace: field(0x0a, 'list of u64', 'Reserved: marks of the gateways passed.'),
 
-  from: field(0x21, 'address', 'Sender or presentity; on links to clients only.'),
+  from: field(0x21, 'address', 'Sender or presentity; from a gateway to a client only.'),
   to: field(0x23, 'address', 'Recipient or presentity.'),
   id: field(0x25, '16 bytes', 'Id of a message, chosen by its sender, 128 random bits.'),
   contentType: field(0x27, 'ASCII', 'Media type of the body; "text/plain;charset=utf-8" without it.'),
@@ -132,12 +139,12 @@ export const fields = {
   publicKey: field(0x35, '32 bytes', 'With PROVE of a client: its Ed25519 public key.'),
   domain: field(0x37, 'domain', 'The domain that a request is about.'),
   references: field(0x39, 'list of u32', 'Numbers of credentials.'),
-  audience: field(0x3b, 'domain', 'With ISSUE: the domain that the credential is meant for.'),
+  audience: field(0x3b, 'domain', 'With ISSUE the domain that the credential is meant for; with RENEW that of the presentities.'),
   scope: field(0x3d, 'ASCII', 'With ISSUE: what the credential should allow.'),
   subscription: field(0x41, '16 bytes', 'Id of a subscription, chosen by the watcher, 128 random bits.'),
   subscriptions: field(0x43, 'list of 16 bytes', 'Ids of subscriptions.'),
-  lease: field(0x45, 'u32 s', 'Wanted or granted time; 0 ends.'),
-  leases: field(0x47, 'list of u32 s', 'Granted times, in the order of the ids asked; 0: unknown.'),
+  lease: field(0x45, 'u32 s', 'Wanted or granted time; with PUBLISH 0 removes.'),
+  leases: field(0x47, 'list of u32 s', 'Granted times, in the order of the ids asked; 0: no such subscription.'),
   entityTag: field(0x49, '16 bytes', 'Tag of a publication that this request makes.'),
   ifMatch: field(0x4b, '16 bytes', 'Tag of the publication that this request is about.'),
   version: field(0x4d, 'u32 epoch, u32 sequence', 'Version of a presence document.'),

@@ -332,7 +332,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     const { user, userKey } = session
     const read = readIssue(request)
     const audience = typeof read === 'string' ? undefined : readDomain(read.audience)
-    if (typeof read === 'string' || user === undefined || audience === undefined) {
+    const isNamed = typeof read !== 'string' && audience === read.audience
+    if (!isNamed || user === undefined || audience === undefined) {
       return originOf(session).answer(id, trafficClass, command, 'bad-request', -1)
     }
     const scope = scopes.filter((name): name is Scope => read.scope.includes(name))

@@ -78,7 +78,9 @@ export function decodeHello(bytes: Buffer, readDomain: ReadDomain): HelloResult 
   if (role !== 'gateway' && role !== 'client')
     return refuse('HELLO: expected role gateway or client')
   const domain = readDomain(textOf(body['domain'], 253))
-  if (domain === undefined) return refuse('HELLO: expected a domain in A-labels')
+  if (domain === undefined || domain !== body['domain']) {
+    return refuse('HELLO: expected a domain in A-labels')
+  }
   const limits = isObject(body['limits']) ? body['limits'] : ({} as JsonObject)
   const hello: Hello = {
     role,

@@ -15,7 +15,7 @@ import { encodeFetched, readFetch } from '../command/fetch.ts'
 import { encodeNotify, encodeRefusedNotify, readNotify } from '../command/notify.ts'
 import { encodeLease, readPublish } from '../command/publish.ts'
 import { encodeRenew, encodeRenewed, readRenew, readRenewed, renewBatch } from '../command/renew.ts'
-import type { ReadAddress } from '../command/request.ts'
+import { type ReadAddress, readTo } from '../command/request.ts'
 import { encodeSubscribe, readSubscribe } from '../command/subscribe.ts'
 import { encodeUnsubscribe, readUnsubscribe } from '../command/unsubscribe.ts'
 import type { Version } from '../command/version.ts'
@@ -124,8 +124,13 @@ export class PresenceRoad {
       origin.answer(id, trafficClass, command, status, -1)
     const publish = readPublish(request)
     if (typeof publish === 'string') return answer(publish)
-    // Publishing for somebody else is not offered yet: it would need a rule of the presentity.
+    // [LINK-6.8-2] Publishing for somebody else is not offered yet: it would need a rule of the presentity.
     if (user === undefined) return answer('credential-scope')
+    if (request.fields.has(fields.to.tag)) {
+      const to = readTo(request, this.#needs.readAddress)
+      if (to?.text !== user.text)
+        return answer(to === undefined ? 'bad-address' : 'credential-scope')
+    }
     const code = this.#check(session, request, undefined, user, user, 'pres.publish')
     if (code !== undefined) return answer(code)
     const result = this.presentities.publish({
@@ -155,6 +160,8 @@ export class PresenceRoad {
     if (code !== undefined) return answer(code, this.#passage?.waitMs)
     if (!this.#needs.isHosted(fetch.to.domain))
       return this.#fetchThere(session, request, watcher, fetch.to)
+    // [LINK-4.1-5] Here is the last receiver.
+    if (request.fields.unknownEndToEnd !== 0) return answer('feature-required')
     if (!this.#needs.offersPresence(fetch.to.domain)) return answer('service-not-offered')
     if (!this.#needs.exists(fetch.to)) return answer('refused')
     const { document, version } = this.presentities.presence(fetch.to)
@@ -178,6 +185,7 @@ export class PresenceRoad {
     if (!this.#needs.isHosted(subscribe.to.domain)) {
       return this.#watchThere(session, request, watcher, subscribe)
     }
+    if (request.fields.unknownEndToEnd !== 0) return answer('feature-required')
     if (!this.#needs.offersPresence(subscribe.to.domain)) return answer('service-not-offered')
     // [LINK-6.10-4] No such user and no wish to be watched look the same.
     if (!this.#needs.exists(subscribe.to)) return answer('refused')
@@ -204,6 +212,9 @@ export class PresenceRoad {
     const code = this.#check(session, request, held, watcher, read.to, 'pres.watch')
     if (code !== undefined) return origin.answer(id, trafficClass, command, code, -1)
     if (this.#needs.isHosted(read.to.domain)) {
+      if (request.fields.unknownEndToEnd !== 0) {
+        return origin.answer(id, trafficClass, command, 'feature-required', -1)
+      }
       const status = this.subscriptions.unsubscribe(watcher, read.subscription)
       return origin.answer(id, trafficClass, command, status, -1)
     }
@@ -271,7 +282,7 @@ export class PresenceRoad {
   joined({ hello, pair }: { readonly hello: string; readonly pair: Pair }): undefined {
     const { remote } = pair
     const before = this.#states.get(remote)
-    this.#states.set(remote, hello)
+    if (hello !== '') this.#states.set(remote, hello)
     this.subscriptions.resume(remote)
     this.watching.linkUp(remote)
     // [LINK-6.14-1] Another store: what we asked for is not there any more.
@@ -531,8 +542,30 @@ export class PresenceRoad {
     make: (reference: Outgoing['reference']) => Outgoing,
   ): undefined {
     const place = make(undefined)
-    this.#needs.pool().send(who.domain, to.domain, 'pres', place, (session) => {
-      session.link.ask(make(session.shown.refer(who, to.domain, purpose)))
+    this.#needs
+      .pool()
+      .send(who.domain, to.domain, 'pres', place, (session) =>
+        this.#askOn(session, who, to, purpose, make),
+      )
+  }
+
+  /** [LINK-6.3-5] What is refused because the far side lost a credential is asked again with it, once. */
+  #askOn(
+    session: Session,
+    who: Address,
+    to: Address,
+    purpose: Purpose,
+    make: (reference: Outgoing['reference']) => Outgoing,
+  ): undefined {
+    const reference = session.shown.refer(who, to.domain, purpose)
+    const request = make(reference)
+    session.link.ask({
+      ...request,
+      answered: (answer) => {
+        if (answer.status !== 'credential-ref-unknown') return request.answered(answer)
+        session.shown.showAgain(reference.number)
+        session.link.ask(make(session.shown.refer(who, to.domain, purpose)))
+      },
     })
   }
 

@@ -8,9 +8,10 @@
  * Spec:  [LINK-6.7-1] to [LINK-6.7-3], [LINK-6.13-1], [LINK-4.1-5]
  */
 import { type Address, addressFromBytes } from '../address/address.ts'
+import { Interner } from '../address/interner.ts'
 import { defaultContentType } from '../command/message.ts'
 import { encodeRefusedNotify, type Notify, readNotify } from '../command/notify.ts'
-import { bodyOf, readId16 } from '../command/request.ts'
+import { bodyOf } from '../command/request.ts'
 import { GatewayError, isSuccess, type Status, statuses } from '../errors.ts'
 import type { Log } from '../lib/log.ts'
 import type { RequestView } from '../link/link.ts'
@@ -64,9 +65,13 @@ type Asker = { readonly door: Door; readonly id: number }
 /** Messages that are remembered: what was confirmed on a link that was lost comes again soon or never. */
 const rememberedMessages = 4096
 
+/** Addresses that are remembered in parsed form. */
+const rememberedAddresses = 1024
+
 export class Incoming {
   readonly #needs: IncomingNeeds
   readonly #recent = new Recent<Asker>(rememberedMessages)
+  readonly #addresses = new Interner(parse, rememberedAddresses)
   onMessage: OnMessage | undefined
   onRawMessage: OnRawMessage | undefined
 
@@ -88,7 +93,7 @@ export class Incoming {
     if (handler === undefined) return answer(door, id, 'inbox-closed')
     // [LINK-4.1-5] The last receiver has to understand every odd field.
     if (request.fields.unknownEndToEnd !== 0) return answer(door, id, 'feature-required')
-    const message = readReceived(request)
+    const message = this.#read(request)
     if (typeof message === 'string') return answer(door, id, message)
     const key = `${message.id}${message.from.text}`
     const fate = this.#recent.take(key, { door, id })
@@ -100,6 +105,25 @@ export class Incoming {
         answer(asker.door, asker.id, status)
       }
     })
+  }
+
+  #read(request: RequestView): ReceivedMessage | Status {
+    const { fields: table, buffer } = request
+    if (table.length(fields.id.tag) !== 16) return 'bad-request'
+    const from = this.#address(request, fields.from.tag)
+    const to = this.#address(request, fields.to.tag)
+    if (from === undefined || to === undefined) return 'bad-address'
+    return {
+      from,
+      to,
+      id: buffer.toString('hex', table.start(fields.id.tag), table.end(fields.id.tag)),
+      contentType: table.latin1(fields.contentType.tag) ?? defaultContentType,
+      body: bodyOf(request),
+    }
+  }
+
+  #address({ fields: table, buffer }: RequestView, tag: number): Address | undefined {
+    return this.#addresses.read(buffer, table.start(tag), table.end(tag))
   }
 
   #raw(request: RequestView): Status {
@@ -137,7 +161,7 @@ export class Incoming {
   #notify(door: Door, request: RequestView): undefined {
     const { id, trafficClass, command } = request
     const notify = readNotify(request)
-    const from = readAddress(request, fields.from.tag)
+    const from = this.#address(request, fields.from.tag)
     if (typeof notify === 'string' || from === undefined) {
       return door.answer(id, trafficClass, command, 'bad-request')
     }
@@ -151,26 +175,9 @@ export class Incoming {
 const answer = (door: Door, id: number, status: Status): undefined =>
   door.answer(id, commands.message.trafficClass, commands.message.number, status)
 
-function readReceived(request: RequestView): ReceivedMessage | Status {
-  const id = readId16(request, fields.id.tag)
-  if (id === undefined) return 'bad-request'
-  const from = readAddress(request, fields.from.tag)
-  const to = readAddress(request, fields.to.tag)
-  if (from === undefined || to === undefined) return 'bad-address'
-  return {
-    from,
-    to,
-    id: Buffer.from(id, 'latin1').toString('hex'),
-    contentType: request.fields.latin1(fields.contentType.tag) ?? defaultContentType,
-    body: bodyOf(request),
-  }
-}
-
-function readAddress({ fields: table, buffer }: RequestView, tag: number): Address | undefined {
-  const start = table.start(tag)
-  if (start === 0) return undefined
+function parse(buffer: Buffer, start: number, end: number): Address | undefined {
   try {
-    return addressFromBytes(buffer, start, table.end(tag))
+    return addressFromBytes(buffer, start, end)
   } catch (error) {
     if (error instanceof GatewayError) return undefined
     throw error

@@ -3,13 +3,14 @@
  *
  * In:    a key of (sender, id) for each message, and who waits for the answer.
  * Out:   whether to show it; those who asked meanwhile, when the answer is known.
- * Bound: the oldest key goes when there are too many; then its repetition would be shown a second time.
+ * Bound: two generations of `most` keys; the older one is dropped when the younger one is full. What is being shown
+ *        is never dropped: the window of the link bounds how many those are.
  */
-
-export class Recent<A> {
+export class Recent<Asker> {
   readonly #most: number
-  /** Those who wait for the answer; `undefined`: it was confirmed. */
-  readonly #rows = new Map<string, A[] | undefined>()
+  readonly #showing = new Map<string, Asker[]>()
+  #young = new Set<string>()
+  #old = new Set<string>()
 
   constructor(most: number) {
     this.#most = most
@@ -19,35 +20,34 @@ export class Recent<A> {
    * `show`: it is new, and `finish` has to follow. `shown`: confirm it. `wait`: it is being shown, and `asker` is
    * given out by `finish`.
    */
-  take(key: string, asker: A): 'show' | 'shown' | 'wait' {
-    const row = this.#rows.get(key)
-    if (row !== undefined) {
-      row.push(asker)
+  take(key: string, asker: Asker): 'show' | 'shown' | 'wait' {
+    const askers = this.#showing.get(key)
+    if (askers !== undefined) {
+      askers.push(asker)
       return 'wait'
     }
-    if (this.#rows.delete(key)) {
-      this.#rows.set(key, undefined)
+    if (this.#young.has(key)) return 'shown'
+    if (this.#old.has(key)) {
+      this.#remember(key)
       return 'shown'
     }
-    this.#rows.set(key, [])
-    if (this.#rows.size > this.#most) this.#evict()
+    this.#showing.set(key, [])
     return 'show'
   }
 
   /** The answer is known. What was not confirmed is new again when it comes again. */
-  finish(key: string, isConfirmed: boolean): readonly A[] {
-    const askers = this.#rows.get(key) ?? []
-    if (isConfirmed) this.#rows.set(key, undefined)
-    else this.#rows.delete(key)
+  finish(key: string, isConfirmed: boolean): readonly Asker[] {
+    const askers = this.#showing.get(key) ?? []
+    this.#showing.delete(key)
+    if (isConfirmed) this.#remember(key)
     return askers
   }
 
-  /** What is being shown stays: the link bounds how many those are. */
-  #evict(): undefined {
-    for (const [key, askers] of this.#rows) {
-      if (askers !== undefined) continue
-      this.#rows.delete(key)
-      return
+  #remember(key: string): undefined {
+    if (this.#young.size >= this.#most) {
+      this.#old = this.#young
+      this.#young = new Set()
     }
+    this.#young.add(key)
   }
 }

@@ -201,15 +201,27 @@ describe('other requests of the gateway', () => {
 })
 
 describe('what is remembered', () => {
-  test('is the newest; a repetition makes it new', () => {
-    const recent = new Recent<number>(2)
-    for (const key of ['a', 'b']) {
+  const confirm = (recent: Recent<number>, ...keys: readonly string[]) => {
+    for (const key of keys) {
       expect(recent.take(key, 0)).toBe('show')
       recent.finish(key, true)
     }
+  }
+
+  test('is the newest, at least so many and at most twice as many', () => {
+    const recent = new Recent<number>(2)
+    confirm(recent, 'a', 'b', 'c', 'd')
+    for (const key of ['b', 'c', 'd']) expect(recent.take(key, 0)).toBe('shown')
+    confirm(recent, 'e', 'f')
+    expect(recent.take('d', 0)).not.toBe('show')
+    confirm(recent, 'a')
+  })
+
+  test('a repetition makes it new', () => {
+    const recent = new Recent<number>(2)
+    confirm(recent, 'a', 'b', 'c')
     expect(recent.take('a', 0)).toBe('shown')
-    recent.take('c', 0)
-    recent.finish('c', true)
+    confirm(recent, 'd')
     expect(recent.take('a', 0)).toBe('shown')
     expect(recent.take('b', 0)).toBe('show')
   })

@@ -1,0 +1,44 @@
+/**
+ * `docs/metrics.md` as text, made from the table of `metrics.ts`; a test compares it with the file.
+ */
+import { type LabelSet, type MetricRow, metricPrefix, metrics } from '../metrics.ts'
+
+export function metricsPage(): string {
+  const rows = Object.entries<MetricRow>(metrics).map(([name, { type, unit, labels, help }]) =>
+    line([`\`${metricPrefix}${name}\``, type, unit, labelText(labels), help]),
+  )
+  return [...introduction, ...head, ...rows, ''].join('\n')
+}
+
+const introduction = [
+  '# Metrics',
+  '',
+  '<!-- Made from the table in src/metrics.ts (src/admin/documents.ts); do not edit by hand. -->',
+  '',
+  '`GET /metrics` on the admin port (`listen.admin`, 127.0.0.1:9279 by default) gives all of them in the text',
+  'format of Prometheus. Scrape configuration, alert rules and their tests are `deploy/prometheus.yml`,',
+  '`deploy/alerts.yml` and `deploy/alerts.test.yml`.',
+  '',
+  '- Every label has a bounded set of values. *status* is a code of [errors.md](errors.md), *limit* a name of',
+  '  [limits.md](limits.md), *domain* one of our own domains, *text* one value for the whole run.',
+  '- *peer* is the domain of another gateway. `limits.metricPeers` of them have a value of their own: first those',
+  '  that `metrics.watch` names, then the busiest, judged anew every minute. All others together are',
+  '  `peer="_other"`. A peer that loses its value goes on in `_other`; one that gets a value starts there at 0.',
+  '  `gatehouse_metric_peers{kind="folded"}` tells how many are folded.',
+  '- A code stands for the same thing in logs, metrics, answers and on the command line.',
+  '- Histograms have the buckets 1 ms to 60 s.',
+  '- No metric holds a user, an address of a client, a key or a token.',
+  '',
+]
+
+const head = ['| metric | type | unit | labels | meaning |', '|---|---|---|---|---|']
+
+const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`
+
+function labelText(labels: MetricRow['labels']): string {
+  const all = Object.entries(labels).map(([name, values]) => `\`${name}\`: ${valueText(values)}`)
+  return all.length === 0 ? '–' : all.join('; ')
+}
+
+const valueText = (values: LabelSet | readonly string[]): string =>
+  typeof values === 'string' ? `*${values}*` : values.join(', ')

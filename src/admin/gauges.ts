@@ -1,0 +1,124 @@
+/**
+ * Numbers that are read when somebody asks for them: the process, our domains, links and destinations.
+ *
+ * In:    a running gateway, seen through `view.ts`.
+ * Out:   gauges of the meter; `stop` ends what they keep running.
+ * Fails: never.
+ */
+import { type Cancel, type Clock, every } from '../lib/clock.ts'
+import type { Meter } from '../lib/meter.ts'
+import type { LoopDelay, Vitals } from '../lib/vitals.ts'
+import type { ClockWatch, Readiness } from './readiness.ts'
+import type { RunningView } from './view.ts'
+
+export type GaugeNeeds = {
+  readonly running: RunningView
+  readonly meter: Meter
+  readonly clock: Clock
+  readonly clockWatch: ClockWatch
+  readonly readiness: () => Readiness
+  readonly vitals: Vitals
+  readonly software: string
+  readonly startedAt: number
+}
+
+export function observeRunning(needs: GaugeNeeds): Cancel {
+  const { running, meter, clock, clockWatch, readiness, startedAt } = needs
+  meter.gauge('ready', {}, () => (readiness().ready ? 1 : 0))
+  meter.gauge('uptime_seconds', {}, () => (clock.now() - startedAt) / 1000)
+  meter.gauge('clock_drift_seconds', {}, () => clockWatch.driftMs() / 1000)
+  for (const { name, certificateUntil, keysUntil } of running.domains) {
+    const left = (until: number) => () => (until - clock.wall()) / 1000
+    meter.gauge('certificate_expiry_seconds', { domain: name }, left(certificateUntil))
+    meter.gauge('key_expiry_seconds', { domain: name }, left(keysUntil))
+  }
+  observeDestinations(needs)
+  observeLinks(needs)
+  return observeProcess(needs)
+}
+
+function observeDestinations({ running, meter, clock }: GaugeNeeds): undefined {
+  const { pool } = running.gateway.sessions
+  const byState = remembered(clock, () => tally(pool.states(), ({ state }) => state))
+  for (const state of ['idle', 'connecting', 'running', 'backing-off']) {
+    meter.gauge('peer_state', { state }, () => byState().get(state) ?? 0)
+  }
+  for (const service of ['im', 'pres'] as const) {
+    const waiting = remembered(clock, () => pool.waiting(service))
+    meter.gauge('waiting_requests', { class: service }, () => waiting().count)
+    meter.gauge('waiting_oldest_seconds', { class: service }, () => {
+      const { since } = waiting()
+      return since === undefined ? 0 : Math.max(0, (clock.now() - since) / 1000)
+    })
+  }
+}
+
+function observeLinks({ running, meter, clock }: GaugeNeeds): undefined {
+  const { sessions } = running.gateway
+  const open = remembered(clock, () =>
+    tally(sessions.all, ({ role, dialled }) => `${role} ${dialled === undefined ? 'in' : 'out'}`),
+  )
+  for (const role of ['gateway', 'client']) {
+    for (const direction of role === 'client' ? ['in'] : ['in', 'out']) {
+      meter.gauge(
+        'link_connections',
+        { role, direction },
+        () => open().get(`${role} ${direction}`) ?? 0,
+      )
+    }
+  }
+}
+
+function observeProcess({ meter, clock, vitals, software }: GaugeNeeds): Cancel {
+  const { node, cpuSeconds, residentBytes, heapBytes } = vitals
+  const [, version = software] = software.split('/')
+  meter.gauge('build_info', { version, node }, () => 1)
+  meter.gauge('cpu_seconds', {}, cpuSeconds)
+  meter.gauge('resident_memory_bytes', {}, residentBytes)
+  meter.gauge('heap_used_bytes', {}, heapBytes)
+  return observeLoop(meter, clock, vitals.loopDelay())
+}
+
+const windowMs = 15_000
+
+/** The worse of the window under way and the one before, so that whoever asks every 15 s misses nothing. */
+function observeLoop(meter: Meter, clock: Clock, delay: LoopDelay): Cancel {
+  const quantiles = [0.5, 0.99, 1] as const
+  let before: readonly number[] = quantiles.map(() => 0)
+  const cancel = every(clock, windowMs, () => {
+    before = quantiles.map((quantile) => delay.seconds(quantile))
+    delay.reset()
+  })
+  for (const [i, quantile] of quantiles.entries()) {
+    meter.gauge('event_loop_delay_seconds', { quantile: `${quantile}` }, () =>
+      Math.max(before[i] as number, delay.seconds(quantile)),
+    )
+  }
+  return () => {
+    cancel()
+    return delay.stop()
+  }
+}
+
+function tally<T>(all: Iterable<T>, keyOf: (one: T) => string): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>()
+  for (const one of all) {
+    const key = keyOf(one)
+    counts.set(key, (counts.get(key) ?? 0) + 1)
+  }
+  return counts
+}
+
+/** Gauges of one kind are read one after the other: what they share is gathered once. */
+function remembered<T>(clock: Clock, gather: () => T): () => T {
+  let at = Number.NEGATIVE_INFINITY
+  let value: T
+  return () => {
+    const now = clock.now()
+    if (now - at > 100) {
+      value = gather()
+      at = now
+    }
+    return value
+  }
+}

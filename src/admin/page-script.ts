@@ -1,0 +1,127 @@
+/**
+ * Script of the status page, as the browser gets it. Text becomes text nodes only: what a peer says of itself stands
+ * in it. The token stays in the tab.
+ */
+export const pageScript = `'use strict'
+const byId = (id) => document.getElementById(id)
+const make = (name, text, kind) => {
+  const element = document.createElement(name)
+  if (text !== undefined) element.textContent = text
+  if (kind) element.className = kind
+  return element
+}
+const units = [['d', 86400], ['h', 3600], ['min', 60], ['s', 1]]
+const time = (seconds) => {
+  const left = Math.abs(seconds)
+  const [unit, size] = units.find(([, most]) => left >= most) || units[3]
+  return Math.floor(left / size) + ' ' + unit
+}
+const expiry = (seconds) => {
+  if (seconds <= 0) return ['expired ' + time(seconds) + ' ago', 'bad']
+  return [time(seconds), seconds < 14 * 86400 ? 'mid' : 'good']
+}
+const stateKinds = { running: 'good', connecting: 'mid', 'backing-off': 'bad', idle: '' }
+const services = { im: 'messages', pres: 'presence' }
+
+function fillTable(id, columns, rows, left) {
+  const table = byId(id)
+  if (rows.length === 0) return table.replaceChildren(row([['', 'none', 'none']]))
+  const head = make('thead')
+  const names = make('tr')
+  for (const name of columns) names.append(make('th', name))
+  head.append(names)
+  const body = make('tbody')
+  for (const cells of rows) body.append(row(cells.map((cell, i) => [columns[i]].concat(cell))))
+  if (left > 0) body.append(row([['', left + ' more', 'none']]))
+  table.replaceChildren(head, body)
+}
+
+function row(cells) {
+  const line = make('tr')
+  for (const [name, text, kind] of cells) {
+    const cell = make('td')
+    if (name) cell.dataset.name = name
+    cell.append(make('span', String(text), kind))
+    line.append(cell)
+  }
+  return line
+}
+
+function fillCounts(counts) {
+  const tiles = [
+    ['Messages in', counts.messagesIn],
+    ['Messages out', counts.messagesOut],
+    ['Links to gateways', counts.gatewayLinks],
+    ['of them not proven', counts.unprovenLinks],
+    ['Links to clients', counts.clientLinks],
+  ]
+  byId('counts').replaceChildren(...tiles.map(([name, value]) => {
+    const tile = make('div')
+    tile.append(make('dt', name), make('dd', Number(value).toLocaleString('en')))
+    return tile
+  }))
+}
+
+function show(status) {
+  byId('software').textContent = status.software.replace(/^gatehouse\\//, '')
+  const state = byId('state')
+  state.textContent = (status.ready ? 'Ready' : 'Not ready') + ', up for ' + time(status.uptimeSeconds)
+  state.className = status.ready ? 'good' : 'bad'
+  const reasons = status.reasons.concat(status.warnings)
+  byId('reasons').replaceChildren(...reasons.map(({ text }) => make('li', text)))
+  fillCounts(status.counts)
+  fillTable('domains', ['Domain', 'Offers', 'Certificate', 'Keys'], status.domains.map((one) => [
+    [one.name], [one.services.map((name) => services[name] || name).join(', ')],
+    expiry(one.certificateSecondsLeft), expiry(one.keysSecondsLeft),
+  ]), 0)
+  fillTable('destinations', ['To', 'From', 'Service', 'State', 'Cause', 'Next try'], status.destinations.map((one) => [
+    [one.remote], [one.local], [services[one.service] || one.service],
+    [one.state, stateKinds[one.state]], [one.cause || '–'],
+    [one.retryInSeconds > 0 ? 'in ' + time(one.retryInSeconds) : '–'],
+  ]), status.leftOut.destinations)
+  fillTable('links', ['Peer', 'Ours', 'Proof', 'Dialled by', 'Age', 'Under way', 'Address', 'Software'], status.links.map((one) => [
+    [one.pairs.map((pair) => pair.remote).join(', ')], [one.pairs.map((pair) => pair.local).join(', ')],
+    [one.pairs.map((pair) => pair.proof.join(' and ')).join(', ')],
+    [one.direction === 'out' ? 'us' : 'them'], [time(one.ageSeconds)], [one.underWay],
+    [one.address], [one.software || '–'],
+  ]), status.leftOut.links)
+  fillTable('failures', ['Cause', 'Messages'], status.counts.failures.map((one) => [[one.name], [one.count]]), 0)
+  fillTable('limits', ['Limit', 'Times'], status.counts.limits.map((one) => [[one.name], [one.count]]), 0)
+  byId('entry').hidden = true
+  byId('all').hidden = false
+}
+
+function trouble(text) {
+  const state = byId('state')
+  state.textContent = text
+  state.className = 'bad'
+}
+
+const kept = 'gatehouse-token'
+
+async function ask() {
+  const token = sessionStorage.getItem(kept)
+  const headers = token === null ? {} : { authorization: 'Bearer ' + token }
+  try {
+    const response = await fetch('/status', { headers, cache: 'no-store' })
+    if (response.status === 401) {
+      sessionStorage.removeItem(kept)
+      trouble(token === null ? 'A token is needed.' : 'This is not the token.')
+      byId('all').hidden = true
+      byId('entry').hidden = false
+    } else if (response.ok) show(await response.json())
+    else trouble('The gateway answers with ' + response.status + '.')
+  } catch {
+    trouble('The gateway does not answer.')
+  }
+}
+
+byId('entry').addEventListener('submit', (event) => {
+  event.preventDefault()
+  sessionStorage.setItem(kept, byId('token').value.trim())
+  byId('token').value = ''
+  ask()
+})
+ask()
+setInterval(() => { if (!document.hidden && byId('entry').hidden) ask() }, 5000)
+`

@@ -1,0 +1,162 @@
+/**
+ * The status of the gateway as an object, for `/status` and the page that shows it.
+ *
+ * In:    a running gateway, seen through `view.ts`; numbers; the time.
+ * Out:   JSON: what an operator wants to see first stands first, and every list is bounded.
+ * Fails: never.
+ *
+ * Names of domains and addresses of gateways only: no user, no address of a client, no key.
+ */
+import type { Meter } from '../lib/meter.ts'
+import type { Readiness } from './readiness.ts'
+import type { DestinationView, DomainView, LinkView, RunningView } from './view.ts'
+
+export type StatusNeeds = {
+  readonly running: RunningView
+  readonly readiness: Readiness
+  readonly meter: Meter
+  readonly software: string
+  readonly startedAt: number
+  /** Clock time, and the wall clock in ms. */
+  readonly now: number
+  readonly wallMs: number
+}
+
+export type GatewayStatus = Readiness & {
+  readonly software: string
+  readonly uptimeSeconds: number
+  readonly domains: readonly {
+    readonly name: string
+    readonly services: readonly string[]
+    readonly certificateSecondsLeft: number
+    readonly keysSecondsLeft: number
+  }[]
+  /** Those in trouble first. */
+  readonly destinations: readonly {
+    readonly local: string
+    readonly remote: string
+    readonly service: string
+    readonly state: DestinationView['state']
+    /** Why it is backing off; `null` where it is not. */
+    readonly cause: string | null
+    readonly retryInSeconds: number
+    readonly links: number
+  }[]
+  readonly links: readonly {
+    readonly pairs: readonly {
+      readonly local: string
+      readonly remote: string
+      readonly proof: readonly string[]
+    }[]
+    readonly direction: 'in' | 'out'
+    readonly state: string
+    readonly ageSeconds: number
+    readonly underWay: number
+    readonly address: string
+    readonly software: string | null
+  }[]
+  readonly counts: Counts
+  /** What did not fit into the lists. */
+  readonly leftOut: { readonly destinations: number; readonly links: number }
+}
+
+type Counts = {
+  readonly gatewayLinks: number
+  readonly clientLinks: number
+  readonly unprovenLinks: number
+  readonly messagesIn: number
+  readonly messagesOut: number
+  /** Messages that did not end well, and bounds that were hit: most first. */
+  readonly failures: readonly Ranked[]
+  readonly limits: readonly Ranked[]
+}
+
+type Ranked = { readonly name: string; readonly count: number }
+
+/** Rows of one list. */
+const mostRows = 200
+const mostRanked = 10
+
+export function gatewayStatus(needs: StatusNeeds): GatewayStatus {
+  const { running, readiness, software, startedAt, now, wallMs } = needs
+  const { sessions } = running.gateway
+  const destinations = [...sessions.pool.states()].sort(
+    (a, b) => urgency[a.state] - urgency[b.state],
+  )
+  const links = [...sessions.all]
+  const proven = links.filter(({ role, pairs }) => role === 'gateway' && [...pairs].length > 0)
+  return {
+    ...readiness,
+    software,
+    uptimeSeconds: seconds(now - startedAt),
+    domains: running.domains.slice(0, mostRows).map((domain) => domainRow(domain, wallMs)),
+    destinations: destinations.slice(0, mostRows).map(destinationRow),
+    links: proven.slice(0, mostRows).map((link) => linkRow(link, now)),
+    counts: countsOf(links, proven.length, needs.meter),
+    leftOut: {
+      destinations: Math.max(0, destinations.length - mostRows),
+      links: Math.max(0, proven.length - mostRows),
+    },
+  }
+}
+
+const urgency = { 'backing-off': 0, connecting: 1, running: 2, idle: 3 } as const
+
+const seconds = (ms: number): number => Math.round(ms / 1000)
+
+const domainRow = (
+  { name, services, certificateUntil, keysUntil }: DomainView,
+  wallMs: number,
+): GatewayStatus['domains'][number] => ({
+  name,
+  services,
+  certificateSecondsLeft: seconds(certificateUntil - wallMs),
+  keysSecondsLeft: seconds(keysUntil - wallMs),
+})
+
+const destinationRow = (view: DestinationView): GatewayStatus['destinations'][number] => {
+  const { local, remote, service, state, code, retryAfterMs, links } = view
+  const cause = state === 'backing-off' ? code : null
+  return { local, remote, service, state, cause, retryInSeconds: seconds(retryAfterMs), links }
+}
+
+const linkRow = (
+  { dialled, bornAt, pairs, link }: LinkView,
+  now: number,
+): GatewayStatus['links'][number] => ({
+  pairs: [...pairs].map(({ local, remote, kinds }) => ({ local, remote, proof: [...kinds] })),
+  direction: dialled === undefined ? 'in' : 'out',
+  state: link.state,
+  ageSeconds: seconds(now - bornAt),
+  underWay: link.underWay,
+  address: link.channel.facts.remote,
+  software: link.hello?.software ?? null,
+})
+
+function countsOf(links: readonly LinkView[], proven: number, meter: Meter): Counts {
+  const gateways = links.filter(({ role }) => role === 'gateway').length
+  const isGood = ({ name }: Ranked): boolean => /^(delivered|stored|queued|ok)$/.test(name)
+  return {
+    gatewayLinks: gateways,
+    clientLinks: links.length - gateways,
+    unprovenLinks: gateways - proven,
+    messagesIn: meter.total('messages_total', { direction: 'in' }),
+    messagesOut: meter.total('messages_total', { direction: 'out' }),
+    failures: ranked(meter, 'messages_total', 'result').filter((one) => !isGood(one)),
+    limits: ranked(meter, 'limit_hits_total', 'limit'),
+  }
+}
+
+/** The values of a label that count most. */
+function ranked(meter: Meter, name: string, label: string): readonly Ranked[] {
+  const sums = new Map<string, number>()
+  for (const { labels, value } of meter.counters.get(name)?.values() ?? []) {
+    const key = labels[label] ?? ''
+    sums.set(key, (sums.get(key) ?? 0) + value.n)
+  }
+  return [...sums]
+    .map(([key, count]) => ({ name: key, count }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count)
+    .slice(0, mostRanked)
+}

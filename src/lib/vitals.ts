@@ -1,0 +1,50 @@
+/** How the process itself is, as a port: the only file that asks the system for it. */
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { cpuUsage, memoryUsage, version } from 'node:process'
+
+export type LoopDelay = {
+  /** How late the event loop was, in seconds, since the last `reset`. `quantile` from 0 to 1; 1 is the most. */
+  readonly seconds: (quantile: number) => number
+  readonly reset: () => undefined
+  readonly stop: () => undefined
+}
+
+export type Vitals = {
+  readonly node: string
+  /** User and system. */
+  readonly cpuSeconds: () => number
+  readonly residentBytes: () => number
+  readonly heapBytes: () => number
+  /** Begins to measure. */
+  readonly loopDelay: () => LoopDelay
+}
+
+/** The monitor arms a timer of this many milliseconds again and again, and tells how long each really took. */
+const resolutionMs = 20
+
+export const systemVitals: Vitals = {
+  node: version,
+  cpuSeconds: () => {
+    const { user, system } = cpuUsage()
+    return (user + system) / 1e6
+  },
+  residentBytes: () => memoryUsage.rss(),
+  heapBytes: () => memoryUsage().heapUsed,
+  loopDelay: () => {
+    const monitor = monitorEventLoopDelay({ resolution: resolutionMs })
+    monitor.enable()
+    return {
+      // Without a single turn the monitor says nanoseconds that mean nothing: they fall below 0.
+      seconds: (quantile) => {
+        const took = quantile >= 1 ? monitor.max : monitor.percentile(Math.max(quantile * 100, 1))
+        return Math.max(0, took / 1e9 - resolutionMs / 1000)
+      },
+      reset: () => {
+        monitor.reset()
+      },
+      stop: () => {
+        monitor.disable()
+      },
+    }
+  },
+}

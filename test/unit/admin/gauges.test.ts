@@ -1,0 +1,128 @@
+import { beforeEach, expect, test } from 'vitest'
+import { observeRunning } from '../../../src/admin/gauges.ts'
+import { Meter } from '../../../src/lib/meter.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { destination, link, ownDomain, runningWith, vitalsWith, type Wish } from './support.ts'
+
+let meter: Meter
+let clock: ManualClock
+let delays: { seconds: number; resets: number }
+beforeEach(() => {
+  meter = new Meter()
+  clock = new ManualClock()
+  delays = { seconds: 0, resets: 0 }
+})
+
+const observe = (wish: Wish, ready = true) =>
+  observeRunning({
+    running: runningWith(wish),
+    ...{ meter, clock, software: 'gatehouse/1.2.3', startedAt: 0 },
+    clockWatch: { driftMs: () => 1500, jumpMs: () => 0, stop: () => undefined },
+    readiness: () => ({ ready, reasons: [], warnings: [] }),
+    vitals: vitalsWith(delays),
+  })
+
+const read = (name: string, labels = ''): number =>
+  meter.gauges.get(name)?.get(labels)?.value() ?? Number.NaN
+
+test('destinations are counted by state, and a state without any is 0', () => {
+  observe({
+    destinations: [
+      destination('b.test', 'running'),
+      destination('c.test', 'running'),
+      destination('d.test', 'backing-off'),
+    ],
+  })
+  expect(read('peer_state', 'state=running')).toBe(2)
+  expect(read('peer_state', 'state=backing-off')).toBe(1)
+  expect(read('peer_state', 'state=idle')).toBe(0)
+})
+
+test('links are counted by role and by who dialled', () => {
+  observe({
+    links: [
+      link('b.test'),
+      link('c.test', { dialled: undefined }),
+      link('', { role: 'client', dialled: undefined }),
+    ],
+  })
+  expect(read('link_connections', 'direction=in,role=gateway')).toBe(1)
+  expect(read('link_connections', 'direction=out,role=gateway')).toBe(1)
+  expect(read('link_connections', 'direction=in,role=client')).toBe(1)
+})
+
+test('the age of the oldest waiting request rises, and is 0 without any', async () => {
+  observe({
+    waiting: (service) =>
+      service === 'im' ? { count: 3, since: 1000 } : { count: 0, since: undefined },
+  })
+  await clock.advance(5000)
+  expect(read('waiting_oldest_seconds', 'class=im')).toBe(4)
+  expect(read('waiting_requests', 'class=im')).toBe(3)
+  expect(read('waiting_oldest_seconds', 'class=pres')).toBe(0)
+})
+
+test('certificates and keys run out, and go below 0', async () => {
+  observe({ domains: [ownDomain('a.example', clock.wall() + 10_000)] })
+  expect(read('certificate_expiry_seconds', 'domain=a.example')).toBe(10)
+  await clock.advance(15_000)
+  expect(read('key_expiry_seconds', 'domain=a.example')).toBe(-5)
+})
+
+test('the process tells version, time and readiness', async () => {
+  observe({}, false)
+  await clock.advance(2000)
+  expect(read('build_info', 'node=v24.0.0,version=1.2.3')).toBe(1)
+  expect(read('uptime_seconds')).toBe(2)
+  expect(read('clock_drift_seconds')).toBe(1.5)
+  expect(read('cpu_seconds')).toBe(1.5)
+  expect(read('ready')).toBe(0)
+})
+
+test('a slow turn of the event loop is told for one more window, then forgotten', async () => {
+  observe({})
+  delays.seconds = 2
+  await clock.advance(15_000)
+  expect(delays.resets).toBe(1)
+  expect(read('event_loop_delay_seconds', 'quantile=1')).toBe(2)
+  expect(read('event_loop_delay_seconds', 'quantile=0.5')).toBe(1)
+  await clock.advance(15_000)
+  expect(read('event_loop_delay_seconds', 'quantile=1')).toBe(0)
+})
+
+test('a list that many gauges share is gathered once', () => {
+  let gathered = 0
+  const running = runningWith()
+  const { sessions } = running.gateway
+  const counting = {
+    ...running,
+    gateway: {
+      sessions: {
+        ...sessions,
+        pool: {
+          ...sessions.pool,
+          states: () => {
+            gathered++
+            return []
+          },
+        },
+      },
+    },
+  }
+  observeRunning({
+    running: counting,
+    ...{ meter, clock, software: 'x', startedAt: 0 },
+    clockWatch: { driftMs: () => 0, jumpMs: () => 0, stop: () => undefined },
+    readiness: () => ({ ready: true, reasons: [], warnings: [] }),
+    vitals: vitalsWith(delays),
+  })
+  for (const { value } of meter.gauges.get('peer_state')?.values() ?? []) value()
+  expect(gathered).toBe(1)
+})
+
+test('nothing runs on when it is stopped', () => {
+  const stop = observe({})
+  expect(clock.pending).toBe(1)
+  stop()
+  expect(clock.pending).toBe(0)
+})

@@ -1,0 +1,201 @@
+import { createHash } from 'node:crypto'
+import { runInNewContext } from 'node:vm'
+import { describe, expect, test } from 'vitest'
+import { pageHtml, pagePolicy } from '../../../src/admin/page.ts'
+import { pageScript } from '../../../src/admin/page-script.ts'
+import { gatewayStatus } from '../../../src/admin/status.ts'
+import { Meter } from '../../../src/lib/meter.ts'
+import { destination, link, ownDomain, runningWith } from './support.ts'
+
+describe('the document', () => {
+  test('loads nothing from anywhere', () => {
+    expect(pageHtml).not.toMatch(/\b(src|href)="(?!\/status")|@import|url\(|https?:/)
+    expect(pageHtml).not.toMatch(/ on\w+="| style="/)
+  })
+
+  test('fits a narrow screen', () => {
+    expect(pageHtml).toContain('name="viewport" content="width=device-width')
+    expect(pageHtml).toContain('@media (max-width')
+  })
+
+  test.for([
+    ['script-src', /<script>([\s\S]*)<\/script>/],
+    ['style-src', /<style>([\s\S]*)<\/style>/],
+  ] as const)('its %s is exactly what the policy lets run', ([directive, pattern]) => {
+    const text = pattern.exec(pageHtml)?.[1] ?? ''
+    const hash = createHash('sha256').update(text).digest('base64')
+    expect(pagePolicy).toContain(`${directive} 'sha256-${hash}'`)
+    expect(pagePolicy).toContain("default-src 'none'")
+    expect(pagePolicy).not.toContain('unsafe')
+  })
+
+  test('its script makes text, never HTML', () => {
+    expect(pageScript).not.toMatch(/innerHTML|outerHTML|insertAdjacent|document\.write|eval\(/)
+  })
+})
+
+/** As much of a browser as the script needs. */
+class FakeElement {
+  readonly name: string
+  readonly dataset: Record<string, string> = {}
+  readonly heard: Record<string, (event: { preventDefault(): void }) => void> = {}
+  children: FakeElement[] = []
+  className = ''
+  value = ''
+  hidden = false
+  #text = ''
+
+  constructor(name: string) {
+    this.name = name
+  }
+
+  get textContent(): string {
+    return this.#text + this.children.map((child) => child.textContent).join(' ')
+  }
+
+  set textContent(text: string) {
+    this.#text = text
+  }
+
+  append(...children: FakeElement[]): void {
+    this.children.push(...children)
+  }
+
+  replaceChildren(...children: FakeElement[]): void {
+    this.children = children
+  }
+
+  addEventListener(event: string, listener: (event: { preventDefault(): void }) => void): void {
+    this.heard[event] = listener
+  }
+}
+
+type Reply = { readonly status: number; readonly body?: unknown }
+
+async function openPage(reply: (token: string | undefined) => Reply) {
+  const elements = new Map<string, FakeElement>()
+  const byId = (id: string): FakeElement => {
+    const element = elements.get(id) ?? new FakeElement(id)
+    elements.set(id, element)
+    return element
+  }
+  const kept = new Map<string, string>()
+  let turn: () => void = () => undefined
+  byId('entry').hidden = true
+  runInNewContext(pageScript, {
+    document: {
+      hidden: false,
+      getElementById: byId,
+      createElement: (name: string) => new FakeElement(name),
+    },
+    sessionStorage: {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, value: string) => kept.set(key, value),
+      removeItem: (key: string) => kept.delete(key),
+    },
+    setInterval: (task: () => void) => {
+      turn = task
+    },
+    fetch: async (_path: string, { headers }: { headers: Record<string, string> }) => {
+      const { status, body } = reply(headers['authorization'])
+      return { status, ok: status === 200, json: async () => body }
+    },
+  })
+  const settle = () => new Promise((resolve) => setImmediate(resolve))
+  await settle()
+  return {
+    byId,
+    again: async () => {
+      turn()
+      await settle()
+    },
+    enter: async (token: string) => {
+      byId('token').value = token
+      byId('entry').heard['submit']?.({ preventDefault: () => undefined })
+      await settle()
+    },
+  }
+}
+
+const now = 90_061_000
+const status = () => {
+  const meter = new Meter()
+  meter.counter('messages_total', { direction: 'out', result: 'dns-failed' }).n = 12
+  return gatewayStatus({
+    running: runningWith({
+      domains: [ownDomain('a.example', 20 * 86_400_000), ownDomain('old.example', -1)],
+      destinations: [destination('c.test', 'backing-off', 'dns-failed')],
+      links: [
+        link('b.test', {
+          link: {
+            state: 'open',
+            underWay: 0,
+            hello: { software: '<img src=x onerror=alert(1)>' },
+            channel: { facts: { remote: '192.0.2.7:5279' } },
+          },
+        }),
+      ],
+    }),
+    readiness: {
+      ready: false,
+      reasons: [{ code: 'draining', text: 'The gateway is stopping.' }],
+      warnings: [],
+    },
+    ...{ meter, software: 'gatehouse/0.1.0', startedAt: 0, now, wallMs: 0 },
+  })
+}
+
+describe('in a browser', () => {
+  test('the page shows what /status says', async () => {
+    const { byId } = await openPage(() => ({ status: 200, body: status() }))
+    expect(byId('state').textContent).toBe('Not ready, up for 1 d')
+    expect(byId('reasons').textContent).toBe('The gateway is stopping.')
+    expect(byId('domains').textContent).toMatch(/a\.example messages, presence 20 d/)
+    expect(byId('domains').textContent).toMatch(/old\.example .* expired 0 s ago/)
+    expect(byId('destinations').textContent).toMatch(
+      /c\.test a\.example messages backing-off dns-failed in 4 s/,
+    )
+    expect(byId('links').textContent).toContain('b.test a.example certificate and key us 1 d')
+    expect(byId('failures').textContent).toContain('dns-failed 12')
+    expect(byId('limits').textContent).toBe('none')
+    expect(byId('counts').textContent).toContain('Messages out 12')
+    expect(byId('all').hidden).toBe(false)
+  })
+
+  test('what a peer says of itself stays text', async () => {
+    const { byId } = await openPage(() => ({ status: 200, body: status() }))
+    expect(byId('links').textContent).toContain('<img src=x onerror=alert(1)>')
+  })
+
+  test('each cell of a row names its column, for the narrow screen', async () => {
+    const { byId } = await openPage(() => ({ status: 200, body: status() }))
+    const [, body] = byId('destinations').children
+    const names = body?.children[0]?.children.map(({ dataset }) => dataset['name'])
+    expect(names).toEqual(['To', 'From', 'Service', 'State', 'Cause', 'Next try'])
+  })
+
+  test('where a token is needed it asks for it, and shows everything with it', async () => {
+    const page = await openPage((token) =>
+      token === 'Bearer right' ? { status: 200, body: status() } : { status: 401 },
+    )
+    const { byId, enter } = page
+    expect([byId('entry').hidden, byId('state').textContent]).toEqual([false, 'A token is needed.'])
+    await enter('wrong')
+    expect(byId('state').textContent).toBe('This is not the token.')
+    await enter('right')
+    expect([byId('entry').hidden, byId('all').hidden]).toEqual([true, false])
+    expect(byId('token').value).toBe('')
+  })
+
+  test('it says when the gateway is gone, and comes back by itself', async () => {
+    let isUp = false
+    const { byId, again } = await openPage(() => {
+      if (!isUp) throw new Error('connection refused')
+      return { status: 200, body: status() }
+    })
+    expect(byId('state').textContent).toBe('The gateway does not answer.')
+    isUp = true
+    await again()
+    expect(byId('state').textContent).toContain('up for')
+  })
+})

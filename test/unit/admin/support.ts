@@ -1,0 +1,74 @@
+/** A running gateway as the admin port sees it, made by hand. */
+import type { DestinationView, LinkView, RunningView } from '../../../src/admin/view.ts'
+import type { Vitals } from '../../../src/lib/vitals.ts'
+
+export const dayMs = 86_400_000
+
+export type Wish = {
+  readonly links?: readonly LinkView[]
+  readonly destinations?: readonly DestinationView[]
+  readonly domains?: RunningView['domains']
+  readonly ports?: RunningView['ports']
+  readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
+}
+
+export const ownDomain = (name: string, untilMs: number): RunningView['domains'][number] => ({
+  name,
+  services: ['im', 'pres'],
+  certificateFrom: 0,
+  certificateUntil: untilMs,
+  keysUntil: untilMs,
+})
+
+export const runningWith = (wish: Wish = {}): RunningView => ({
+  domains: wish.domains ?? [],
+  ports: wish.ports ?? { peers: [5279], clients: [] },
+  gateway: {
+    sessions: {
+      all: wish.links ?? [],
+      pool: {
+        states: () => wish.destinations ?? [],
+        waiting: wish.waiting ?? (() => ({ count: 0, since: undefined })),
+      },
+    },
+  },
+})
+
+export const destination = (
+  remote: string,
+  state: DestinationView['state'],
+  code = 'remote-unreachable',
+): DestinationView => ({
+  ...{ local: 'a.example', remote, service: 'im', state, code },
+  retryAfterMs: state === 'backing-off' ? 4200 : 0,
+  links: state === 'running' ? 1 : 0,
+})
+
+export const link = (remote: string, overrides: Partial<LinkView> = {}): LinkView => ({
+  role: 'gateway',
+  dialled: { remote },
+  bornAt: 0,
+  pairs: [{ local: 'a.example', remote, kinds: new Set(['certificate', 'key']) }],
+  link: {
+    state: 'open',
+    underWay: 2,
+    hello: { software: 'gatehouse/0.1.0' },
+    channel: { facts: { remote: '192.0.2.7:5279' } },
+  },
+  ...overrides,
+})
+
+export const vitalsWith = (delays: { seconds: number; resets: number }): Vitals => ({
+  node: 'v24.0.0',
+  cpuSeconds: () => 1.5,
+  residentBytes: () => 1000,
+  heapBytes: () => 500,
+  loopDelay: () => ({
+    seconds: (quantile) => delays.seconds * quantile,
+    reset: () => {
+      delays.resets++
+      delays.seconds = 0
+    },
+    stop: () => undefined,
+  }),
+})

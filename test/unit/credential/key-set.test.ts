@@ -90,6 +90,8 @@ test.for([
   ['with a negative version', 'credential-format', { ver: -1 }],
   ['with a version that is a text', 'credential-format', { ver: '1' }],
   ['with a version beyond 2^53', 'credential-format', { ver: 2 ** 53 }],
+  ['whose iat is a text', 'credential-format', { change: { iat: '1' } }],
+  ['whose exp is missing', 'credential-format', { change: { exp: undefined } }],
   ['of the future', 'credential-time', { change: { iat: now + 31 } }],
   ['at the edge of the future', 'ok', { change: { iat: now + 30 } }],
   ['that ends when it begins', 'credential-time', { change: { exp: now } }],

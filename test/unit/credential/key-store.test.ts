@@ -57,6 +57,18 @@ test('a key serves its use and no other, in its time and no other', async () => 
   expect(bench.fetched).toHaveLength(1)
 })
 
+test.for([
+  ['begins in 30 s', { nbf: vectorNow + 30 }, 'found'],
+  ['begins in 31 s', { nbf: vectorNow + 31 }, 'unfit'],
+  ['ended 30 s ago', { naf: vectorNow - 30 }, 'found'],
+  ['ended 31 s ago', { naf: vectorNow - 31 }, 'unfit'],
+] as const)('a key whose time %s %j is %s', async ([, window, state]) => {
+  const bench = keyStoreBench()
+  bench.publish({ entries: [entryOf(one, vectorNow, window)] })
+  await bench.store.ensure(a, one.kid)
+  expect(bench.store.find(a, one.kid, 'link').state).toBe(state)
+})
+
 test('A094: a thousand unknown key ids a second cause one fetch in 30 s', async () => {
   const { store, fetched, clock } = keyStoreBench()
   await store.ensure(a, one.kid)
@@ -428,6 +440,16 @@ test('a revoked key stays revoked when a later set forgets to say so', async () 
   expect(bench.store.find(a, two.kid, 'user').state).toBe('revoked')
 })
 
+test('a revoked key id is not worth a fetch', async () => {
+  const { store, clock, fetched, publish } = keyStoreBench()
+  publish({ keys: [one], change: { revoked: [two.kid] } })
+  await store.ensure(a, one.kid)
+  await clock.advance(minute)
+  expect(store.find(a, two.kid, 'user').state).toBe('revoked')
+  await store.ensure(a, two.kid)
+  expect(fetched).toHaveLength(1)
+})
+
 test('of 300 keys revoked over time the last 256 are remembered', async () => {
   const bench = keyStoreBench()
   const ids = (from: number, to: number) =>
@@ -474,7 +496,10 @@ async function discontinued() {
 }
 
 test('with the policy hold, nothing of the domain is good until an operator agrees', async () => {
-  const { store, changed } = await discontinued()
+  const { store, changed, fetched, clock } = await discontinued()
+  await clock.advance(minute)
+  await store.ensure(a, three.kid)
+  expect(fetched).toHaveLength(2)
   expect(store.find(a, one.kid, 'link').state).toBe('unavailable')
   expect(store.find(a, two.kid, 'link').state).toBe('unavailable')
   expect(store.view(a)?.held?.ver).toBe(2)

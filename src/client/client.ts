@@ -41,6 +41,11 @@ import type { OnPresence, PresenceDocument } from './presence.ts'
 import type { PublishResult } from './publication.ts'
 import { ClientSession } from './session.ts'
 
+export type { ClientState, Connect } from './connection.ts'
+export type { OnMessage, OnRawMessage, ReceivedMessage } from './incoming.ts'
+export type { OnPresence, PresenceDocument, PresenceNotice, Tuple } from './presence.ts'
+export type { PublishResult } from './publication.ts'
+
 export type ClientOptions = {
   readonly user: Address | string
   /** The user's own key: a pair, or PKCS8 PEM. */
@@ -169,7 +174,7 @@ export type PlaceOptions = Omit<ClientOptions, 'connect'> & {
 }
 
 /** Attaches by way of a host and port: TLS 1.3, with a certificate for the user's domain. */
-export function connectClient(options: PlaceOptions): Promise<Client> {
+export async function connectClient(options: PlaceOptions): Promise<Client> {
   const user = addressOf(options.user)
   const { host, port, tls = true, ca = [], clock = systemClock, limits = limitsWith() } = options
   const place = { host, port, domain: user.domain, tls, ca, clock, limits }

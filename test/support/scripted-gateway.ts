@@ -16,6 +16,7 @@ import { isSuccess, type Status } from '../../src/errors.ts'
 import { encodeBase64url } from '../../src/lib/base64url.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import type { Limits } from '../../src/limits.ts'
+import type { Channel } from '../../src/link/channel.ts'
 import type { Hello } from '../../src/link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../../src/link/link.ts'
 import type { AnswerView, Outgoing } from '../../src/link/outgoing.ts'
@@ -96,8 +97,13 @@ export class ScriptedGateway {
     const facts = plain ? plainFacts() : tlsLikeFacts(undefined, `channel ${this.dials}`)
     const pair = memoryChannelPair({ clock, ...facts })
     pair.toInitiating.isHeld = this.isMute
-    this.links.push(new ScriptedLink(this, pair, this.#options))
+    this.accept(pair.receiving, pair)
     return Promise.resolve(pair.initiating)
+  }
+
+  /** A channel that somebody opened; in memory with its two ends. */
+  accept(channel: Channel, pair?: MemoryPair): undefined {
+    this.links.push(new ScriptedLink(this, channel, pair, this.#options))
   }
 
   /** The newest link. */
@@ -128,7 +134,6 @@ export class ScriptedGateway {
 const nothing = Buffer.alloc(0)
 
 export class ScriptedLink implements LinkOwner {
-  readonly pair: MemoryPair
   readonly link: Link
   /** Who attached, with which credential. */
   user: Address | undefined
@@ -138,14 +143,20 @@ export class ScriptedLink implements LinkOwner {
   readonly #gateway: ScriptedGateway
   readonly #limits: Limits
   readonly #clock: Clock
+  readonly #pair: MemoryPair | undefined
 
-  constructor(gateway: ScriptedGateway, pair: MemoryPair, { clock, limits }: ScriptedOptions) {
+  constructor(
+    gateway: ScriptedGateway,
+    channel: Channel,
+    pair: MemoryPair | undefined,
+    { clock, limits }: ScriptedOptions,
+  ) {
     this.#gateway = gateway
     this.#limits = limits
     this.#clock = clock
-    this.pair = pair
+    this.#pair = pair
     this.link = new Link({
-      channel: pair.receiving,
+      channel,
       side: 'receiving',
       hello: helloOf(gateway.dials, gateway.messageBytes),
       owner: this,
@@ -164,6 +175,12 @@ export class ScriptedLink implements LinkOwner {
       readDomain: (text) => parseDomain(text),
     })
     this.link.start()
+  }
+
+  /** The two ends, in memory. */
+  get pair(): MemoryPair {
+    if (this.#pair === undefined) throw new Error('not in memory')
+    return this.#pair
   }
 
   /** Hands the client a message; the status of its answer comes by `answered`, `undefined` if none will. */

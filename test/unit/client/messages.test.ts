@@ -187,6 +187,29 @@ describe('a lane', () => {
   })
 })
 
+describe('a lane that nobody uses', () => {
+  test('is forgotten, and counts on from a later epoch when it is used again', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => ({ status: 'delivered' })
+    sendAll(client, ['m1'])
+    await clock.advance(21 * 60_000)
+    sendAll(client, ['m2'])
+    await clock.advance(0)
+    expect(places(gateway.asked('message'))).toEqual(['m1 0.1', 'm2 1260.1'])
+  })
+
+  test('is forgotten at once where there are too many, but not one that waits', async () => {
+    const { client, clock, gateway } = await attached({}, { limits: { lanes: 2 } })
+    const to = (user: string) => watched(client.send({ to: `${user}@b.example`, body: user }))
+    to('a')
+    await clock.advance(0)
+    gateway.reply = () => 'later'
+    const sent = [to('b'), to('c'), to('d')]
+    await clock.advance(0)
+    expect(statuses(sent)).toEqual([undefined, undefined, 'busy'])
+  })
+})
+
 describe('after a failure that may pass', () => {
   test('what was refused because of it goes again in order, once it is told', async () => {
     const { client, clock, gateway } = await attached()
@@ -254,6 +277,7 @@ describe('after a failure that may pass', () => {
     expect(first?.value()?.status).toBe('delivered')
     expect(second?.value()?.status).toBe('delivered')
     expect(places(gateway.asked('message'))).toEqual(['m1 0.1', 'm2 0.2', 'm2 60.1'])
+    expect(gateway.asked('message').map(({ settled }) => settled)).toEqual([0, 1, 0])
   })
 
   test('a gateway that says nothing but order is believed in the end', async () => {
@@ -288,6 +312,24 @@ describe('after a failure that may pass', () => {
       ['m3', 0],
     ])
     expect(statuses(sent)).toEqual(['delivered', 'delivered', 'delivered'])
+    // Two beginnings were refused, and that was enough.
+    expect(gateway.asked('message').length).toBe(9)
+    gateway.reply = () => ({ status: 'delivered' })
+    gateway.link.pair.cut('both')
+    await clock.advance(1000)
+    sendAll(client, ['m4'])
+    await clock.advance(0)
+    expect(gateway.asked('message').at(-1)?.sequence).toBe(1)
+  })
+
+  test('a beginning that was refused once in a while is no reason to go without numbers', async () => {
+    const { client, clock, gateway } = await attached()
+    answers(gateway, ['order', 'delivered', 'order', 'order', 'delivered'])
+    sendAll(client, ['m1'])
+    await clock.advance(0)
+    sendAll(client, ['m2'])
+    await clock.advance(0)
+    expect(gateway.asked('message').map(({ sequence }) => sequence)).toEqual([1, 1, 2, 1, 1])
   })
 })
 
@@ -344,6 +386,10 @@ describe('when nobody knows', () => {
     expect(statuses(sent)).toEqual([undefined, undefined])
     await clock.advance(2000)
     expect(statuses(sent)).toEqual(['unknown-outcome', 'link-lost'])
+    gateway.dialFault = undefined
+    await clock.advance(60_000)
+    expect(client.state).toBe('attached')
+    expect(gateway.asked('message').length).toBe(1)
   })
 
   test('a gateway that does not answer within 30 s leaves the outcome unknown', async () => {

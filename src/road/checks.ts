@@ -44,9 +44,9 @@ type Check = (passage: Passage, needs: CheckNeeds) => Status | undefined
 /** [LINK-6.5-1] The road of a request, up to the decision where it goes. */
 const order: readonly (readonly [name: string, check: Check])[] = [
   ['domain', checkDomain],
+  ['relay', checkRelay],
   ['proof', checkProof],
   ['credential', checkCredential],
-  ['relay', checkRelay],
   ['hops', checkHops],
   ['rate', checkRate],
 ]
@@ -90,7 +90,7 @@ function checkDomain(
 /** The pair of domains is proven on this link; a client speaks for itself alone. */
 function checkProof({ session, held, sender, recipient }: Passage): Status | undefined {
   if (session.role === 'client')
-    return session.user === sender.address ? undefined : 'sender-mismatch'
+    return session.user?.text === sender.address.text ? undefined : 'sender-mismatch'
   if (held !== undefined) return held.pair === undefined ? 'domain-not-proven' : undefined
   return session.isProven(recipient.domain, sender.address.domain) ? undefined : 'domain-not-proven'
 }
@@ -103,7 +103,7 @@ function checkCredential({ session, held, recipient, scope }: Passage): Status |
   return held.scope.has(scope) ? undefined : 'credential-scope'
 }
 
-/** Never an open relay. */
+/** Never an open relay: told before the credential is looked at, since no credential could allow it. */
 function checkRelay({ sender, recipient }: Passage, { isHosted }: CheckNeeds): Status | undefined {
   return isHosted(sender.address.domain) || isHosted(recipient.domain) ? undefined : 'relaying'
 }

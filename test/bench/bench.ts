@@ -12,6 +12,7 @@ import { flagsOf, usage } from './flags.ts'
 import { GatewayPair } from './gateway.ts'
 import { probeCold } from './probe-cold.ts'
 import { probeFanout } from './probe-fanout.ts'
+import { probeMemory } from './probe-memory.ts'
 import { Relay } from './relay.ts'
 import { type Figures, Progress, tableOf } from './report.ts'
 import { type OnStep, type Plan, runRounds, type SubjectReport } from './rounds.ts'
@@ -56,6 +57,7 @@ async function main(): Promise<number> {
   const probes: readonly Probe[] = [
     { name: 'cold start', run: (onStep) => probeCold(children, onStep) },
     { name: 'fan-out', run: (onStep) => probeFanout(children, onStep) },
+    { name: 'memory', run: (onStep) => probeMemory(onStep) },
   ]
 
   const aboutMs = subjects.length * (plan.warmMs + rounds * (plan.floodMs + plan.pacedMs))

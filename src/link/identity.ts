@@ -10,7 +10,7 @@
  * distinguished name, no URI, no IP address. The domain is canonical by its type; a presented name is put into lower
  * case, and one with a NUL, a dot at the end or a U-label then equals no domain.
  */
-import { createHash, type X509Certificate } from 'node:crypto'
+import { hash, type X509Certificate } from 'node:crypto'
 import type { Domain } from '../address/domain.ts'
 import type { CertificateFacts } from './channel.ts'
 import { type Element, elements, extension, hasExtension, inside, tag } from './der.ts'
@@ -37,7 +37,7 @@ export function certificateFacts(x509: X509Certificate, srvIds: () => boolean): 
       isDomain(domain) &&
       (coveredByDns(names, domain) ||
         (isFree && names.srv.has(`_${service}.${domain}`) && srvIds())),
-    fingerprint: createHash('sha256').update(x509.raw).digest('hex'),
+    fingerprint: hash('sha256', x509.raw, 'hex'),
   }
 }
 

@@ -6,7 +6,7 @@
  * Fails: `certificate-unusable`, with what is wrong with which.
  * Spec:  RFC 8446, RFC 9325, RFC 7301, RFC 9266
  */
-import { constants, createHash, X509Certificate } from 'node:crypto'
+import { constants, hash, X509Certificate } from 'node:crypto'
 import {
   createSecureContext,
   getCACertificates,
@@ -88,10 +88,10 @@ export function trustIn(further: readonly string[]): Trust {
 }
 
 /** RFC 9266 §2: the exporter with a context of no length; hashed, so that no log can hold the value itself. */
-export const bindingOf = (socket: TLSSocket): Buffer =>
-  createHash('sha256')
-    .update(socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0)))
-    .digest()
+export const bindingOf = (socket: TLSSocket): Buffer => hash('sha256', exported(socket), 'buffer')
+
+const exported = (socket: TLSSocket): Buffer =>
+  socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
 
 function certificatesIn(pem: string): readonly string[] {
   const found =

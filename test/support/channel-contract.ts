@@ -119,6 +119,23 @@ export function channelContract(name: string, open: () => Promise<ContractPair>)
       }
     })
 
+    test('drained is told when nothing is left, not for each of several writes', async () => {
+      const { initiating, receiving, until } = await opened()
+      const b = start(receiving)
+      const left: number[] = []
+      initiating.start({
+        data: () => undefined,
+        drained: () => {
+          left.push(initiating.queued())
+        },
+        closed: () => undefined,
+      })
+      const part = Buffer.alloc(1_000_000)
+      for (let i = 0; i < 5; i++) initiating.write([part])
+      await until(() => b.bytes === 5_000_000 && left.length > 0)
+      expect(new Set(left)).toEqual(new Set([0]))
+    })
+
     test('what the far side does not read stays queued, and drained waits for it', async () => {
       const { initiating, receiving, until } = await opened()
       const a = start(initiating)
@@ -141,6 +158,7 @@ export function channelContract(name: string, open: () => Promise<ContractPair>)
       const bytes = Buffer.alloc(1_000_000, 'y')
       initiating.write([bytes])
       initiating.end()
+      initiating.write([Buffer.from('not this')])
       await until(() => a.closed > 0 && b.closed > 0)
       await meanwhile()
       expect(b.bytes).toBe(bytes.length)

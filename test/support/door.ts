@@ -46,6 +46,8 @@ export type DoorWish = {
   readonly clock?: Clock
   readonly plain?: boolean
   readonly address?: string
+  /** Told of each channel as it comes in. */
+  readonly each?: (channel: Channel) => undefined
 }
 
 export type Came = { readonly channel: Channel; readonly admission: Admission }
@@ -81,6 +83,7 @@ export async function openDoor(wish: DoorWish): Promise<OpenDoor> {
   const gate = new AcceptGate({ limits, otherLinks: () => 0, limitHit })
   const onChannel = (channel: Channel, admission: Admission): undefined => {
     came.push({ channel, admission })
+    wish.each?.(channel)
   }
   const options = { address, port: 0, onChannel, gate, limits, clock, meter, log }
   const { certificates = () => undefined } = wish
@@ -167,7 +170,8 @@ export async function faultOfTls(port: number, options: ConnectionOptions): Prom
 export async function hearOut(socket: Socket): Promise<Buffer> {
   const chunks: Buffer[] = []
   socket.on('data', (chunk) => chunks.push(chunk))
-  if (!socket.destroyed) await once(socket, 'close')
+  // Not `once`, which takes a reset for a fault of the test.
+  if (!socket.closed) await new Promise((resolve) => socket.once('close', resolve))
   return Buffer.concat(chunks)
 }
 

@@ -5,13 +5,14 @@ import {
   type Server,
   type Socket,
 } from 'node:net'
-import { createServer, type TlsOptions } from 'node:tls'
+import { createSecureContext, createServer, TLSSocket, type TlsOptions } from 'node:tls'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import type { Service } from '../../src/address/address.ts'
 import type { Status } from '../../src/errors.ts'
 import { limitsWith } from '../../src/limits.ts'
 import { dialPlain, type TlsDial } from '../../src/link/dial-socket.ts'
 import { shownCertificate, trustIn } from '../../src/link/tls.ts'
+import { start } from '../support/channel-contract.ts'
 import {
   dialBasics,
   dialDoor,
@@ -261,6 +262,25 @@ describe('a far side that is not there, or is something else', () => {
     })
     await expectFault(dialDoor(door, pki.trust), 'tls-failed', /does not serve this domain/)
   })
+})
+
+test('garbage inside an established link closes the dialled channel', async () => {
+  const leaf = await issue({ issuer: pki.root, names: [dnsName('b.example')] })
+  const wires: Socket[] = []
+  const server = await raw((wire) => {
+    wires.push(wire)
+    const secured = new TLSSocket(wire, {
+      isServer: true,
+      secureContext: createSecureContext({ cert: leaf.chain, key: leaf.key }),
+      ALPNProtocols: ['pitp-mitp/1'],
+    })
+    secured.on('error', () => undefined)
+  })
+  const here = start(await dialDoor(server, pki.trust))
+  wires[0]?.write(Buffer.from(`1703030013${'00'.repeat(19)}`, 'hex'))
+  await until(() => here.closed > 0)
+  expect(here.log).toEqual(['closed'])
+  expect(here.details[0]).toMatch(/^ERR_SSL_/)
 })
 
 describe('a dial that is called off', () => {

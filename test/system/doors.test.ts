@@ -1,8 +1,11 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { silentLog } from '../../src/lib/log.ts'
 import { limitsWith } from '../../src/limits.ts'
 import { listenPlain } from '../../src/link/listen-socket.ts'
+import { lingerMs } from '../../src/link/socket-channel.ts'
 import { shownCertificate } from '../../src/link/tls.ts'
 import { type ContractPair, channelContract, start } from '../support/channel-contract.ts'
 import {
@@ -64,6 +67,39 @@ const pairAt = async (door: OpenDoor, plain: boolean): Promise<ContractPair> => 
 
 channelContract('TLS', async () => pairAt(await opened(), false))
 channelContract('plain TCP', async () => pairAt(await opened({ plain: true }), true))
+
+/** More than two systems hold between them. */
+const tooMuch = Buffer.alloc(48 * 1024 * 1024)
+
+describe('a channel whose far side does not read', () => {
+  test('is given up five seconds after its end', async () => {
+    const clock = new ManualClock(Date.now())
+    const door = await opened()
+    const channel = await dialDoor(door, pki.trust, { clock })
+    const here = start(channel)
+    await door.channel(0)
+    channel.write([tooMuch])
+    channel.end()
+    await clock.advance(lingerMs - 1)
+    await sentinel(door)
+    expect(here.closed).toBe(0)
+    await clock.advance(1)
+    await until(() => here.closed > 0)
+    expect([here.details, clock.pending]).toEqual([['ended by this side'], 0])
+  })
+
+  test('is closed at once when that side ends: nobody will read what is left', async () => {
+    const door = await opened({ plain: true, clock: new ManualClock() })
+    const client = await knock(door.port, '')
+    const there = start(await door.channel(0))
+    const channel = await door.channel(0)
+    channel.write([tooMuch])
+    client.end()
+    await until(() => there.closed > 0)
+    expect(there.log).toEqual(['closed'])
+    client.destroy()
+  })
+})
 
 describe('a door that is knocked at', () => {
   test('a good dial gives both sides the same binding, and each what it may know', async () => {
@@ -321,5 +357,27 @@ describe('a door that is knocked at', () => {
     await until(() => there.closed > 0)
     expect(there.log).toEqual(['closed'])
     await sentinel(door)
+  })
+
+  test('A015: without files for more connections, the door lives and opens again', async () => {
+    const file = fileURLToPath(new URL('../support/echo-door.ts', import.meta.url))
+    const child = spawn('sh', ['-c', 'ulimit -n 64; exec "$0" "$1"', process.execPath, file], {
+      stdio: ['ignore', 'pipe', 'inherit'],
+    })
+    onTestFinished(() => {
+      child.kill()
+    })
+    const [line] = (await once(child.stdout, 'data')) as [Buffer]
+    const port = Number(line)
+    const sockets = await Promise.all(Array.from({ length: 150 }, () => knock(port, 'x')))
+    const ends = sockets.map((socket) => hearOut(socket))
+    // Those that found no file are closed by the system's own reserve; the others hear their echo.
+    await until(() => sockets.filter(({ destroyed }) => destroyed).length > 50)
+    for (const socket of sockets) socket.destroy()
+    await Promise.all(ends)
+    const after = await knock(port, 'still there?')
+    const [answer] = (await once(after, 'data')) as [Buffer]
+    expect([String(answer), child.exitCode]).toEqual(['still there?', null])
+    after.destroy()
   })
 })

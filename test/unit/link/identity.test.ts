@@ -243,6 +243,14 @@ test('arbitrary bytes are elements or none, and never throw', () => {
   )
 })
 
+test('what reaches beyond the end is no element', () => {
+  for (const bytes of ['82', '8220', '822061', '8201', '81', '828161']) {
+    expect([bytes, elements(Buffer.from(bytes, 'hex')) ?? 'none']).toEqual([bytes, 'none'])
+  }
+  expect(elements(Buffer.from('820161', 'hex'))).toHaveLength(1)
+  expect(elements(Buffer.alloc(0))).toEqual([])
+})
+
 describe('A014: what is wrong with a certificate beside its names', () => {
   const hour = 3_600_000
   const now = Date.now()

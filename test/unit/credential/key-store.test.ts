@@ -30,10 +30,13 @@ test('who asks while a fetch is under way waits for that one', async () => {
 })
 
 test('a set that is here is not fetched again', async () => {
-  const { store, fetched } = keyStoreBench()
+  const { store, fetched, clock } = keyStoreBench()
   await store.ensure(a, one.kid)
-  await store.ensure(a, one.kid)
-  await store.ensure(a, undefined)
+  for (const ms of [0, minute]) {
+    await clock.advance(ms)
+    await store.ensure(a, one.kid)
+    await store.ensure(a, undefined)
+  }
   expect(fetched).toEqual([a])
 })
 

@@ -1,0 +1,281 @@
+/**
+ * One whole gateway for `b.example`, in memory and under a manual clock, and scripted peers around it.
+ *
+ * In:    what a test wants to differ.
+ * Out:   links into the gateway (`dialIn`), links that it dialled (`dialled`), and time that is moved by hand.
+ */
+import { sign as signBytes } from 'node:crypto'
+import type { Service } from '../../../src/address/address.ts'
+import type { Domain } from '../../../src/address/domain.ts'
+import { type KeyPair, keyPairOf } from '../../../src/credential/ed25519.ts'
+import type { KeyUse } from '../../../src/credential/key-set.ts'
+import { pinKey } from '../../../src/credential/pinned-keys.ts'
+import { createSigner } from '../../../src/credential/sign.ts'
+import { GatewayError, type Status } from '../../../src/errors.ts'
+import { createGateway, type Gateway, type HostedDomain } from '../../../src/gateway.ts'
+import { silentLog } from '../../../src/lib/log.ts'
+import { Meter } from '../../../src/lib/meter.ts'
+import { type Limits, limitsWith } from '../../../src/limits.ts'
+import type { Channel } from '../../../src/link/channel.ts'
+import type { ProofKind } from '../../../src/peer/pair.ts'
+import type { DomainRuleSet } from '../../../src/policy/domain-rules.ts'
+import { b64, forgeKey } from '../forge.ts'
+import { ManualClock } from '../manual-clock.ts'
+import { type MemoryPair, memoryChannelPair, plainFacts, tlsLikeFacts } from '../memory-channel.ts'
+import { seededRandom } from '../seeded-random.ts'
+import * as wire from './codec.ts'
+import { ScriptedPeer } from './peer.ts'
+
+export type WorldWish = {
+  readonly limits?: Partial<Limits>
+  /** Domains whose keys are pinned. Default: `a.example`, so that no key has to be fetched. */
+  readonly pinned?: readonly string[]
+  readonly rules?: DomainRuleSet
+  readonly required?: readonly ProofKind[]
+  readonly services?: readonly Service[]
+  /** Domains of the gateway. Default: `b.example` alone. */
+  readonly domains?: readonly string[]
+  readonly discontinuity?: 'accept' | 'hold'
+}
+
+export type Dialled = ScriptedPeer & { readonly pair: MemoryPair }
+
+export class World {
+  readonly clock = new ManualClock()
+  readonly meter = new Meter()
+  readonly limits: Limits
+  readonly gateway: Gateway
+  /** Peers that the gateway dialled, in order. */
+  readonly dialled: ScriptedPeer[] = []
+  readonly pairs = new Map<ScriptedPeer, MemoryPair>()
+  /** What the next dials meet. */
+  dialFault: Status | undefined
+  needsKnownKey = false
+  /** Whether dials are plain TCP. */
+  isPlain = false
+  readonly #wish: WorldWish
+  readonly #certificates: readonly string[]
+  #links = 0
+
+  constructor(wish: WorldWish = {}) {
+    const { pinned = ['a.example'], domains = ['b.example'], required = [] } = wish
+    const { clock, meter } = this
+    this.#wish = wish
+    this.#certificates = domains
+    this.limits = limitsWith(wish.limits)
+    this.gateway = createGateway({
+      domains: domains.map((name) => this.#host(name)) as unknown as [HostedDomain],
+      software: 'under test',
+      rules: wish.rules ?? { default: 'allow', allow: [], deny: [] },
+      pinned: new Map(
+        pinned.map((name) => {
+          const key = pinKey(forgeKey(`script: ${name}`).x, 'both', undefined)
+          return [name, key === undefined ? [] : [key]]
+        }),
+      ),
+      discontinuity: wish.discontinuity ?? 'accept',
+      connect: (remote, service) => this.#connect(remote, service),
+      required: () => required,
+      provenChannel: () => undefined,
+      clock,
+      random: seededRandom(7),
+      limits: this.limits,
+      meter,
+      log: silentLog,
+    })
+  }
+
+  /** Lets everything run that can run within `ms`. */
+  async run(ms = 0): Promise<void> {
+    await this.clock.advance(ms)
+  }
+
+  get seconds(): number {
+    return Math.floor(this.clock.wall() / 1000)
+  }
+
+  /** A link into the gateway, by a peer of `domain` or by a client. Nothing is said yet. */
+  dialIn(
+    role: 'gateway' | 'client' = 'gateway',
+    domain = 'a.example',
+    plain = false,
+  ): ScriptedPeer {
+    const names: readonly string[] = this.#certificates
+    const certificate = { covers: (asked: Domain) => names.includes(asked), fingerprint: 'own' }
+    const facts = plain ? plainFacts() : tlsLikeFacts(certificate, `in ${++this.#links}`)
+    const pair = memoryChannelPair({ clock: this.clock, ...facts })
+    const peer = this.#script(pair, pair.initiating, 'initiating', domain)
+    this.gateway.accept(pair.receiving, role)
+    return peer
+  }
+
+  /** A link into the gateway on which `domain` is proven for `b.example`. */
+  async provenPeer(domain = 'a.example'): Promise<ScriptedPeer> {
+    const peer = this.dialIn('gateway', domain)
+    peer.sayHello()
+    peer.prove()
+    await this.run()
+    this.answerClaims(peer)
+    await this.run()
+    return peer
+  }
+
+  /** A client that is attached as `user`, whose key the directory lists. */
+  async attached(user = 'bob@b.example'): Promise<ScriptedPeer> {
+    const client = this.dialIn('client', 'b.example')
+    client.sayHello({ role: 'client' })
+    this.attach(client, user)
+    await this.run()
+    return client
+  }
+
+  attach(client: ScriptedPeer, user = 'bob@b.example'): number {
+    const key = userKey(user)
+    return client.prove({ key, claims: { iss: user } }, [
+      [wire.tag.publicKey, Buffer.from(key.x, 'base64url')],
+    ])
+  }
+
+  /** Says yes to every PROVE that the gateway sent and nobody answered. */
+  answerClaims(peer: ScriptedPeer): undefined {
+    const done = new Set(this.#answered.get(peer) ?? [])
+    for (const { id } of peer.requestsOf(wire.command.prove)) {
+      if (!done.has(id)) peer.respond(id, 'ok')
+      done.add(id)
+    }
+    this.#answered.set(peer, done)
+  }
+
+  readonly #answered = new Map<ScriptedPeer, Set<number>>()
+
+  /** The last peer that the gateway dialled, which says HELLO and takes the claim. */
+  async accepted(changes: Readonly<Record<string, unknown>> = {}): Promise<ScriptedPeer> {
+    await this.run()
+    const peer = this.dialled.at(-1)
+    if (peer === undefined) throw new Error('the gateway did not dial')
+    peer.sayHello(changes)
+    await this.run()
+    this.answerClaims(peer)
+    await this.run()
+    return peer
+  }
+
+  #connect(remote: Domain, service: Service) {
+    if (this.dialFault !== undefined) {
+      return Promise.reject(new GatewayError(this.dialFault, `no way to ${service}:${remote}`))
+    }
+    const certificate = { covers: (asked: Domain) => asked === remote, fingerprint: remote }
+    const facts = this.isPlain ? plainFacts() : tlsLikeFacts(certificate, `out ${++this.#links}`)
+    const pair = memoryChannelPair({ clock: this.clock, ...facts })
+    this.dialled.push(this.#script(pair, pair.receiving, 'receiving', remote))
+    return Promise.resolve({
+      channel: pair.initiating,
+      host: `gate.${remote}`,
+      port: 5279,
+      needsKnownKey: this.needsKnownKey,
+    })
+  }
+
+  #script(
+    pair: MemoryPair,
+    channel: Channel,
+    side: 'initiating' | 'receiving',
+    domain: string,
+  ): ScriptedPeer {
+    const peer = new ScriptedPeer({
+      channel,
+      side,
+      domain,
+      seconds: () => this.seconds,
+      settle: () => this.run(),
+    })
+    this.pairs.set(peer, pair)
+    return peer
+  }
+
+  #host(name: string): HostedDomain {
+    const { clock } = this
+    const pair = pairFor(`script: ${name}`)
+    const signer = createSigner({
+      domain: name,
+      linkKey: pair,
+      userKey: pair,
+      clock,
+      random: seededRandom(8),
+      limits: this.limits,
+    })
+    const now = this.seconds
+    const own = pinKey(pair.publicKey.x, 'both', undefined)
+    return {
+      domain: name as Domain,
+      signer,
+      keySet: signer.signKeySet({
+        ver: 1,
+        seconds: 86_400 * 30,
+        keys: [{ pair, use: 'both', nbf: now - 86_400, naf: now + 86_400 * 365 }],
+        revoked: [],
+      }),
+      keys: own === undefined ? [] : [own],
+      directory: {
+        kind: 'static',
+        users: new Map(
+          ['bob', 'carol', 'dave'].map((user) => [
+            user,
+            user === 'dave' ? [] : [userKey(`${user}@${name}`).x],
+          ]),
+        ),
+      },
+      services: this.#wish.services ?? ['im', 'pres'],
+    }
+  }
+}
+
+export const userKey = (user: string) => forgeKey(`script: ${user}`)
+
+export const pairFor = (name: string): KeyPair => keyPairOf(Buffer.from(forgeKey(name).seed, 'hex'))
+
+export type SetWish = {
+  readonly domain?: string
+  readonly ver?: number
+  readonly keys?: readonly { readonly name: string; readonly use?: KeyUse }[]
+  readonly revoked?: readonly string[]
+  readonly seconds: number
+}
+
+/** The key set of a scripted domain, signed by all of its keys. */
+export function keySetOf(wish: SetWish): Buffer {
+  const { domain = 'a.example', ver = 1, revoked = [], seconds } = wish
+  const keys = (wish.keys ?? [{ name: `script: ${domain}` }]).map(({ name, use = 'both' }) => ({
+    pair: pairFor(name),
+    use,
+    nbf: seconds - 86_400,
+    naf: seconds + 86_400,
+  }))
+  const set = {
+    domain,
+    ver,
+    iat: seconds,
+    exp: seconds + 86_400,
+    keys: keys.map(({ pair, use, nbf, naf }) => ({
+      kid: pair.publicKey.thumbprint,
+      kty: 'OKP',
+      crv: 'Ed25519',
+      x: pair.publicKey.x,
+      use,
+      nbf,
+      naf,
+    })),
+    revoked,
+  }
+  const text = b64(JSON.stringify(set))
+  return Buffer.from(
+    JSON.stringify({
+      set: text,
+      signatures: (wish.keys ?? [{ name: `script: ${domain}` }]).map(({ name }) => {
+        const { kid, privateKey } = forgeKey(name)
+        const header = b64(`{"alg":"Ed25519","typ":"pitp-keys+jws","kid":"${kid}"}`)
+        return { kid, sig: b64(signBytes(null, Buffer.from(`${header}.${text}`), privateKey)) }
+      }),
+    }),
+  )
+}

@@ -357,7 +357,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     every(clock, 60_000, () => {
       const now = clock.now()
       inbound.sweep(senders, now)
-      senders.sweep(now, 600_000)
+      // [LINK-6.7-11] Whose settled records are still kept is still known.
+      senders.sweep(now, limits.duplicateSettledMs)
       rates.sweep(now)
       peers.turn()
     }),

@@ -31,10 +31,11 @@ export function readLane({
   const start = table.start(lane.tag)
   if (start === 0) return { epoch: 0, sequence: 0, settled: 0 }
   if (table.length(lane.tag) !== 8) return undefined
+  const epoch = buffer.readUInt32BE(start)
   const sequence = buffer.readUInt32BE(start + 4)
-  if (sequence === 0) return undefined
+  if (epoch === 0 || sequence === 0) return undefined
   return {
-    epoch: buffer.readUInt32BE(start),
+    epoch,
     sequence,
     settled: Math.max(0, table.u32(settled.tag)),
   }

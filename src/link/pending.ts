@@ -4,11 +4,11 @@
  */
 import type { Outgoing } from './outgoing.ts'
 
-const ringSize = 1024
-const mask = ringSize - 1
+/** A link that asks little keeps little. */
+const firstSlots = 8
+const mostSlots = 1024
 
 export class Pending {
-  /** Made with the first request: most idle links never ask. */
   #ring: (Outgoing | undefined)[] = []
   #ids: Float64Array = new Float64Array(0)
   readonly #late = new Map<number, Outgoing>()
@@ -23,25 +23,21 @@ export class Pending {
   }
 
   get(id: number): Outgoing | undefined {
-    const slot = (id / 2) & mask
+    const slot = this.#slot(id)
     return this.#ids[slot] === id ? this.#ring[slot] : this.#late.get(id)
   }
 
   set(id: number, outgoing: Outgoing): undefined {
-    if (this.#ids.length === 0) {
-      this.#ring = new Array<Outgoing | undefined>(ringSize).fill(undefined)
-      this.#ids = new Float64Array(ringSize)
+    if (this.#ids.length === 0) this.#resize(firstSlots)
+    while (this.#ring[this.#slot(id)] !== undefined && this.#ids.length < mostSlots) {
+      this.#resize(this.#ids.length * 4)
     }
-    const slot = (id / 2) & mask
-    const before = this.#ring[slot]
-    if (before !== undefined) this.#late.set(this.#ids[slot] as number, before)
-    this.#ring[slot] = outgoing
-    this.#ids[slot] = id
+    this.#put(id, outgoing)
     this.#size++
   }
 
   take(id: number): Outgoing | undefined {
-    const slot = (id / 2) & mask
+    const slot = this.#slot(id)
     let outgoing: Outgoing | undefined
     if (this.#ids[slot] === id) {
       outgoing = this.#ring[slot]
@@ -62,6 +58,28 @@ export class Pending {
   /** Takes those with a higher id than `last`, in the order of their ids. */
   takeAfter(last: number): readonly Outgoing[] {
     return this.#takeAll((id) => id > last)
+  }
+
+  #slot(id: number): number {
+    return (id / 2) & (this.#ids.length - 1)
+  }
+
+  #put(id: number, outgoing: Outgoing): undefined {
+    const slot = this.#slot(id)
+    const before = this.#ring[slot]
+    if (before !== undefined) this.#late.set(this.#ids[slot] as number, before)
+    this.#ring[slot] = outgoing
+    this.#ids[slot] = id
+  }
+
+  #resize(slots: number): undefined {
+    const ring = this.#ring
+    const ids = this.#ids
+    this.#ring = new Array<Outgoing | undefined>(slots).fill(undefined)
+    this.#ids = new Float64Array(slots)
+    for (const [i, outgoing] of ring.entries()) {
+      if (outgoing !== undefined) this.#put(ids[i] as number, outgoing)
+    }
   }
 
   #takeAll(goes: (id: number, outgoing: Outgoing) => boolean): readonly Outgoing[] {

@@ -138,7 +138,15 @@ export function createGateway(options: GatewayOptions): Gateway {
   const rules = new DomainRules(options.rules)
   const rates = new Rates(limits)
   const senders = new Senders(limits.lanes)
-  const checks = new Checks({ rules, rates, isHosted, limits, meter })
+  const isUp = (domain: string): boolean =>
+    domains.some(({ domain: local }) =>
+      (['im', 'pres'] as const).some(
+        (service) => sessions.pool.find(local, domain as Domain, service) !== undefined,
+      ),
+    )
+  const peers = new PeerTally({ limits, meter, isUp })
+  const peerLimitHit = (domain: string): undefined => peers.limitHit(domain)
+  const checks = new Checks({ rules, rates, isHosted, peerLimitHit, limits, meter })
 
   const origins = new WeakMap<Session, SessionOrigin>()
   const originOf = (session: Session): SessionOrigin => {
@@ -227,13 +235,6 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
 
   const home = new Home({ exists: userExists, limits, limitHit })
-  const isUp = (domain: string): boolean =>
-    domains.some(({ domain: local }) =>
-      (['im', 'pres'] as const).some(
-        (service) => sessions.pool.find(local, domain as Domain, service) !== undefined,
-      ),
-    )
-  const peers = new PeerTally({ limits, meter, isUp })
   const ended = observeEnds({ meter, peers, now: last })
   const inbound: Inbound = new Inbound({
     deliver: (envelope, delivery) => home.deliver(envelope, delivery),

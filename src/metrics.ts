@@ -49,7 +49,7 @@ export const metrics = {
   ready: gauge(none, '1 if /readyz says yes, else 0.'),
   uptime_seconds: secondsNow(none, 'Time since the start.'),
   clock_drift_seconds: secondsNow(none, 'How far the wall clock moved against the monotonic one since the start: it was set, or the machine slept.'),
-  event_loop_delay_seconds: secondsNow({ quantile: ['0.5', '0.99', '1'] as const }, 'How late the event loop was in the last 15 to 30 seconds.'),
+  event_loop_delay_seconds: secondsNow({ at: ['p50', 'p99', 'max'] as const }, 'How late the event loop was in the last 15 to 30 seconds.'),
   cpu_seconds: secondsNow(none, 'CPU time of the process so far, user and system; it only rises.'),
   resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
   heap_used_bytes: bytesNow(none, 'JavaScript heap in use.'),

@@ -80,17 +80,21 @@ function observeProcess({ meter, clock, vitals, software }: GaugeNeeds): Cancel 
 }
 
 const windowMs = 15_000
+const places = [
+  ['p50', 0.5],
+  ['p99', 0.99],
+  ['max', 1],
+] as const
 
 /** The worse of the window under way and the one before, so that whoever asks every 15 s misses nothing. */
 function observeLoop(meter: Meter, clock: Clock, delay: LoopDelay): Cancel {
-  const quantiles = [0.5, 0.99, 1] as const
-  let before: readonly number[] = quantiles.map(() => 0)
+  let before: readonly number[] = places.map(() => 0)
   const cancel = every(clock, windowMs, () => {
-    before = quantiles.map((quantile) => delay.seconds(quantile))
+    before = places.map(([, quantile]) => delay.seconds(quantile))
     delay.reset()
   })
-  for (const [i, quantile] of quantiles.entries()) {
-    meter.gauge('event_loop_delay_seconds', { quantile: `${quantile}` }, () =>
+  for (const [i, [at, quantile]] of places.entries()) {
+    meter.gauge('event_loop_delay_seconds', { at }, () =>
       Math.max(before[i] as number, delay.seconds(quantile)),
     )
   }

@@ -35,6 +35,8 @@ export type CheckNeeds = {
   readonly rules: DomainRules
   readonly rates: Rates
   readonly isHosted: (domain: string) => boolean
+  /** A peer domain asked for too much. */
+  readonly peerLimitHit: (domain: string) => undefined
   readonly limits: Limits
   readonly meter: Meter
 }
@@ -112,7 +114,10 @@ function checkHops({ hops }: Passage, { limits }: CheckNeeds): Status | undefine
   return hops <= limits.hops ? undefined : 'hop-limit'
 }
 
-function checkRate(passage: Passage, { rates, meter }: CheckNeeds): Status | undefined {
+function checkRate(
+  passage: Passage,
+  { rates, meter, peerLimitHit }: CheckNeeds,
+): Status | undefined {
   const { session, sender, lane, now } = passage
   const excess =
     (session.role === 'gateway' ? rates.takePeer(sender.address.domain, now) : undefined) ??
@@ -120,6 +125,7 @@ function checkRate(passage: Passage, { rates, meter }: CheckNeeds): Status | und
     (lane === undefined ? undefined : rates.takeLane(lane, now))
   if (excess === undefined) return undefined
   meter.counter('limit_hits_total', { limit: excess.limit }).n++
+  if (session.role === 'gateway') peerLimitHit(sender.address.domain)
   passage.waitMs = excess.waitMs
   return 'rate-limited'
 }

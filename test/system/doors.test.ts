@@ -330,6 +330,14 @@ describe('a door that is knocked at', () => {
     await until(() => there.text === 'alive')
   })
 
+  test('a door for both families shows an IPv4 address as one', async () => {
+    const door = await opened({ address: '::', plain: true })
+    const client = await knock(door.port, '')
+    const channel = await door.channel(0)
+    expect(channel.facts.remote).toBe(`127.0.0.1:${client.localPort}`)
+    client.destroy()
+  })
+
   test('a port that is taken is told as such', async () => {
     const door = await opened()
     const { gate, meter } = door

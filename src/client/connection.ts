@@ -72,10 +72,6 @@ export class Connection {
     return this.#state
   }
 
-  get link(): Link | undefined {
-    return this.#current?.link
-  }
-
   /** Resolves once attached. */
   open(): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -147,7 +143,6 @@ export class Connection {
   }
 
   #attached(attachment: Attachment): undefined {
-    if (this.#isClosed) return attachment.link.release('shutdown')
     this.#current = attachment
     this.#attachedAt = this.#needs.clock.now()
     this.#enter('attached', undefined)

@@ -169,6 +169,16 @@ describe('staying attached', () => {
     expect(old.closedWith).toBe('shutdown')
   })
 
+  test('a link that is released and then lost is dialled again once', async () => {
+    const { clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    gateway.link.link.release('shutdown')
+    await clock.advance(10)
+    gateway.link.pair.cut('both')
+    await clock.advance(5000)
+    expect(gateway.dials).toBe(2)
+  })
+
   test('a link is renewed at its age', async () => {
     const { clock, gateway } = await attached({}, { limits: { linkAgeMs: 60_000 } })
     await clock.advance(125_000)
@@ -216,6 +226,30 @@ describe('the credential', () => {
 })
 
 describe('closing', () => {
+  test('twice is as once', async () => {
+    const states: ClientState[] = []
+    const { client, clock } = await attached({ onState: (state) => states.push(state) })
+    const closing = Promise.all([client.close(), client[Symbol.asyncDispose]()])
+    await clock.advance(100)
+    await closing
+    await client.close()
+    expect(states).toEqual(['connecting', 'attached', 'closed'])
+  })
+
+  test('ends an attachment that is under way', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.isMute = true
+    gateway.link.pair.cut('both')
+    await clock.advance(1000)
+    const closing = watched(client.close().then(() => 'closed'))
+    await clock.advance(1000)
+    gateway.link.pair.toInitiating.isHeld = false
+    await clock.advance(1000)
+    expect(client.state).toBe('closed')
+    expect(closing.value()).toBe('closed')
+    expect(clock.pending).toBe(0)
+  })
+
   test('lets what is under way be answered, and leaves no timer', async () => {
     const { client, clock, gateway } = await attached()
     gateway.reply = () => 'later'

@@ -198,15 +198,40 @@ describe('a lane that nobody uses', () => {
     expect(places(gateway.asked('message'))).toEqual(['m1 0.1', 'm2 1260.1'])
   })
 
+  test('is kept while it is used now and then', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => ({ status: 'delivered' })
+    for (const body of names(4)) {
+      sendAll(client, [body])
+      await clock.advance(7 * 60_000)
+    }
+    expect(gateway.asked('message').map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4])
+  })
+
   test('is forgotten at once where there are too many, but not one that waits', async () => {
     const { client, clock, gateway } = await attached({}, { limits: { lanes: 2 } })
     const to = (user: string) => watched(client.send({ to: `${user}@b.example`, body: user }))
-    to('a')
-    await clock.advance(0)
+    for (const user of ['a', 'b', 'a']) {
+      to(user)
+      await clock.advance(0)
+    }
+    expect(gateway.asked('message').map(({ sequence }) => sequence)).toEqual([1, 1, 2])
     gateway.reply = () => 'later'
     const sent = [to('b'), to('c'), to('d')]
     await clock.advance(0)
     expect(statuses(sent)).toEqual([undefined, undefined, 'busy'])
+  })
+
+  test('never falls back behind an epoch that it had', async () => {
+    const { client, clock, gateway } = await attached({}, { limits: { lanes: 1 } })
+    const send = async (to: string) => {
+      void client.send({ to, body: 'x' })
+      await clock.advance(0)
+    }
+    answers(gateway, ['order', 'busy'])
+    for (const to of [bob, bob, 'carol@b.example', bob]) await send(to)
+    const epochs = gateway.asked('message').map(({ epoch }) => epoch - startSeconds)
+    expect(epochs).toEqual([0, 1, 2, 3, 4])
   })
 })
 

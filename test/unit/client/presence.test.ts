@@ -116,18 +116,24 @@ describe('publishing', () => {
 
   test('what may pass is told and tried again; a newer change takes its place', async () => {
     const { client, clock, gateway } = await attached()
+    gateway.reply = () => leased(1800)
+    await Promise.all([client.publish({ tuples: {} }), clock.advance(0)])
     gateway.reply = () => ({ status: 'busy' })
     const made = watched(client.publish(open))
     await clock.advance(0)
-    expect(made.value()?.status).toBe('busy')
+    expect(made.value()).toMatchObject({ status: 'busy', leaseSeconds: 1800 })
     await clock.advance(2000)
-    expect(gateway.asked('publish').length).toBeGreaterThan(1)
+    const before = gateway.asked('publish').length
+    expect(before).toBeGreaterThan(2)
     gateway.reply = () => leased(3600)
     const newer = watched(client.publish(away))
-    await clock.advance(0)
-    expect(newer.value()?.status).toBe('ok')
     await clock.advance(10_000)
-    expect(publishes(gateway).at(-1)?.['body']).toBe(JSON.stringify(away))
+    expect(newer.value()?.status).toBe('ok')
+    expect(
+      publishes(gateway)
+        .slice(before)
+        .map(({ body }) => body),
+    ).toEqual([JSON.stringify(away)])
   })
 
   test('a refused change leaves what was published before', async () => {
@@ -141,6 +147,58 @@ describe('publishing', () => {
     gateway.reply = () => leased(3600)
     await clock.advance(0.85 * hour)
     expect(publishes(gateway)[2]).toEqual({ match: publishes(gateway)[0]?.['tag'] })
+  })
+
+  test('a change of what the gateway has lost makes it anew', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => leased(3600)
+    await Promise.all([client.publish(open), clock.advance(0)])
+    gateway.reply = ({ fields: table }) =>
+      table.has(fields.ifMatch.tag) ? { status: 'precondition-failed' } : leased(600)
+    const changed = watched(client.publish(away, { lease: 600 }))
+    await clock.advance(0)
+    expect(changed.value()).toMatchObject({ status: 'ok', leaseSeconds: 600 })
+    expect(publishes(gateway)[2]).toEqual({
+      tag: expect.any(String),
+      lease: 600,
+      body: JSON.stringify(away),
+    })
+  })
+
+  test('taking back what the gateway has lost is done, and stays done', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => leased(3600)
+    await Promise.all([client.publish(open), clock.advance(0)])
+    gateway.reply = () => ({ status: 'lease-unknown' })
+    const gone = watched(client.publish(null))
+    await clock.advance(0)
+    expect(gone.value()).toMatchObject({ status: 'ok', leaseSeconds: 0 })
+    gateway.link.pair.cut('both')
+    await clock.advance(2 * hour)
+    expect(gateway.asked('publish').length).toBe(2)
+  })
+
+  test('a refresh that is refused for good is the end of it, and logged', async () => {
+    const events: string[] = []
+    const note = (event: string): undefined => void events.push(event) as undefined
+    const log = { debug: note, info: note, warn: note, error: note }
+    const { client, clock, gateway } = await attached({ log })
+    gateway.reply = () => leased(3600)
+    await Promise.all([client.publish(open), clock.advance(0)])
+    gateway.reply = () => ({ status: 'credential-scope' })
+    await clock.advance(3 * hour)
+    expect(gateway.asked('publish').length).toBe(2)
+    expect(events).toEqual(['client.publication-lost'])
+  })
+
+  test('closing tells everybody who waits for a change', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    const changes = [open, away].map((document) => watched(client.publish(document)))
+    await clock.advance(0)
+    void client.close()
+    await clock.advance(0)
+    expect(changes.map(({ value }) => value()?.status)).toEqual(['link-stopped', 'link-stopped'])
   })
 })
 

@@ -22,6 +22,7 @@ import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import { type Histogram, type Meter, observe } from './lib/meter.ts'
 import type { Random } from './lib/random.ts'
+import type { Limits } from './limits.ts'
 import { AcceptGate, type Admission } from './link/accept-gate.ts'
 import type { Channel } from './link/channel.ts'
 import { dialPlain, dialTls } from './link/dial-socket.ts'
@@ -74,13 +75,23 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
   const { config, files, clock, random, meter, log } = needs
   const { limits } = config
   const admissions = new WeakMap<Channel, Admission>()
-  const gate = new AcceptGate({
-    limits,
-    otherLinks: () => 0,
-    limitHit: (limit) => {
-      meter.counter('limit_hits_total', { limit }).n++
-    },
-  })
+  const gateWith = (own: Partial<Limits>): AcceptGate =>
+    new AcceptGate({
+      limits: { ...limits, ...own },
+      otherLinks: () => 0,
+      limitHit: (limit) => {
+        meter.counter('limit_hits_total', { limit }).n++
+      },
+    })
+  // The clients of a domain come from few addresses, often one.
+  const gates: Readonly<Record<Role, AcceptGate>> = {
+    gateway: gateWith({}),
+    client: gateWith({
+      unprovenLinksPerAddress: limits.unprovenClientsPerAddress,
+      handshakesPerAddress: limits.clientHandshakesPerAddress,
+      handshakesPerAddressBurst: limits.clientHandshakesPerAddressBurst,
+    }),
+  }
   const trust = trustIn(files.trustedCertificates)
   const resolver: Resolver = createResolver({
     exchange: needs.exchange,
@@ -122,7 +133,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       admissions.set(channel, admission)
       return gateway.accept(channel, role)
     }
-    const common = { address, port, onChannel, gate, limits, clock, meter, log }
+    const common = { address, port, onChannel, gate: gates[role], limits, clock, meter, log }
     return listener.tls
       ? listenTls({ ...common, certificates: (name) => certificates.get(name) })
       : listenPlain(common)

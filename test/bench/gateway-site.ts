@@ -26,6 +26,9 @@ const raised = {
   unprovenLinks: 4096,
   handshakesPerAddress: 10_000,
   handshakesPerAddressBurst: 10_000,
+  unprovenClientsPerAddress: 4096,
+  clientHandshakesPerAddress: 10_000,
+  clientHandshakesPerAddressBurst: 10_000,
 }
 
 export type User = { readonly name: string; readonly keyPem: string }

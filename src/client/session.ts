@@ -15,7 +15,7 @@ import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import { every, systemClock } from '../lib/clock.ts'
 import { type Log, silentLog } from '../lib/log.ts'
-import { type Random, systemRandom } from '../lib/random.ts'
+import { systemRandom } from '../lib/random.ts'
 import { limitsWith } from '../limits.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { fields } from '../wire/registry.ts'
@@ -32,6 +32,7 @@ import type {
 import { type ClientState, Connection } from './connection.ts'
 import { Incoming, type OnMessage } from './incoming.ts'
 import { addressOf, addressOrFault, bytesOf, idBytesOf, isContentType, keyOf } from './input.ts'
+import { MessageIds } from './message-ids.ts'
 import type { Done } from './message-lane.ts'
 import { Messages } from './messages.ts'
 import { localOutcome, outcomeFrom, outcomeOf } from './outcome.ts'
@@ -53,7 +54,7 @@ export class ClientSession implements Client {
   }
   readonly #lifeMs: number
   readonly #repeats: boolean
-  readonly #random: Random
+  readonly #ids: MessageIds
   readonly #log: Log
   readonly #connection: Connection
   readonly #messages: Messages
@@ -71,7 +72,7 @@ export class ClientSession implements Client {
     const common = { clock, random, limits, log, limitHit }
     const { user, key } = { user: addressOf(options.user), key: keyOf(options.key) }
     this.user = user
-    this.#random = random
+    this.#ids = new MessageIds(random)
     this.#log = log
     this.#lifeMs = options.lifeMs ?? limits.requestMs
     this.#repeats = options.repeat ?? true
@@ -162,7 +163,7 @@ export class ClientSession implements Client {
   async send(message: SendOptions): Promise<SendResult> {
     const { contentType = defaultContentType, lifeMs = this.#lifeMs } = message
     const repeats = message.repeat ?? this.#repeats
-    const bytes = message.id === undefined ? this.#random.bytes(16) : idBytesOf(message.id)
+    const bytes = message.id === undefined ? this.#ids.next() : idBytesOf(message.id)
     const id = bytes?.toString('hex') ?? message.id ?? ''
     const to = addressOrFault(message.to)
     if (typeof to === 'string') return { ...localOutcome('bad-address', to), id }

@@ -55,6 +55,17 @@ describe('sending', () => {
     })
   })
 
+  test('each message has an id of its own', async () => {
+    const { client, clock } = await attached()
+    const sent = Array.from({ length: 200 }, (_, i) =>
+      watched(client.send({ to: `u${i}@b.example`, body: 'x' })),
+    )
+    await clock.advance(0)
+    const ids = new Set(sent.map(({ value }) => value()?.id))
+    expect(ids.size).toBe(200)
+    for (const id of ids) expect(id).toMatch(/^[0-9a-f]{32}$/)
+  })
+
   test('type, id and body of the program are used as they are', async () => {
     const { client, clock, gateway } = await attached()
     const id = '000102030405060708090a0b0c0d0e0f'

@@ -53,6 +53,7 @@ export class World {
   needsKnownKey = false
   /** Whether dials are plain TCP. */
   isPlain = false
+  readonly #keySets = new Map<string, Buffer>()
   readonly #wish: WorldWish
   readonly #certificates: readonly string[]
   #links = 0
@@ -83,6 +84,11 @@ export class World {
       meter,
       log: silentLog,
     })
+  }
+
+  /** What KEYS of a domain of the gateway is answered from now on. */
+  setKeySet(domain: string, keySet: Buffer): undefined {
+    this.#keySets.set(domain, keySet)
   }
 
   /** Lets everything run that can run within `ms`. */
@@ -160,6 +166,27 @@ export class World {
     return peer
   }
 
+  /** The last peer that the gateway dialled says HELLO and answers KEYS; nothing else. */
+  async tellKeys(wish: Omit<SetWish, 'seconds'> = {}): Promise<ScriptedPeer> {
+    await this.run()
+    const peer = this.dialled.at(-1)
+    if (peer === undefined) throw new Error('the gateway did not dial')
+    peer.sayHello()
+    await this.run()
+    const asked = peer.requestsOf(wire.command.keys).at(-1)
+    peer.respond(asked?.id ?? 0, 'ok', [], keySetOf({ ...wish, seconds: this.seconds }))
+    await this.run()
+    return peer
+  }
+
+  /** `peer` answers the KEYS that came on its link. */
+  async tellKeysOn(peer: ScriptedPeer | undefined, domain: string): Promise<void> {
+    await this.run()
+    const asked = peer?.requestsOf(wire.command.keys).at(-1)
+    peer?.respond(asked?.id ?? 0, 'ok', [], keySetOf({ domain, seconds: this.seconds }))
+    await this.run()
+  }
+
   #connect(remote: Domain, service: Service) {
     if (this.dialFault !== undefined) {
       return Promise.reject(new GatewayError(this.dialFault, `no way to ${service}:${remote}`))
@@ -206,15 +233,22 @@ export class World {
     })
     const now = this.seconds
     const own = pinKey(pair.publicKey.x, 'both', undefined)
-    return {
-      domain: name as Domain,
-      signer,
-      keySet: signer.signKeySet({
+    this.setKeySet(
+      name,
+      signer.signKeySet({
         ver: 1,
         seconds: 86_400 * 30,
         keys: [{ pair, use: 'both', nbf: now - 86_400, naf: now + 86_400 * 365 }],
         revoked: [],
       }),
+    )
+    const keySet = (): Buffer => this.#keySets.get(name) as Buffer
+    return {
+      domain: name as Domain,
+      signer,
+      get keySet() {
+        return keySet()
+      },
       keys: own === undefined ? [] : [own],
       directory: {
         kind: 'static',

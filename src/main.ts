@@ -63,13 +63,15 @@ function onStop(task: (signal: StopSignal) => undefined): Cancel {
 
 /** JSON lines on standard output, each with its stable `event`. */
 async function createLog(level: LogLevel): Promise<Log> {
-  const { pino, stdTimeFunctions } = await import('pino')
-  const logger = pino({
+  const { destination, pino, stdTimeFunctions } = await import('pino')
+  const options = {
     level,
     base: null,
     timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label) => ({ level: label }) },
-  })
+    formatters: { level: (label: string) => ({ level: label }) },
+  }
+  // Each line is out before the next one: the last lines before an exit keep their order.
+  const logger = pino(options, destination({ fd: 1, sync: true }))
   const line =
     (weight: LogLevel) =>
     (event: string, facts?: Facts): undefined =>

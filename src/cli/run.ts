@@ -1,15 +1,15 @@
 /** `gatehouse run`: the gateway itself, until a signal lets it drain. */
 import type { Command } from 'commander'
+import { type OpenedAdmin, openAdmin } from '../admin/admin.ts'
 import type { Files } from '../config/files.ts'
 import type { Config } from '../config/schema.ts'
 import { GatewayError } from '../errors.ts'
 import type { Log } from '../lib/log.ts'
 import { Meter } from '../lib/meter.ts'
+import { systemVitals } from '../lib/vitals.ts'
 import { systemServers } from '../resolve/exchange.ts'
 import { systemExchange } from '../resolve/system-exchange.ts'
 import { type Running, startGateway } from '../run.ts'
-// The admin port: becomes `../admin/http.ts` with the same call.
-import { type Admin, startAdmin } from './admin-stand-in.ts'
 import { configOption, readConfig } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Place, unavailable } from './free-ports.ts'
@@ -27,7 +27,7 @@ export function addRun(program: Command, host: Host, end: End): undefined {
     .action(async (options: Options) => end(await run(host, options)))
 }
 
-type Doors = { readonly running: Running; readonly admin: Admin }
+type Doors = { readonly running: Running; readonly admin: OpenedAdmin }
 
 async function run(host: Host, { config: named, exitWithParent }: Options): Promise<number> {
   const { config, files, file, warnings } = await readConfig(host, named)
@@ -35,9 +35,11 @@ async function run(host: Host, { config: named, exitWithParent }: Options): Prom
   for (const { path, message } of warnings) log.warn('config.warning', { path, message })
   const busy = await unavailable(placesOf(config))
   if (busy.length > 0) throw new GatewayError('port-unavailable', busy.join('\n'))
+  // From here on: a signal that comes before the doors are open is not lost.
+  const stop = new Stop(host, exitWithParent === true)
   const doors = await open(host, config, files, log)
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
-  await untilStopped(host, doors, { config, log, exitWithParent: exitWithParent === true })
+  await untilStopped(host, doors, { config, log, stop })
   return exitCodes.ok.number
 }
 
@@ -60,7 +62,9 @@ async function open(host: Host, config: Config, files: Files, log: Log): Promise
     systemServers,
   })
   try {
-    return { running, admin: await startAdmin(running, meter, config.listen.admin) }
+    const listen = config.listen.admin
+    const common = { software, meter, clock, limits, log, vitals: systemVitals }
+    return { running, admin: await openAdmin({ ...common, running, listen }) }
   } catch (error) {
     await running.close()
     throw error
@@ -75,31 +79,44 @@ const factsOf = ({ running, admin }: Doors, { domains }: Config) => ({
   admin: admin.port,
 })
 
-type Stay = { readonly config: Config; readonly log: Log; readonly exitWithParent: boolean }
+/** The first reason to stop lets the gateway drain, the second one ends that. */
+class Stop {
+  readonly first: Promise<string>
+  readonly second: Promise<string>
+  readonly say: (why: string) => undefined
+  readonly forget: () => undefined
 
-/** The first signal drains, the second one does not wait for it. */
-async function untilStopped(
-  host: Host,
-  { running, admin }: Doors,
-  { config, log, exitWithParent }: Stay,
-): Promise<undefined> {
-  const first = Promise.withResolvers<string>()
-  const second = Promise.withResolvers<undefined>()
-  let asked = 0
-  const stop = (why: string): undefined => {
-    asked++
-    if (asked === 1) first.resolve(why)
-    else second.resolve(undefined)
+  constructor(host: Host, exitWithParent: boolean) {
+    const first = Promise.withResolvers<string>()
+    const second = Promise.withResolvers<string>()
+    let asked = 0
+    this.first = first.promise
+    this.second = second.promise
+    this.say = (why) => {
+      asked++
+      if (asked === 1) first.resolve(why)
+      else second.resolve(why)
+    }
+    this.forget = host.onStop(this.say)
+    if (exitWithParent) host.onInputEnd(() => this.say('parent'))
   }
-  const forget = host.onStop(stop)
-  if (exitWithParent) host.onInputEnd(() => stop('parent'))
-  const why = await first.promise
+}
+
+type Stay = { readonly config: Config; readonly log: Log; readonly stop: Stop }
+
+async function untilStopped(
+  { clock }: Host,
+  { running, admin }: Doors,
+  { config, log, stop }: Stay,
+): Promise<undefined> {
+  const why = await stop.first
   log.info('gateway.draining', { cause: why })
-  const started = host.clock.now()
-  const cancel = host.clock.after(config.limits.drainMs, () => stop('time'))
-  await Promise.race([running.drain(), second.promise])
+  admin.draining()
+  const started = clock.now()
+  const cancel = clock.after(config.limits.drainMs, () => stop.say('time'))
+  await Promise.race([running.drain(), stop.second])
   cancel()
   await Promise.all([running.close(), admin.close()])
-  forget()
-  log.info('gateway.stopped', { drainedMs: Math.round(host.clock.now() - started) })
+  stop.forget()
+  log.info('gateway.stopped', { drainedMs: Math.round(clock.now() - started) })
 }

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { parseUri } from '../address/uri.ts'
 import type { ReceivedMessage } from '../client/incoming.ts'
 import type { PresenceNotice } from '../client/presence.ts'
-import { GatewayError, isSuccess, type Status, statuses } from '../errors.ts'
+import { GatewayError, type Status, statuses } from '../errors.ts'
 import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
@@ -43,6 +43,7 @@ async function watch(host: Host, text: string | undefined, options: Options): Pr
   const lines = new Lines(host, count, options.json === true)
   const onMessage = options.messages === true ? lines.message : undefined
   const client = await attach(host, options, { onMessage })
+  host.err(`attached as ${client.user.text}; Ctrl-C ends\n`)
   if (presentity !== undefined) client.subscribe(presentity, lines.notice)
   const cancel = seconds === undefined ? nothing : host.clock.after(seconds * 1000, lines.end)
   const forget = host.onStop(lines.end)
@@ -100,8 +101,11 @@ class Lines {
   }
 }
 
-/** A status says why it was refused; an event of RFC 3857, that it ended over there. */
-const codeOf = (reason: PresenceNotice['reason']): number =>
-  reason !== undefined && Object.hasOwn(statuses, reason) && !isSuccess(reason as Status)
-    ? exitCodes[exitOf(reason as Status)].number
-    : exitCodes.permanent.number
+/** A status says why it was refused; an event of RFC 3857, why it ended over there. */
+function codeOf(reason: PresenceNotice['reason']): number {
+  if (reason !== undefined && isStatus(reason)) return exitCodes[exitOf(reason)].number
+  const isForGood = reason === 'rejected' || reason === 'noresource'
+  return isForGood ? exitCodes.permanent.number : exitCodes.temporary.number
+}
+
+const isStatus = (reason: string): reason is Status => Object.hasOwn(statuses, reason)

@@ -1,0 +1,323 @@
+/** The program as operators and users start it: from `init` to a message between two gateways, and every bad start. */
+import { once } from 'node:events'
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises'
+import { type AddressInfo, createServer, type Server } from 'node:net'
+import { join } from 'node:path'
+import { describe, expect, onTestFinished, test } from 'vitest'
+import { connectClient } from '../../src/client/client.ts'
+import { createDevelopmentCa, createLeaf } from '../../src/config/certificates.ts'
+import { generateKeyPair } from '../../src/credential/ed25519.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { systemRandom } from '../../src/lib/random.ts'
+import { runCli, temporaryFolder } from '../support/cli-host.ts'
+import { isRunning, type Process, run, start } from '../support/gatehouse.ts'
+
+async function freePort(address = '127.0.0.1'): Promise<{ server: Server; port: number }> {
+  const server = createServer()
+  server.listen(0, address)
+  await once(server, 'listening')
+  return { server, port: (server.address() as AddressInfo).port }
+}
+
+async function ports(count: number): Promise<readonly number[]> {
+  const held = await Promise.all(Array.from({ length: count }, () => freePort()))
+  for (const { server } of held) server.close()
+  return held.map(({ port }) => port)
+}
+
+type Site = {
+  readonly folder: string
+  readonly config: string
+  readonly peer: number
+  readonly client: number
+  readonly admin: number
+}
+
+/** The lines of the sample that a test sets: name to YAML. */
+async function set(config: string, settings: Readonly<Record<string, string>>): Promise<undefined> {
+  let text = await readFile(config, 'utf8')
+  for (const [name, value] of Object.entries(settings)) {
+    const line = new RegExp(`^( *)#?${name}: .*$`, 'm')
+    if (!line.test(text)) throw new Error(`no line for ${name}`)
+    text = text.replace(line, (_, indent: string) => `${indent}${name}: ${value}`)
+  }
+  await writeFile(config, text)
+}
+
+/** A domain made by `init`, on ports of 127.0.0.1. */
+async function site(root: string, domain: string, words: readonly string[] = []): Promise<Site> {
+  const folder = join(root, domain)
+  // In this process: the command itself has a test of its own, and a process costs a second.
+  const real = { clock: systemClock, random: systemRandom }
+  expect((await runCli(['init', domain, '-d', folder, ...words], real)).code).toBe(0)
+  const [peer = 0, client = 0, admin = 0] = await ports(3)
+  const config = join(folder, 'gatehouse.yaml')
+  await set(config, {
+    peers: `[{address: 127.0.0.1, port: ${peer}}]`,
+    clients: `[{address: 127.0.0.1, port: ${client}}]`,
+    port: `${admin}`,
+  })
+  return { folder, config, peer, client, admin }
+}
+
+/** Two domains of one authority, each with a static route to the other. */
+async function twoSites(): Promise<{ a: Site; b: Site }> {
+  const root = await temporaryFolder()
+  const a = await site(root, 'a.example')
+  const ca = join(a.folder, 'certificates/development-ca')
+  const b = await site(root, 'b.example', ['--ca', `${ca}.pem`, '--ca-key', `${ca}.key.pem`])
+  const towards = (domain: string, port: number) => ({
+    routes: `{${domain}: ["127.0.0.1:${port}"]}`,
+    allowRanges: '[127.0.0.0/8]',
+  })
+  await set(a.config, towards('b.example', b.peer))
+  await set(b.config, towards('a.example', a.peer))
+  return { a, b }
+}
+
+async function gateway({ config }: Site, words: readonly string[] = []): Promise<Process> {
+  const started = start(['run', '--config', config, ...words])
+  await started.line(({ event }) => event === 'gateway.started')
+  return started
+}
+
+const as = (user: string, { config }: Site) => ['--user', user, '--config', config]
+
+describe('two gateways', () => {
+  test('carry messages and presence between users of the command line', async () => {
+    const { a, b } = await twoSites()
+    for (const { config } of [a, b]) expect((await run(['check-config', config])).code).toBe(0)
+    await Promise.all([gateway(a), gateway(b)])
+
+    const watching = ['watch', '--messages', '--count', '2', '--json', ...as('bob', b)]
+    const bob = start(watching)
+    await bob.until(() => (bob.err.includes('attached as bob@b.example') ? true : undefined))
+    const first = await run(['send', 'bob@b.example', 'Hello', '--json', ...as('alice', a)])
+    expect(first.code).toBe(0)
+    expect(JSON.parse(first.out)).toMatchObject({ to: 'bob@b.example', status: 'delivered' })
+    const second = await run(['send', 'im:bob@b.example', ...as('alice', a)], 'From a pipe')
+    expect(second).toMatchObject({ code: 0, out: 'delivered\n' })
+    expect((await bob.ended).code).toBe(0)
+    expect(bob.lines).toMatchObject([
+      { from: 'alice@a.example', body: 'Hello' },
+      { from: 'alice@a.example', body: 'From a pipe' },
+    ])
+
+    const published = await run(['publish', 'open', '--note', 'here', ...as('bob', b)])
+    expect(published).toMatchObject({ code: 0, out: expect.stringMatching(/^ok, for \d+ s\n$/) })
+    const fetched = await run(['fetch', 'bob@b.example', '--json', ...as('alice', a)])
+    expect(fetched.code).toBe(0)
+    const { tuples } = JSON.parse(fetched.out) as { tuples: Record<string, object> }
+    expect(Object.values(tuples)).toEqual([{ basic: 'open', note: 'here' }])
+    const watched = await run(['watch', 'bob@b.example', '--count', '1', ...as('alice', a)])
+    expect(watched).toMatchObject({ code: 0, out: 'bob@b.example  open "here"\n' })
+  })
+
+  test('let a message that is under way be answered when one of them is stopped', async () => {
+    const { a, b } = await twoSites()
+    const [one, other] = await Promise.all([gateway(a), gateway(b)])
+    const asked = Promise.withResolvers<void>()
+    const release = Promise.withResolvers<void>()
+    const key = generateKeyPair(systemRandom)
+    const issued = await run([
+      ...['credential', 'issue', 'bob', '--config', b.config],
+      ...['--public-key', key.publicKey.x],
+    ])
+    await using _bob = await connectClient({
+      user: 'bob@b.example',
+      key,
+      credential: issued.out.trim(),
+      host: '127.0.0.1',
+      port: b.client,
+      ca: [await readFile(join(b.folder, 'certificates/development-ca.pem'), 'utf8')],
+      onMessage: async () => {
+        asked.resolve()
+        await release.promise
+      },
+    })
+    const sending = start(['send', 'bob@b.example', 'last words', ...as('alice', a)])
+    await asked.promise
+    one.signal('SIGTERM')
+    await one.line(({ event }) => event === 'gateway.draining')
+    const late = await run(['send', 'bob@b.example', 'too late', ...as('carol', a)])
+    expect(late.code).toBe(75)
+    expect(one.child.exitCode).toBe(null)
+    release.resolve()
+    expect(await sending.ended).toMatchObject({ code: 0, out: 'delivered\n' })
+    expect((await one.ended).code).toBe(0)
+    other.signal('SIGINT')
+    expect((await other.ended).code).toBe(0)
+  })
+
+  test('end with 0 on SIGTERM when nothing is under way, and at once', async () => {
+    const { a } = await twoSites()
+    const one = await gateway(a)
+    const before = performance.now()
+    one.signal('SIGTERM')
+    expect((await one.ended).code).toBe(0)
+    expect(performance.now() - before).toBeLessThan(10_000)
+    expect(one.lines.map(({ event }) => event)).toEqual([
+      'gateway.started',
+      'gateway.draining',
+      'gateway.stopped',
+    ])
+  })
+
+  test('end when the process that started them is gone, if they were told to', async () => {
+    const { a } = await twoSites()
+    const one = await gateway(a, ['--exit-with-parent'])
+    one.child.stdin?.destroy()
+    expect((await one.ended).code).toBe(0)
+    expect(isRunning(one.pid)).toBe(false)
+  })
+})
+
+describe('what cannot be reached', () => {
+  test('ends with 75 where it may be there later', async () => {
+    const { a } = await twoSites()
+    const nobody = await run(['send', 'bob@b.example', 'x', ...as('alice', a)])
+    expect(nobody.code).toBe(75)
+    expect(nobody.err).toContain(`cannot attach as alice@a.example at 127.0.0.1 port ${a.client}`)
+    await gateway(a)
+    const unknown = await run(['send', 'bob@b.example', 'x', '--json', ...as('alice', a)])
+    expect(unknown.code).toBe(75)
+    expect(JSON.parse(unknown.out)).toMatchObject({ status: 'remote-unreachable' })
+  })
+
+  test('ends with 69 where the answer is no', async () => {
+    const { a, b } = await twoSites()
+    await set(b.config, { directory: '{kind: static, users: {bob: {}}}' })
+    await Promise.all([gateway(a), gateway(b)])
+    const refused = await run(['send', 'nobody@b.example', 'x', '--json', ...as('alice', a)])
+    expect(refused.code).toBe(69)
+    expect(JSON.parse(refused.out)).toMatchObject({ status: 'refused', reporter: 'b.example' })
+    const watched = await run(['watch', 'nobody@b.example', ...as('alice', a)])
+    expect(watched).toMatchObject({ code: 69, out: 'nobody@b.example  terminated (rejected)\n' })
+    const noUser = await run(['fetch', 'bob@b.example', ...as('mallory', b)])
+    expect(noUser.code).toBe(69)
+  })
+})
+
+describe('a gateway does not start, and opens no port,', () => {
+  type Fault = {
+    readonly code: number
+    readonly says: readonly (string | RegExp)[]
+    readonly spoil: (site: Site) => Promise<unknown>
+  }
+
+  const cert = (where: Site, name: string) => join(where.folder, 'certificates', name)
+
+  async function certificateFor(where: Site, name: string, daysAgo: number): Promise<undefined> {
+    const wall = () => Date.now() - daysAgo * 86_400_000
+    const ca = await createDevelopmentCa({ days: 30, wall })
+    const leaf = await createLeaf(ca, [name], { days: 2, wall })
+    await writeFile(cert(where, 'a.example.pem'), leaf.certificatePem)
+    await writeFile(cert(where, 'a.example.key.pem'), leaf.keyPem)
+  }
+
+  async function takePort(port: number): Promise<undefined> {
+    const server = createServer()
+    server.listen(port, '127.0.0.1')
+    await once(server, 'listening')
+    onTestFinished(() => {
+      server.close()
+    })
+  }
+
+  const faults: Readonly<Record<string, Fault>> = {
+    'without a configuration': {
+      code: 66,
+      says: ['cannot read', 'gatehouse.yaml: there is no such file'],
+      spoil: ({ config }) => rm(config),
+    },
+    'if its configuration is not YAML': {
+      code: 78,
+      says: [/gatehouse\.yaml:2:\d+ {2}not YAML/],
+      spoil: ({ config }) => writeFile(config, 'domains: [\n'),
+    },
+    'if a setting does not exist': {
+      code: 78,
+      says: ['limits.messageByte: unknown setting; did you mean messageBytes?'],
+      spoil: ({ config }) => set(config, { limits: '{messageByte: 1}' }),
+    },
+    'without its key': {
+      code: 78,
+      says: ['domains[0].key', 'there is no such file'],
+      spoil: ({ folder }) => rm(join(folder, 'keys/a.example.key.pem')),
+    },
+    'if its key is none': {
+      code: 78,
+      says: ['expected an Ed25519 private key in PEM (PKCS8)', 'found no private key'],
+      spoil: ({ folder }) => writeFile(join(folder, 'keys/a.example.key.pem'), 'nothing'),
+    },
+    'if its key is of another kind': {
+      code: 78,
+      says: ['expected an Ed25519 private key in PEM (PKCS8)', 'found a key for ec'],
+      spoil: async (where) =>
+        writeFile(
+          join(where.folder, 'keys/a.example.key.pem'),
+          await readFile(cert(where, 'a.example.key.pem')),
+        ),
+    },
+    'if its certificate is of another domain': {
+      code: 78,
+      says: ['domains[0].certificate', 'does not name a.example'],
+      spoil: (where) => certificateFor(where, 'x.example', 0),
+    },
+    'if its certificate has expired': {
+      code: 78,
+      says: ['domains[0].certificate', /expired \d{4}-\d\d-\d\dT/],
+      spoil: (where) => certificateFor(where, 'a.example', 10),
+    },
+    'if the certificate does not belong to its key': {
+      code: 78,
+      says: ['does not belong to certificateKey'],
+      spoil: async (where) => {
+        const key = await readFile(cert(where, 'a.example.key.pem'))
+        await certificateFor(where, 'a.example', 0)
+        await writeFile(cert(where, 'a.example.key.pem'), key)
+      },
+    },
+    'if an authority that it is to trust is not there': {
+      code: 78,
+      says: ['resolve.trustedCertificates[0]', 'there is no such file'],
+      spoil: (where) => rm(cert(where, 'development-ca.pem')),
+    },
+    'if a port is taken, and tells of all that are': {
+      code: 71,
+      says: [
+        /listen\.peers\[0\]: cannot listen on 127\.0\.0\.1 port \d+: another process has it open/,
+        /listen\.admin: cannot listen on 127\.0\.0\.1 port \d+: another process has it open/,
+      ],
+      spoil: async ({ peer, admin }) => {
+        await takePort(peer)
+        await takePort(admin)
+      },
+    },
+    'if an address is not of this machine': {
+      code: 71,
+      says: ['listen.peers[0]', 'this machine does not have that address'],
+      spoil: ({ config, peer }) => set(config, { peers: `[{address: 192.0.2.1, port: ${peer}}]` }),
+    },
+  }
+
+  test.for(Object.entries(faults))('%s', async ([, { code, says, spoil }]) => {
+    const where = await site(await temporaryFolder(), 'a.example')
+    await spoil(where)
+    const ended = await run(['run', '--config', where.config])
+    expect(ended.err.startsWith('gatehouse: ')).toBe(true)
+    for (const sentence of says) expect(ended.err).toMatch(sentence)
+    expect(ended.err).not.toMatch(/\n {4}at /)
+    expect(ended.err).not.toContain('PRIVATE KEY')
+    expect(ended).toMatchObject({ code, out: '' })
+  })
+
+  test('but with a warning if others can read its key', async () => {
+    const where = await site(await temporaryFolder(), 'a.example')
+    await chmod(join(where.folder, 'keys/a.example.key.pem'), 0o644)
+    const started = await gateway(where)
+    const warning = await started.line(({ event }) => event === 'config.warning')
+    expect(warning).toMatchObject({ level: 'warn', path: 'domains[0].key' })
+    expect(String(warning['message'])).toContain('expected mode 0600, found 0644')
+  })
+})

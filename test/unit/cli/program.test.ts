@@ -1,0 +1,101 @@
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { exitCodes } from '../../../src/cli/exit-codes.ts'
+import { tellFailure } from '../../../src/cli/failure.ts'
+import { hostOf, runCli, temporaryFolder } from '../../support/cli-host.ts'
+
+describe('the command line', () => {
+  test('shows all commands and all exit codes in its help', async () => {
+    const { code, out } = await runCli(['--help'])
+    expect(code).toBe(0)
+    const commands = ['demo', 'init', 'check-config', 'print-config', 'run', 'explain', 'send']
+    for (const name of [...commands, 'publish', 'fetch', 'watch', 'keys', 'credential', 'bench']) {
+      expect(out).toMatch(new RegExp(`^  ${name}`, 'm'))
+    }
+    for (const { number } of Object.values(exitCodes)) expect(out).toContain(` ${number}  `)
+    expect(out).not.toContain('demo-attack')
+  })
+
+  test('tells its version', async () => {
+    expect(await runCli(['--version'])).toEqual({ code: 0, out: '1.2.3\n', err: '' })
+  })
+
+  test('suggests the command that was meant', async () => {
+    const { code, err } = await runCli(['snd'])
+    expect(code).toBe(exitCodes.usage.number)
+    expect(err).toContain("unknown command 'snd'")
+    expect(err).toContain('Did you mean send?')
+  })
+
+  test.for([
+    ['without a command', []],
+    ['without what a command needs', ['send']],
+    ['with an option that does not exist', ['send', 'a@b.example', '--nope']],
+    ['with too many words', ['run', 'now']],
+    ['with a number that is none', ['watch', 'a@b.example', '--count', 'x']],
+    ['with nobody to watch', ['watch']],
+    ['with a port that is none', ['init', 'a.example', '--port', '0']],
+    ['with an address that is none', ['init', 'a.example', '--address', 'gw.a.example']],
+    ['with a certificate and no key', ['init', 'a.example', '--certificate', 'c.pem']],
+    ['with a service that is none', ['explain', 'a@b.example', '--service', 'sip']],
+  ] as const)('ends with 64 %s', async ([, words]) => {
+    const { code, out } = await runCli(words)
+    expect(code).toBe(64)
+    expect(out).toBe('')
+  })
+
+  test('ends with 65 for an address that is none', async () => {
+    const { code, err } = await runCli(['send', 'bob', 'hello'])
+    expect(code).toBe(65)
+    expect(err).toMatch(/^gatehouse: expected user@domain/)
+  })
+})
+
+describe('a failure', () => {
+  test('is one sentence, and one object where a program reads', async () => {
+    const { code, out, err } = await runCli(['check-config', 'nope.yaml', '--json'])
+    expect(code).toBe(66)
+    const message = 'cannot read /nowhere/nope.yaml: there is no such file'
+    expect(JSON.parse(out)).toEqual({ error: { code: 'file-unreadable', message } })
+    expect(err).toBe(`gatehouse: ${message}\n`)
+  })
+
+  test('of the program itself shows where it happened only with --verbose or DEBUG', () => {
+    const told = (words: readonly string[], env = {}) => {
+      const { host, said } = hostOf(words, { env })
+      expect(tellFailure(host, new TypeError('no such thing'))).toBe(70)
+      return said.err
+    }
+    expect(told([])).toBe(
+      'gatehouse: a fault of this program: no such thing (--verbose shows where)\n',
+    )
+    expect(told(['--verbose'])).toMatch(/\n {4}at /)
+    expect(told([], { DEBUG: '1' })).toMatch(/\n {4}at /)
+  })
+})
+
+describe('the configuration file', () => {
+  test('is looked for at its usual places, and they are named if it is not there', async () => {
+    const { code, err } = await runCli(['check-config'])
+    expect(code).toBe(78)
+    expect(err).toContain('/nowhere/gatehouse.yaml or /etc/gatehouse/gatehouse.yaml')
+    expect(err).toContain('gatehouse init')
+  })
+
+  test('is found in the folder, by its name, and by the environment', async () => {
+    const folder = await temporaryFolder()
+    const file = join(folder, 'gatehouse.yaml')
+    await writeFile(file, 'domains: 7\n')
+    const ways = [
+      runCli(['check-config'], { folder }),
+      runCli(['check-config', file]),
+      runCli(['check-config', '--config', file]),
+      runCli(['check-config'], { env: { GATEHOUSE_CONFIG: file } }),
+    ]
+    for (const { code, out } of await Promise.all(ways)) {
+      expect(code).toBe(78)
+      expect(out).toContain(`${file}:1:10  domains: expected a list of domains, found 7`)
+    }
+  })
+})

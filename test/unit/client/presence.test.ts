@@ -243,6 +243,10 @@ describe('fetching', () => {
     expect(fetched.value()).toBeUndefined()
     await clock.advance(2000)
     expect(fetched.value()?.status).toBe('link-lost')
+    gateway.dialFault = undefined
+    await clock.advance(20_000)
+    expect(client.state).toBe('attached')
+    expect(gateway.asked('fetch').length).toBe(2)
   })
 })
 
@@ -391,6 +395,41 @@ describe('watching', () => {
     expect(gateway.asked('subscribe').length).toBe(151)
   })
 
+  test('a renewal takes along what is old enough, and nothing that was never granted', async () => {
+    const { client, clock, gateway } = await watching()
+    const first = idOf(gateway)
+    await clock.advance(0.5 * hour)
+    client.subscribe('carol@b.example', () => undefined)
+    await clock.advance(0)
+    gateway.reply = ({ command }) => ({ status: command === 'renew' ? 'ok' : 'busy' })
+    client.subscribe('dave@b.example', () => undefined)
+    await clock.advance(0.31 * hour)
+    const [renewal] = gateway.asked('renew')
+    expect(renewal?.fields.get(fields.subscriptions.tag)?.toString('latin1')).toBe(first)
+  })
+
+  test('few are asked for at a time', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    for (let i = 0; i < 20; i++) client.subscribe(`u${i}@b.example`, () => undefined)
+    await clock.advance(0)
+    expect(gateway.asked('subscribe').length).toBe(16)
+    for (const request of gateway.asked('subscribe').slice(0, 3)) {
+      gateway.answer(request, leased(3600))
+    }
+    await clock.advance(0)
+    expect(gateway.asked('subscribe').length).toBe(19)
+  })
+
+  test('what is refused for now is tried less and less often', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => ({ status: 'busy' })
+    client.subscribe(bob, () => undefined)
+    await clock.advance(60_000)
+    expect(gateway.asked('subscribe').length).toBeGreaterThan(4)
+    expect(gateway.asked('subscribe').length).toBeLessThan(14)
+  })
+
   test('what the gateway does not know any more is asked for again', async () => {
     const { clock, gateway } = await watching()
     gateway.reply = ({ command }) =>
@@ -407,6 +446,7 @@ describe('watching', () => {
     gateway.reply = ({ command }) => (command === 'renew' ? { status: 'busy' } : leased(3600))
     await clock.advance(1.1 * hour)
     expect(gateway.asked('renew').length).toBeGreaterThan(1)
+    expect(gateway.asked('renew').length).toBeLessThan(40)
     expect(gateway.asked('subscribe').length).toBe(2)
   })
 
@@ -464,6 +504,16 @@ describe('watching', () => {
     expect(notices).toEqual([])
     gateway.link.pair.cut('both')
     await clock.advance(1000)
+    expect(gateway.asked('subscribe').length).toBe(1)
+  })
+
+  test('it may be ended without a link, too', async () => {
+    const { clock, gateway, subscription } = await watching()
+    gateway.link.pair.cut('both')
+    await clock.advance(10)
+    subscription.end()
+    await clock.advance(5000)
+    expect(gateway.links.length).toBe(2)
     expect(gateway.asked('subscribe').length).toBe(1)
   })
 

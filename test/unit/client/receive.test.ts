@@ -12,13 +12,16 @@ const hello: Delivery = { from: bob, to: alice, id, body: 'hello' }
 
 /** A client with this handler, and the statuses that it answered to messages. */
 async function receiver(onMessage: (message: ReceivedMessage) => unknown) {
-  const set = await attached({ onMessage })
+  const events: string[] = []
+  const note = (event: string): undefined => void events.push(event) as undefined
+  const log = { debug: note, info: note, warn: note, error: note }
+  const set = await attached({ onMessage, log })
   const answered: (Status | undefined)[] = []
   const deliver = (message: Partial<Delivery> = {}): undefined =>
     set.gateway.link.deliver({ ...hello, ...message }, (status) => {
       answered.push(status)
     })
-  return { ...set, answered, deliver }
+  return { ...set, answered, deliver, events }
 }
 
 describe('a message', () => {
@@ -55,7 +58,7 @@ describe('a message', () => {
     ['a code that stays inside', () => new GatewayError('usage', 'wrong'), 'internal'],
   ] as const)('is refused by %s, thrown or rejected', async ([, fault, status]) => {
     let calls = 0
-    const { answered, clock, deliver } = await receiver(() => {
+    const { answered, clock, deliver, events } = await receiver(() => {
       if (++calls === 1) throw fault()
       return Promise.reject(fault())
     })
@@ -64,6 +67,8 @@ describe('a message', () => {
     deliver()
     await clock.advance(0)
     expect(answered).toEqual([status, status])
+    // A refusal that the program chose is no fault of it.
+    expect(events.length).toBe(status === 'internal' ? 2 : 0)
     expect(calls).toBe(2)
   })
 
@@ -197,6 +202,18 @@ describe('other requests of the gateway', () => {
     })
     await clock.advance(0)
     expect(answered).toEqual(['unknown-command'])
+  })
+})
+
+describe('a notification that cannot be read', () => {
+  test('is refused as a bad request', async () => {
+    const { clock, gateway } = await attached()
+    const nothing = { answered: () => undefined, failed: () => undefined }
+    gateway.link.ask('notify', bob, Buffer.alloc(0), Buffer.alloc(0), false, nothing)
+    const whole = { subscription: 'x'.repeat(16), version: undefined, event: undefined }
+    gateway.link.notify('', { ...whole, state: 'pending' }, '')
+    await clock.advance(0)
+    expect(gateway.orphans).toEqual(['bad-request', 'bad-request'])
   })
 })
 

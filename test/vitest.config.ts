@@ -4,13 +4,21 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], pool: 'forks' } },
+      {
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          pool: 'forks',
+          testTimeout: 60_000,
+        },
+      },
       {
         test: {
           name: 'pair',
           include: ['test/pair/**/*.test.ts'],
           pool: 'forks',
-          testTimeout: 60_000,
+          // The simulator runs its seeds in a few long tests.
+          testTimeout: 600_000,
         },
       },
       {
@@ -19,8 +27,8 @@ export default defineConfig({
           include: ['test/system/**/*.test.ts'],
           pool: 'forks',
           fileParallelism: false,
-          testTimeout: 60_000,
-          hookTimeout: 60_000,
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
         },
       },
     ],

@@ -89,12 +89,13 @@ export class Inbox {
     return this.#give(trafficClass, requests, bytes)
   }
 
-  /** [LINK-7.1-4] What the window holds beyond the start credit. */
+  /** [LINK-7.1-4] What the window holds beyond the start credit, and what was used of that until now. */
   open(trafficClass: number): readonly [number, number] {
+    const { windowRequests, windowBytes } = this.#limits
     return this.#give(
       trafficClass,
-      Math.max(0, this.#limits.windowRequests - startRequests),
-      Math.max(0, this.#limits.windowBytes - startBytes),
+      Math.max(0, windowRequests - startRequests) + (this.#doneRequests[trafficClass] as number),
+      Math.max(0, windowBytes - startBytes) + (this.#doneBytes[trafficClass] as number),
     )
   }
 

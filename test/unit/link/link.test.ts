@@ -1,0 +1,159 @@
+import { describe, expect, test } from 'vitest'
+import { type Domain, parseDomain } from '../../../src/address/domain.ts'
+import type { Status } from '../../../src/errors.ts'
+import { limitsWith } from '../../../src/limits.ts'
+import type { Hello } from '../../../src/link/hello.ts'
+import { Link, type LinkOwner, type RequestView } from '../../../src/link/link.ts'
+import type { Outgoing } from '../../../src/link/outgoing.ts'
+import { type CommandName, commands } from '../../../src/wire/registry.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { memoryChannelPair, tlsLikeFacts } from '../../support/memory-channel.ts'
+
+const second = 1000
+
+/** What the owner of one end was told. */
+class Told implements LinkOwner {
+  readonly ended: Status[] = []
+  readonly requests: { readonly id: number; readonly bytes: number }[] = []
+  used = false
+  /** Answers at once, unless told otherwise. */
+  answers = true
+
+  greeted(): undefined {}
+  orphan(): undefined {}
+  opened(): undefined {}
+  draining(): undefined {}
+
+  request(link: Link, { id, trafficClass, command, bodyAt, end }: RequestView): undefined {
+    this.requests.push({ id, bytes: end - bodyAt })
+    if (this.answers) link.answer(id, trafficClass, command, 'ok')
+  }
+
+  closed(_link: Link, reason: Status): undefined {
+    this.ended.push(reason)
+  }
+
+  isUsed(): boolean {
+    return this.used
+  }
+}
+
+const hello = (boot: string): Hello => ({
+  role: 'gateway',
+  domain: 'a.example' as Domain,
+  software: 'test',
+  boot,
+  state: boot,
+  nonce: 'n'.repeat(43),
+  services: ['im', 'pres'],
+  messageBytes: 65_536,
+  references: 16,
+})
+
+function makeLinks(overrides: Parameters<typeof limitsWith>[0] = {}) {
+  const clock = new ManualClock()
+  const limits = limitsWith(overrides)
+  const facts = tlsLikeFacts(undefined, 'link')
+  const pair = memoryChannelPair({ clock, ...facts })
+  pair.toInitiating.latencyMs = 10
+  pair.toReceiving.latencyMs = 10
+  const make = (side: 'initiating' | 'receiving', channel: typeof pair.initiating) => {
+    const told = new Told()
+    const link = new Link({
+      channel,
+      side,
+      hello: hello(side),
+      owner: told,
+      limits,
+      clock,
+      ageMs: Number.POSITIVE_INFINITY,
+      answerMs: limits.requestMs,
+      counters: {
+        framesIn: { n: 0 },
+        framesOut: { n: 0 },
+        bytesIn: { n: 0 },
+        bytesOut: { n: 0 },
+        creditWaits: { n: 0 },
+      },
+      limitHit: () => undefined,
+      readDomain: parseDomain,
+    })
+    return { link, told }
+  }
+  const initiating = make('initiating', pair.initiating)
+  const receiving = make('receiving', pair.receiving)
+  const start = (): undefined => {
+    initiating.link.start()
+    receiving.link.start()
+  }
+  /** Both sides know each other, and both windows are open. */
+  const open = async (): Promise<undefined> => {
+    start()
+    await clock.advance(50)
+    initiating.link.proven()
+    receiving.link.proven()
+    await clock.advance(50)
+  }
+  /** Seconds pass as in a gateway. */
+  const tick = async (seconds: number): Promise<undefined> => {
+    for (let n = 0; n < seconds; n++) {
+      await clock.advance(second)
+      initiating.link.tick(clock.now())
+      receiving.link.tick(clock.now())
+    }
+  }
+  return { clock, limits, pair, initiating, receiving, start, open, tick }
+}
+
+type Outcome = { status: Status | undefined; sent: boolean | undefined }
+
+function ask(link: Link, command: CommandName, bytes: number, expectsAnswer = true): Outcome {
+  const outcome: Outcome = { status: undefined, sent: undefined }
+  const { number, trafficClass } = commands[command]
+  const outgoing: Outgoing = {
+    command: number,
+    trafficClass,
+    hops: 0,
+    reference: undefined,
+    laneEpoch: 0,
+    laneSequence: 0,
+    settled: 0,
+    from: '',
+    answerCredit: 0,
+    expectsAnswer,
+    user: '',
+    buffer: Buffer.alloc(bytes),
+    fieldsAt: 0,
+    bodyAt: 0,
+    end: bytes,
+    sentAt: -1,
+    answered: ({ status }) => {
+      outcome.status = status
+    },
+    failed: (code, sent) => {
+      outcome.status = code
+      outcome.sent = sent
+    },
+  }
+  link.ask(outgoing)
+  return outcome
+}
+
+describe('credit', () => {
+  test('that was used before the window opened is given back with it', async () => {
+    const window = 131_072
+    const { clock, initiating, receiving, start } = makeLinks({ windowBytes: window })
+    start()
+    await clock.advance(50)
+    for (let n = 0; n < 4; n++) ask(initiating.link, 'message', 15_000)
+    await clock.advance(50)
+    receiving.link.proven()
+    initiating.link.proven()
+    await clock.advance(50)
+    receiving.told.answers = false
+    // All but the heads of eight requests fits the window.
+    for (let n = 0; n < 8; n++) ask(initiating.link, 'message', 16_000)
+    await clock.advance(second)
+    expect(receiving.told.requests).toHaveLength(12)
+  })
+})

@@ -309,7 +309,7 @@ export class Link {
   ): boolean {
     this.#options.counters.framesIn.n++
     if (this.#state.name === 'closed') return false
-    if (this.#state.name === 'greeting' && type !== frame.hello) {
+    if (this.hello === undefined && type !== frame.hello) {
       return this.#fault('protocol-state', 'expected HELLO first')
     }
     switch (type) {
@@ -339,7 +339,7 @@ export class Link {
 
   #onHello(payload: Buffer): boolean {
     const { owner, limits, readDomain } = this.#options
-    if (this.#state.name !== 'greeting') return this.#fault('protocol-state', 'HELLO came twice')
+    if (this.hello !== undefined) return this.#fault('protocol-state', 'HELLO came twice')
     if (payload.length > limits.helloBytes) return this.#fault('bad-frame', 'HELLO is too long')
     const result = decodeHello(payload, readDomain)
     if (!result.ok) return this.#fault(result.code, result.detail)
@@ -347,6 +347,8 @@ export class Link {
     // [LINK-5.2-6] A link that ends where it begins.
     if (result.hello.boot === this.#options.hello.boot)
       return this.#fault('loop', 'dialled ourselves')
+    // This side has let go already, and only waits for the end.
+    if (this.#state.name !== 'greeting') return true
     this.#step({ type: 'hello' })
     const refusal = owner.greeted(this, result.hello)
     return refusal === undefined || this.#fault(refusal, 'refused at HELLO')
@@ -485,6 +487,8 @@ export class Link {
   #onChunk(flags: number, id: number, piece: Buffer): boolean {
     const isAnswer = (flags & flag.answer) !== 0
     const last = (flags & flag.more) === 0
+    // [LINK-8.2-3] The rest of a request that came after our RELEASE.
+    if (!isAnswer && this.#saidRelease && id > this.#lastTaken) return true
     const discarded = isAnswer ? undefined : this.#discarding.get(id)
     const partial = this.#inbox.partial(id, isAnswer)
     const trafficClass = isAnswer ? undefined : (discarded ?? partial?.trafficClass)

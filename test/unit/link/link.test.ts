@@ -139,6 +139,37 @@ function ask(link: Link, command: CommandName, bytes: number, expectsAnswer = tr
   return outcome
 }
 
+describe('letting go of a link', () => {
+  test('before HELLO has come is no breach of the other side', async () => {
+    const { clock, initiating, receiving, start } = makeLinks()
+    start()
+    ask(initiating.link, 'message', 10)
+    await clock.advance(1)
+    initiating.link.release('duplicate')
+    await clock.advance(second)
+    expect(initiating.told.ended).toEqual(['duplicate'])
+    expect(receiving.told.ended).toEqual(['duplicate'])
+  })
+
+  test('passes over a long request that crosses it, to the last piece', async () => {
+    const { clock, initiating, receiving, open } = makeLinks()
+    await open()
+    receiving.told.answers = false
+    ask(initiating.link, 'message', 10)
+    await clock.advance(50)
+    receiving.link.release('age-release')
+    const late = ask(initiating.link, 'message', 40_000)
+    await clock.advance(second)
+    expect(late).toEqual({ status: 'link-lost', sent: false })
+    expect(receiving.told.ended).toEqual([])
+    const [first] = receiving.told.requests
+    receiving.link.answer(first?.id ?? 0, 1, commands.message.number, 'ok')
+    await clock.advance(second)
+    expect(receiving.told.ended).toEqual(['age-release'])
+    expect(initiating.told.ended).toEqual(['age-release'])
+  })
+})
+
 describe('credit', () => {
   test('that was used before the window opened is given back with it', async () => {
     const window = 131_072

@@ -13,6 +13,7 @@ import type { Limits } from '../limits.ts'
 import { FieldTable } from '../wire/fields.ts'
 import { FrameReader } from '../wire/reader.ts'
 import {
+  trafficClass as classes,
   classMask,
   classShift,
   fields,
@@ -198,7 +199,7 @@ export class Link {
   /** Sends a request; the outcome comes to `outgoing`, exactly once. */
   ask(outgoing: Outgoing): undefined {
     if (!this.isUsable) return outgoing.failed('link-lost', false)
-    this.#askedAt = this.#heardAt
+    this.#use(outgoing.trafficClass)
     this.#outbox.ask(outgoing)
   }
 
@@ -292,6 +293,11 @@ export class Link {
     this.#outbox.control(frame.ping, 0, 0, mark)
   }
 
+  /** Proofs and keys are for the sake of the link: they do not keep it. */
+  #use(trafficClass: number): undefined {
+    if (trafficClass !== classes.control) this.#askedAt = this.#heardAt
+  }
+
   #data(chunk: Buffer): undefined {
     this.#heardAt = this.#options.clock.now()
     this.#pingsOut = 0
@@ -366,7 +372,7 @@ export class Link {
     const trafficClass = (flags & classMask) >> classShift
     if (trafficClass > 2) return this.#fault('bad-frame', 'unknown class')
     this.#lastTaken = id
-    this.#askedAt = this.#heardAt
+    this.#use(trafficClass)
     const free = needsNoCredit(buffer[start] as number)
     if (!this.#inbox.takeRequest(trafficClass, end - start, free)) {
       return this.#fault('flow-exceeded', 'a REQUEST without credit')

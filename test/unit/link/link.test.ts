@@ -188,3 +188,25 @@ describe('credit', () => {
     expect(receiving.told.requests).toHaveLength(12)
   })
 })
+
+describe('an idle link', () => {
+  test('is let go although keys are asked for on it', async () => {
+    const { initiating, open, tick } = makeLinks({ idleMs: 60 * second })
+    await open()
+    for (let n = 0; n < 8 && initiating.link.isUsable; n++) {
+      ask(initiating.link, 'keys', 0)
+      await tick(20)
+    }
+    expect(initiating.told.ended).toEqual(['idle-release'])
+  })
+
+  test('is kept by a message now and then', async () => {
+    const { initiating, open, tick } = makeLinks({ idleMs: 60 * second })
+    await open()
+    for (let n = 0; n < 8; n++) {
+      ask(initiating.link, 'message', 0)
+      await tick(20)
+    }
+    expect(initiating.told.ended).toEqual([])
+  })
+})

@@ -24,6 +24,7 @@ import {
 import { FrameWriter } from '../wire/writer.ts'
 import type { Channel } from './channel.ts'
 import { FairQueue } from './fair-queue.ts'
+import { Notices } from './notices.ts'
 import type { Outgoing, Reference } from './outgoing.ts'
 import { Pending } from './pending.ts'
 
@@ -66,6 +67,7 @@ export class Outbox {
   readonly #broken: (reason: Status) => undefined
   readonly #writer = new FrameWriter()
   readonly #pending = new Pending()
+  readonly #notices: Notices
   readonly #queues = [new FairQueue<Waiting>(), new FairQueue<Waiting>(), new FairQueue<Waiting>()]
   readonly #credit = [startRequests, startRequests, startRequests]
   readonly #byteCredit = [startBytes, startBytes, startBytes]
@@ -102,6 +104,7 @@ export class Outbox {
     this.#clock = clock
     this.#counters = counters
     this.#broken = broken
+    this.#notices = new Notices(2 * limits.windowRequests)
     this.#nextId = firstId
     this.#now = clock.now()
     this.#progressAt = this.#now
@@ -248,6 +251,7 @@ export class Outbox {
   /** [LINK-8.2-2] The far side took no request after `last`: none of them was done. */
   failAfter(last: number): undefined {
     for (const outgoing of this.#pending.takeAfter(last)) outgoing.failed('link-lost', false)
+    for (const outgoing of this.#notices.takeAfter(last)) outgoing.failed('link-lost', false)
   }
 
   /** The link is gone: tells every request. Those that were written may have been done. */
@@ -255,6 +259,7 @@ export class Outbox {
     if (this.#closed) return
     this.flush()
     this.#closed = true
+    for (const outgoing of this.#notices.takeAfter(0)) outgoing.failed(code, true)
     for (const outgoing of this.#pending.takeOlder(Number.POSITIVE_INFINITY))
       outgoing.failed(code, true)
     this.failWaiting(code)
@@ -430,6 +435,7 @@ export class Outbox {
   #sent(outgoing: Outgoing, id: number): undefined {
     outgoing.sentAt = this.#now
     if (outgoing.expectsAnswer) this.#pending.set(id, outgoing)
+    else this.#notices.add(id, outgoing)
   }
 
   /** [LINK-6.3-2] Shows a credential just before the first request that names it, in that request's class. */

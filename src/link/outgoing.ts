@@ -56,6 +56,6 @@ export type Outgoing = {
   /** Clock time at which it was written; -1 before. The link sets it. */
   sentAt: number
   readonly answered: (answer: AnswerView) => undefined
-  /** No answer will come. `sent`: it was written, so nobody knows what became of it. */
+  /** No answer will come. `sent`: it was written, so nobody knows what became of it; also where none was expected. */
   readonly failed: (code: Status, sent: boolean) => undefined
 }

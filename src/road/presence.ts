@@ -70,6 +70,10 @@ const keepMs = 45_000
 /** Shortest time between two documents that one watcher draws by subscribing again and again. */
 const snapshotMs = 30_000
 
+/** Wait before a NOTIFY that did not get through is sent again: at once, or after somebody put something right. */
+const againMs = 1000
+const longAgainMs = 60_000
+
 const nothing = Buffer.alloc(0)
 
 export class PresenceRoad {
@@ -271,9 +275,10 @@ export class PresenceRoad {
     const id = latin1(answer.buffer, start, start + 16)
     for (const { remote } of session.pairs) {
       if (answer.status === 'lease-unknown') this.subscriptions.forget(remote, id)
-      else if (isTemporary(answer.status)) {
+      else {
         if (answer.status === 'credential-ref-unknown') session.shown.showAllAgain()
-        this.subscriptions.retry(remote, id, Math.max(answer.retryAfterMs, 1000))
+        const waitMs = isTemporary(answer.status) ? againMs : longAgainMs
+        this.subscriptions.retry(remote, id, Math.max(answer.retryAfterMs, waitMs))
       }
     }
   }
@@ -587,15 +592,19 @@ export class PresenceRoad {
       return this.#needs.pool().want(presentity.domain, watcher.domain, 'pres')
     }
     this.#notified.sent.n++
-    session.link.ask(this.#notice(session, watcher, presentity, bytes, document))
+    const lost = (): undefined => this.subscriptions.retry(watcher.domain, id, againMs)
+    session.link.ask(this.#notice(session, watcher, presentity, bytes, document, lost))
   }
 
   #terminated({ id, watcher, presentity, event }: Subscription): undefined {
     const bytes = encodeNotify({ subscription: id, version: undefined, state: 'terminated', event })
     if (this.#needs.isHosted(watcher.domain)) return this.#tell(watcher, presentity, bytes, nothing)
     const session = this.#needs.pool().find(presentity.domain, watcher.domain, 'pres')
-    if (session !== undefined)
-      session.link.ask(this.#notice(session, watcher, presentity, bytes, nothing))
+    // If it does not arrive, the next RENEW tells that the subscription is gone.
+    if (session !== undefined) {
+      const lost = () => undefined
+      session.link.ask(this.#notice(session, watcher, presentity, bytes, nothing, lost))
+    }
   }
 
   #notice(
@@ -604,6 +613,7 @@ export class PresenceRoad {
     presentity: Address,
     bytes: Buffer,
     body: Buffer,
+    lost: () => undefined,
   ): Outgoing {
     return makeNotice({
       command: 'notify',
@@ -613,6 +623,7 @@ export class PresenceRoad {
       user: presentity.text,
       fields: bytes,
       body,
+      failed: lost,
     })
   }
 
@@ -634,6 +645,10 @@ export class PresenceRoad {
         user: from,
         fields: bytes,
         body,
+        failed: (code) => {
+          // Nothing is left out for a session: it comes back, and is told what holds then.
+          if (code === 'busy') session.link.break('slow-reader', 'no room for a notification')
+        },
       }),
     )
   }

@@ -210,3 +210,28 @@ describe('an idle link', () => {
     expect(initiating.told.ended).toEqual([])
   })
 })
+
+describe('a request to which no answer is expected', () => {
+  test('is told when its link is lost: it may be lost with it', async () => {
+    const { clock, pair, initiating, open } = makeLinks()
+    await open()
+    const outcome = ask(initiating.link, 'notify', 100, false)
+    await clock.advance(second)
+    expect(outcome.status).toBeUndefined()
+    pair.cut('both')
+    await clock.advance(second)
+    expect(outcome).toEqual({ status: 'link-lost', sent: true })
+  })
+
+  test('is told when the far side let go before it', async () => {
+    const { clock, initiating, receiving, open } = makeLinks()
+    await open()
+    receiving.told.answers = false
+    ask(initiating.link, 'message', 10)
+    await clock.advance(50)
+    receiving.link.release('age-release')
+    const outcome = ask(initiating.link, 'notify', 100, false)
+    await clock.advance(50)
+    expect(outcome).toEqual({ status: 'link-lost', sent: false })
+  })
+})

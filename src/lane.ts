@@ -33,7 +33,9 @@ export class Lane {
   /** The link that the lane is on while something of it is unanswered there. */
   way: unknown = undefined
   unanswered = 0
-  /** Messages that wait until the lane may change its link. */
+  /** Messages that were not taken: they go first, as soon as all others of their count have their answer. */
+  back: Envelope[] = []
+  /** Messages that wait until the lane has turned, or may change its link. */
   held: Envelope[] = []
 
   constructor(sender: Sender, recipient: Address, now: number) {
@@ -44,7 +46,7 @@ export class Lane {
 
   /** Whether it can be forgotten without losing anything but its place. */
   get isQuiet(): boolean {
-    return this.unanswered === 0 && this.held.length === 0 && this.unsettled.length === 0
+    return this.unanswered === 0 && this.unsettled.length === 0
   }
 }
 

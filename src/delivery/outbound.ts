@@ -89,8 +89,8 @@ export class Outbound implements Carrier {
   /** No answer will come. */
   failed(envelope: Envelope, code: Status, sent: boolean): undefined {
     const { lane, sender, recipient } = envelope
-    if (!sent && code === 'link-lost' && envelope.attempts < 3)
-      return this.#takeBack(lane, envelope)
+    // It was never taken there: another link may take it.
+    if (!sent && code === 'link-lost' && envelope.attempts < 3) return this.#turn(lane, envelope)
     if (envelope.laneSequence > 0) {
       lane.failedEpoch = envelope.laneEpoch
       restart(lane, envelope.laneEpoch)
@@ -117,14 +117,18 @@ export class Outbound implements Carrier {
     }
     // [LINK-6.7-8] Nothing of this epoch was refused, so nothing can be overtaken: the count starts anew.
     if (status !== 'order' || envelope.laneEpoch === lane.failedEpoch) return false
-    restart(lane, envelope.laneEpoch)
-    this.#give(way, envelope)
+    this.#turn(lane, envelope)
     return true
   }
 
   /** [LINK-6.7-7] A lane stays on its link while anything of it is unanswered there. */
   #start(lane: Lane, envelope: Envelope): undefined {
     const way = lane.way as Way | undefined
+    // What has to come again must not be overtaken.
+    if (lane.back.length > 0) {
+      lane.held.push(envelope)
+      return
+    }
     if (way === undefined) {
       const { sender, recipient } = envelope
       return this.#needs.send(sender.domain, recipient.domain, envelope, this.#carry)
@@ -142,10 +146,9 @@ export class Outbound implements Carrier {
     way.link.ask(envelope)
   }
 
-  /** It was never taken there: another link may take it, under a count that starts anew. */
-  #takeBack(lane: Lane, envelope: Envelope): undefined {
-    if (envelope.laneSequence > 0) restart(lane, envelope.laneEpoch)
-    lane.held.push(envelope)
+  /** It has to be sent once more: the lane turns, and nothing new goes out before. */
+  #turn(lane: Lane, envelope: Envelope): undefined {
+    lane.back.push(envelope)
     this.#moveOn(lane)
   }
 
@@ -154,14 +157,19 @@ export class Outbound implements Carrier {
     this.#moveOn(lane)
   }
 
-  /** Once nothing of the lane is unanswered on its link, what is held takes another. */
+  /** Once nothing of the lane is under way, what came back goes out in its old order, then what was held. */
   #moveOn(lane: Lane): undefined {
-    const { held } = lane
-    if (lane.unanswered > held.length) return
+    const { back, held } = lane
+    if (lane.unanswered > back.length + held.length) return
     lane.way = undefined
-    if (held.length === 0) return
+    if (lane.unanswered === 0) return
+    lane.back = []
     lane.held = []
+    if (back.length > 0) restart(lane, lane.outEpoch)
+    for (const envelope of back.sort(byPlace)) this.#start(lane, envelope)
     for (const envelope of held) this.#start(lane, envelope)
+    // A link may end while it is given the first of them.
+    if (lane.unanswered === lane.back.length + lane.held.length) this.#moveOn(lane)
   }
 
   /** A message that ends badly for a time has to come again before what follows it. */
@@ -171,3 +179,6 @@ export class Outbound implements Carrier {
     envelope.origin.reply(envelope, status, retryAfterMs)
   }
 }
+
+const byPlace = (a: Envelope, b: Envelope): number =>
+  a.laneEpoch - b.laneEpoch || a.laneSequence - b.laneSequence

@@ -164,6 +164,7 @@ export function publicStatus(status: Status): Status {
     case 'link-lost':
     case 'link-refused':
     case 'address-blocked':
+    case 'link-stopped':
       return 'remote-unreachable'
     case 'tls-failed':
     case 'identity-mismatch':

@@ -65,8 +65,8 @@ export type GatewayOptions = {
   /** Keys that the operator named, by domain; those domains are never asked. */
   readonly pinned: ReadonlyMap<string, readonly SetKey[]>
   readonly discontinuity: 'accept' | 'hold'
-  /** Finds and connects a gateway of `remote`; rejects with a GatewayError. */
-  readonly connect: (remote: Domain, service: Service) => Promise<Connected>
+  /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
+  readonly connect: (remote: Domain, service: Service, signal: AbortSignal) => Promise<Connected>
   /** Proofs that every link with `domain` must have. */
   readonly required: (domain: string) => readonly ProofKind[]
   /** A channel that was accepted has proven something: its place among the unproven is free. */

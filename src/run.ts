@@ -116,7 +116,8 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     pinned: pinnedKeys(config),
     required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
     discontinuity: 'accept',
-    connect: (remote, service) => counted(meter, connect(needs, resolver, trust, remote, service)),
+    connect: (remote, service, signal) =>
+      counted(meter, connect(needs, resolver, trust, { domain: remote, service, signal })),
     provenChannel: (channel) => admissions.get(channel)?.proven(),
     clock,
     random,
@@ -178,13 +179,10 @@ async function connect(
   { config, clock, meter }: RunNeeds,
   resolver: Resolver,
   trust: Trust,
-  domain: Domain,
-  service: Service,
+  { domain, service, signal }: { domain: Domain; service: Service; signal: AbortSignal },
 ): Promise<Connected> {
   const { limits } = config
   const started = clock.now()
-  // Look-up and race have deadlines of their own.
-  const { signal } = new AbortController()
   const isPlain = config.peers.get(domain)?.plain ?? false
   const phase = (name: string) => meter.histogram('connect_phase_seconds', { phase: name })
   const { targets } = await resolver.resolve(domain, service, signal)

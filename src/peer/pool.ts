@@ -9,7 +9,7 @@
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Outgoing } from '../link/outgoing.ts'
@@ -39,6 +39,8 @@ type Destination = {
   sessions: Session[]
   waiting: Waiting[]
   isDialling: boolean
+  /** Stops the wait before the next dial. */
+  cancel: Cancel
   failures: number
   retryAt: number
   code: Status
@@ -130,6 +132,15 @@ export class Pool {
     }
   }
 
+  /** Nothing is dialled any more; what waits for a link is told. */
+  stop(): undefined {
+    for (const destination of this.#all()) {
+      destination.cancel()
+      for (const { request } of this.#takeWaiting(destination))
+        request.failed('link-stopped', false)
+    }
+  }
+
   /** Every destination as an operator sees it. */
   *states(): Generator<{
     readonly local: Domain
@@ -166,7 +177,7 @@ export class Pool {
     destination.isDialling = true
     if (ms <= 0) void this.#dial(destination)
     else {
-      this.#needs.clock.after(ms, () => {
+      destination.cancel = this.#needs.clock.after(ms, () => {
         void this.#dial(destination)
       })
     }
@@ -270,6 +281,7 @@ export class Pool {
       sessions: [],
       waiting: [],
       isDialling: false,
+      cancel: () => undefined,
       failures: 0,
       retryAt: 0,
       code: 'remote-unreachable',

@@ -49,8 +49,8 @@ export type SessionsNeeds = Omit<
   'proven' | 'attached' | 'refused' | 'claimRefused' | 'count' | 'spend' | 'mayFetchFor'
 > & {
   readonly verifier: Verifier
-  /** Finds and connects a gateway of `remote`; rejects with a GatewayError. */
-  readonly connect: (remote: Domain, service: Service) => Promise<Connected>
+  /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
+  readonly connect: (remote: Domain, service: Service, signal: AbortSignal) => Promise<Connected>
   readonly hello: (role: Role, local: Domain) => Hello
   /** Our key set, for KEYS. */
   readonly keySet: (domain: string) => Buffer | undefined
@@ -91,6 +91,8 @@ export class Sessions {
   readonly #strangers: TokenBucket
   readonly #verifications = new Map<Session, TokenBucket>()
   readonly #counters
+  /** Ends the dials that are under way. */
+  readonly #dials = new AbortController()
   #strangerDials = 0
   #named = 0
   #isStopping = false
@@ -171,7 +173,7 @@ export class Sessions {
 
   /** Stops accepting, lets go of every link and resolves when all are closed or `deadline` aborts. */
   async drain(reason: Status): Promise<undefined> {
-    this.#isStopping = true
+    this.#stopDials()
     for (const session of this.#all) session.link.release(reason)
     while (this.#all.size > 0) {
       await new Promise<undefined>((resolve) => {
@@ -184,8 +186,14 @@ export class Sessions {
 
   /** Closes everything at once. */
   close(): undefined {
-    this.#isStopping = true
+    this.#stopDials()
     for (const session of [...this.#all]) session.link.break('shutdown', 'stopped')
+  }
+
+  #stopDials(): undefined {
+    this.#isStopping = true
+    this.#dials.abort()
+    this.pool.stop()
   }
 
   /** [LINK-6.2-1] Asks `domain` for its keys: on a link whose far end is certificate-proven, else on one dialled for it. */
@@ -231,11 +239,7 @@ export class Sessions {
   }
 
   async #open(local: Domain, remote: Domain, service: Service, forKeys: boolean): Promise<Session> {
-    const { channel, host, port, needsKnownKey } = await this.#needs.connect(remote, service)
-    if (this.#isStopping) {
-      channel.destroy()
-      throw new GatewayError('link-stopped', 'stopping')
-    }
+    const { channel, host, port, needsKnownKey } = await this.#connect(remote, service)
     const shared = forKeys ? undefined : this.#sharing(local, remote, host, port)
     if (shared !== undefined) {
       channel.destroy()
@@ -258,6 +262,18 @@ export class Sessions {
         reject: (error) => reject(error) as undefined,
       })
     })
+  }
+
+  async #connect(remote: Domain, service: Service): Promise<Connected> {
+    const { signal } = this.#dials
+    try {
+      const connected = await this.#needs.connect(remote, service, signal)
+      if (!this.#isStopping) return connected
+      connected.channel.destroy()
+    } catch (cause) {
+      if (!this.#isStopping) throw cause
+    }
+    throw new GatewayError('link-stopped', 'stopping')
   }
 
   /** Another link to the same host and port: the two services share it. */

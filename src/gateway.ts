@@ -219,9 +219,15 @@ export function createGateway(options: GatewayOptions): Gateway {
       options.provenChannel(session.link.channel)
       return presence.joined({ hello: session.link.hello?.state ?? '', pair })
     },
+    listed: (local, remote, service) =>
+      service === 'pres' ? presence.reachable(local, remote) : undefined,
     left: (_session, pair, reason) => {
+      const { local, remote } = pair
+      if (sessions.pool.find(local, remote, 'pres') === undefined) {
+        presence.unreachable(local, remote)
+      }
       const isLeft = ({ domain }: HostedDomain) =>
-        sessions.pool.find(domain, pair.remote, 'pres') === undefined
+        sessions.pool.find(domain, remote, 'pres') === undefined
       if (domains.every(isLeft)) presence.left(pair, reason)
     },
     isUsed: ({ role, pairs }) =>

@@ -22,6 +22,8 @@ export type PoolNeeds = {
   readonly random: Random
   readonly limits: Limits
   readonly limitHit: (limit: string) => undefined
+  /** A link serves this service of the pair now. */
+  readonly listed: (local: Domain, remote: Domain, service: Service) => undefined
 }
 
 /** What an operator sees of a destination. */
@@ -112,6 +114,7 @@ export class Pool {
       destination.failures = 0
       destination.retryAt = 0
       this.#flush(destination)
+      this.#needs.listed(local, remote, service)
     }
     this.#settleDuplicates(local, remote)
   }

@@ -65,6 +65,8 @@ export type SessionsNeeds = Omit<
   readonly detach: (session: Session, user: Address) => undefined
   /** A pair was proven on a link that now serves it; or the last link of the pair is gone. */
   readonly joined: (session: Session, pair: Pair) => undefined
+  /** A link serves this service of the pair now. */
+  readonly listed: (local: Domain, remote: Domain, service: Service) => undefined
   readonly left: (session: Session, pair: Pair, reason: Status) => undefined
   readonly isUsed: (session: Session) => boolean
   /** Proofs that every link with `remote` must have before it serves. */
@@ -131,6 +133,7 @@ export class Sessions {
       random,
       limits,
       limitHit: (limit) => this.#limitHit(limit),
+      listed: needs.listed,
     })
   }
 
@@ -330,8 +333,11 @@ export class Sessions {
     this.#proofs.claim(session, dialled.local, dialled.remote)
     if (session.standing !== 'proven') return undefined
     link.proven()
-    // On a link that this side dialled, `state` comes after the proof by certificate.
-    for (const pair of session.pairs) this.#needs.joined(session, pair)
+    // On a link that this side dialled, services and `state` come after the proof by certificate.
+    for (const pair of session.pairs) {
+      this.pool.list(session, pair.local, pair.remote, hello.services)
+      this.#needs.joined(session, pair)
+    }
     return undefined
   }
 
@@ -404,6 +410,8 @@ export class Sessions {
   }
 
   #proven(session: Session, pair: Pair): undefined {
+    // It may have ended while the key was fetched: nothing may rest on it then.
+    if (!this.#all.has(session)) return
     const { local, remote } = pair
     const { link, dialled } = session
     const kind = [...pair.kinds].join('+')

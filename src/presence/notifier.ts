@@ -22,13 +22,14 @@ export type Watched = {
   presence: Presence
 }
 
-/** The domain of watchers, which is reached or not as a whole. */
+/** The domain of watchers, which a domain of ours reaches or not as a whole. */
 export type Home = {
   readonly domain: Domain
   readonly byId: Map<string, Subscribed>
   /** By the domain of the presentity. */
   readonly counts: Map<Domain, number>
-  paused: boolean
+  /** Domains of presentities that cannot reach it now. */
+  readonly pausedFrom: Set<Domain>
 }
 
 /** Times are ticks and not milliseconds: small integers take no memory of their own, and there may be a million. */
@@ -160,7 +161,8 @@ export class Notifier {
   }
 }
 
-const isReachable = (row: Subscribed): boolean => row.state === 'active' && !row.home.paused
+const isReachable = ({ state, home, presentity }: Subscribed): boolean =>
+  state === 'active' && !home.pausedFrom.has(presentity.domain)
 
 /** The tick from which on `row` may be sent to; `nowhere`: it has everything. */
 function dueTick({ seq, watched, notifyTick, snapshotTick }: Subscribed): number {

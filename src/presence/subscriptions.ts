@@ -160,17 +160,15 @@ export class Subscriptions {
     if (row !== undefined) this.#notifier.snapshot(row, this.#needs.clock.now() + afterMs)
   }
 
-  /** `domain` cannot be reached: nothing is kept for it but what it has not got. */
-  pause(domain: Domain): undefined {
-    const home = this.#homes.get(domain)
-    if (home !== undefined) home.paused = true
+  /** `from` cannot reach `domain`: nothing is kept for it but what it has not got. */
+  pause(domain: Domain, from: Domain): undefined {
+    this.#homes.get(domain)?.pausedFrom.add(from)
   }
 
-  /** `domain` can be reached again, and gets the latest of what it has missed. */
-  resume(domain: Domain): undefined {
+  /** `from` can reach `domain` again, which gets the latest of what it has missed. */
+  resume(domain: Domain, from: Domain): undefined {
     const home = this.#homes.get(domain)
-    if (home === undefined) return
-    home.paused = false
+    if (home?.pausedFrom.delete(from) !== true) return
     for (const row of home.byId.values()) this.#notifier.mark(row)
     this.#notifier.flush()
   }
@@ -233,7 +231,7 @@ export class Subscriptions {
       domain,
       byId: new Map(),
       counts: new Map(),
-      paused: false,
+      pausedFrom: new Set(),
     }
     this.#homes.set(domain, home)
     return home

@@ -288,15 +288,23 @@ export class PresenceRoad {
     const { remote } = pair
     const before = this.#states.get(remote)
     if (hello !== '') this.#states.set(remote, hello)
-    this.subscriptions.resume(remote)
     this.watching.linkUp(remote)
     // [LINK-6.14-1] Another store: what we asked for is not there any more.
     if (before !== undefined && hello !== '' && before !== hello) this.watching.resubscribe(remote)
   }
 
+  /** `local` has a link for presence to `remote`. */
+  reachable(local: Domain, remote: Domain): undefined {
+    this.subscriptions.resume(remote, local)
+  }
+
+  /** The last one is gone. */
+  unreachable(local: Domain, remote: Domain): undefined {
+    this.subscriptions.pause(remote, local)
+  }
+
   /** The last link of the pair is gone; `retryAtMs`: the far side said when it is back. */
   left({ remote }: Pair, reason: Status): undefined {
-    this.subscriptions.pause(remote)
     const isOrderly = reason === 'shutdown' || reason === 'idle-release' || reason === 'age-release'
     this.watching.linkLost(remote, isOrderly ? 10 * keepMs : keepMs)
   }
@@ -587,7 +595,7 @@ export class PresenceRoad {
     const session = this.#needs.pool().find(presentity.domain, watcher.domain, 'pres')
     if (session === undefined) {
       // [LINK-6.13-5] A register, not a log: only the last value is sent once there is a link.
-      this.subscriptions.pause(watcher.domain)
+      this.subscriptions.pause(watcher.domain, presentity.domain)
       this.subscriptions.retry(watcher.domain, id, 0)
       return this.#needs.pool().want(presentity.domain, watcher.domain, 'pres')
     }

@@ -182,7 +182,7 @@ const unwatch = fc.nat(9).map(
 const goDown = (world: World): undefined => {
   if (!world.isUp) return
   world.isUp = false
-  world.subscriptions.pause(away)
+  world.subscriptions.pause(away, home)
   world.watching.linkLost(home, 45 * second)
 }
 
@@ -198,7 +198,7 @@ const dieSilently: Step = async (world) => {
 const goUp = (world: World): undefined => {
   if (world.isUp) return
   world.isUp = true
-  world.subscriptions.resume(away)
+  world.subscriptions.resume(away, home)
   world.watching.linkUp(home)
 }
 

@@ -22,7 +22,7 @@ import {
 
 type Authority = ReturnType<typeof makeAuthority>
 
-const b = domain('b.example')
+const [a, b] = [domain('a.example'), domain('b.example')]
 
 const subscribe = (
   { subscriptions }: Authority,
@@ -444,7 +444,7 @@ describe('a domain that cannot be reached', () => {
     subscribe(authority, 'd', bob, { presentity: carol })
     await clock.advance(snapshotMs)
     sent.length = 0
-    subscriptions.pause(b)
+    subscriptions.pause(b, a)
     let last = ''
     for (let i = 0; i < 10; i++) {
       last = change(authority)
@@ -452,37 +452,57 @@ describe('a domain that cannot be reached', () => {
     }
     expect(sent.map(({ watcher }) => watcher)).toEqual(Array(10).fill(carol.text))
     sent.length = 0
-    subscriptions.resume(b)
+    subscriptions.resume(b, a)
     await clock.advance(minute)
     expect(sent).toMatchObject([{ id: id('s'), document: last }])
   })
 
+  test('is reached by one domain of ours while another one cannot', async () => {
+    const authority = await makeWatched()
+    const { clock, subscriptions, sent } = authority
+    subscribe(authority, 'd', bob, { presentity: carol })
+    await clock.advance(snapshotMs)
+    sent.length = 0
+    subscriptions.pause(b, a)
+    change(authority)
+    authority.presentities.publish({
+      publisher: carol,
+      presentity: carol,
+      ifMatch: undefined,
+      etag: id('c1'),
+      leaseSeconds: 3600,
+      document: open('c'),
+    })
+    await clock.advance(minute)
+    expect(sent).toMatchObject([{ id: id('d'), document: text(open('c')) }])
+  })
+
   test('is sent nothing on its return if nothing has changed', async () => {
     const authority = await makeWatched()
-    authority.subscriptions.pause(b)
-    authority.subscriptions.resume(b)
+    authority.subscriptions.pause(b, a)
+    authority.subscriptions.resume(b, a)
     await authority.clock.advance(minute)
     expect(authority.sent).toEqual([])
   })
 
   test('keeps its leases while it is away, and loses them at their end', async () => {
     const authority = await makeWatched()
-    authority.subscriptions.pause(b)
+    authority.subscriptions.pause(b, a)
     await authority.clock.advance(50 * minute)
     expect(authority.subscriptions.count(b)).toBe(1)
     await authority.clock.advance(20 * minute)
     expect(authority.subscriptions.count(b)).toBe(0)
-    authority.subscriptions.resume(b)
+    authority.subscriptions.resume(b, a)
   })
 
   test('what waited for its turn when the domain went away goes out on its return', async () => {
     const authority = await makeWatched()
     change(authority)
     const last = change(authority)
-    authority.subscriptions.pause(b)
+    authority.subscriptions.pause(b, a)
     await authority.clock.advance(10 * second)
     expect(authority.sent).toHaveLength(1)
-    authority.subscriptions.resume(b)
+    authority.subscriptions.resume(b, a)
     expect(authority.sent.at(-1)?.document).toBe(last)
   })
 })

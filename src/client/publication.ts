@@ -158,8 +158,11 @@ export class Publication {
     this.#isAsked = false
     const { status, retryAfterMs } = answer
     const outcome = outcomeOf(answer)
-    if (isSuccess(status)) {
-      this.#done(step, outcome, Math.max(0, answer.fields.u32(fields.lease.tag)))
+    const leaseSeconds = Math.max(0, answer.fields.u32(fields.lease.tag))
+    if (isSuccess(status)) this.#done(step, outcome, leaseSeconds)
+    else if (status === 'lease-too-short' && this.#mayTake(step, leaseSeconds)) {
+      // [LINK-6.8-5] The shortest that is granted will do.
+      this.#step = { ...step, leaseSeconds }
     } else if (isTemporary(status)) {
       this.#tell(step.change, outcome, this.#held?.leaseSeconds ?? 0)
       // Nothing was done, so a newer change may take its place.
@@ -178,6 +181,11 @@ export class Publication {
       this.#tell(step.change, outcome, this.#held?.leaseSeconds ?? 0)
     }
     this.#work()
+  }
+
+  #mayTake(step: Step, leaseSeconds: number): boolean {
+    const { leaseMaxSeconds } = this.#needs.limits
+    return leaseSeconds > (step.leaseSeconds ?? leaseMaxSeconds) && leaseSeconds <= leaseMaxSeconds
   }
 
   #done(

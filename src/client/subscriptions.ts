@@ -46,6 +46,8 @@ export type Row = {
   isAsked: boolean
   failures: number
   version: Version | undefined
+  /** Of the run before: what still comes of it is old. */
+  formerEpoch: number | undefined
 }
 
 /** How long the word of our gateway holds after its link was lost, as between gateways. */
@@ -89,6 +91,7 @@ export class Subscriptions {
       isAsked: false,
       failures: 0,
       version: undefined,
+      formerEpoch: undefined,
     }
     this.#rows.set(row.id, row)
     if (this.#rows.size <= limits.subscriptionsPerWatcher) this.#work()
@@ -151,7 +154,9 @@ export class Subscriptions {
   /** NOTIFY. What was seen before is not shown again, unless it was hidden since. */
   notified(presentity: Address, notify: Notify): Status {
     const row = this.#rows.get(notify.subscription)
-    if (row?.presentity.text !== presentity.text) return 'lease-unknown'
+    // [LINK-6.13-8] It may be of another session of this user.
+    if (row === undefined) return 'ok'
+    if (row.presentity.text !== presentity.text) return 'lease-unknown'
     const { state, event, version } = notify
     if (state === 'terminated') return this.#finish(row, event ?? 'noresource')
     if (state === 'unknown') return hide(row, event)
@@ -159,6 +164,7 @@ export class Subscriptions {
     const document = readDocument(notify.document)
     if (document === undefined || version === undefined) return 'bad-request'
     if (!isNews(row, version)) return 'ok'
+    if (row.version?.epoch !== version.epoch) row.formerEpoch = row.version?.epoch
     row.version = version
     return show(row, state, event, document)
   }
@@ -309,6 +315,8 @@ function show(
   return 'ok'
 }
 
-/** Another epoch is another start of the far side, which counts anew. What was hidden is news. */
-const isNews = ({ version, shown }: Row, { epoch, seq }: Version): boolean =>
-  version?.epoch !== epoch || seq > version.seq || (seq === version.seq && shown !== 'active')
+/** [LINK-6.13-4] Another epoch is another run of the far side, which counts anew. What was hidden is news. */
+function isNews({ version, formerEpoch, shown }: Row, { epoch, seq }: Version): boolean {
+  if (version?.epoch !== epoch) return epoch !== formerEpoch
+  return seq > version.seq || (seq === version.seq && shown !== 'active')
+}

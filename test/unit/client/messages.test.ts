@@ -182,6 +182,24 @@ describe('a lane', () => {
     expect(hit).toEqual(['windowRequests'])
   })
 
+  test('has room again when those who waited have gone, or were given up', async () => {
+    const { client, clock, gateway } = await attached({}, { limits: { windowRequests: 20 } })
+    gateway.reply = () => 'later'
+    const fill = async (count: number): Promise<number> => {
+      const sent = sendAll(client, names(count))
+      await clock.advance(0)
+      return statuses(sent).filter((status) => status === 'busy').length
+    }
+    expect(await fill(16 + 20 + 1)).toBe(1)
+    for (const message of gateway.asked('message')) gateway.answer(message, { status: 'stored' })
+    await clock.advance(10)
+    expect(await fill(16 + 1)).toBe(1)
+    gateway.dialFault = new TypeError('down')
+    gateway.link.pair.cut('both')
+    await clock.advance(40_000)
+    expect(await fill(20 + 1)).toBe(1)
+  })
+
   test('bytes that wait are bounded, too', async () => {
     const { client, clock, gateway } = await attached({}, { limits: { waitingOutBytes: 100_000 } })
     gateway.reply = () => 'later'

@@ -136,6 +136,23 @@ describe('publishing', () => {
     ).toEqual([JSON.stringify(away)])
   })
 
+  test('a lease that is too short becomes the shortest that is granted', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = ({ fields: table }) => {
+      const seconds = table.get(fields.lease.tag)?.readUInt32BE() ?? 0
+      return seconds < 300 ? leased(300, 'lease-too-short') : leased(seconds)
+    }
+    const made = watched(client.publish(open, { lease: 10 }))
+    await clock.advance(0)
+    expect(made.value()).toMatchObject({ status: 'ok', leaseSeconds: 300 })
+    expect(publishes(gateway).map(({ lease }) => lease)).toEqual([10, 300])
+    gateway.reply = () => leased(300, 'lease-too-short')
+    const stubborn = watched(client.publish(away, { lease: 300 }))
+    await clock.advance(0)
+    expect(stubborn.value()?.status).toBe('lease-too-short')
+    await clock.advance(hour)
+  })
+
   test('a refused change leaves what was published before', async () => {
     const { client, clock, gateway } = await attached()
     gateway.reply = () => leased(3600)
@@ -306,6 +323,7 @@ describe('watching', () => {
     await notify(version(9, 2), JSON.stringify(open))
     await notify(version(9, 3), JSON.stringify(away))
     await notify(version(2, 1), JSON.stringify(open))
+    await notify(version(9, 4), JSON.stringify(away))
     expect(shownOf(notices)).toEqual(['active 1 -', 'active 3 -', 'active 1 -'])
     expect(notices[1]).toMatchObject({ document: away, version: { epoch: 9, seq: 3 } })
     expect(notices[1]?.presentity.text).toBe(bob)
@@ -313,18 +331,13 @@ describe('watching', () => {
     expect(gateway.orphans).toEqual([])
   })
 
-  test('what nobody asked for is refused', async () => {
+  test('what is of another session is passed over, what is wrong is refused', async () => {
     const { gateway, notices, notify } = await watching()
     await notify({ ...version(1, 1), subscription: 'x'.repeat(16) }, JSON.stringify(open))
     await notify(version(1, 1), JSON.stringify(open), 'mallory@b.example')
     await notify(version(1, 1), 'no document')
     await notify(version(1, 1), '{"tuples":1}')
-    expect(gateway.orphans).toEqual([
-      'lease-unknown',
-      'lease-unknown',
-      'bad-request',
-      'bad-request',
-    ])
+    expect(gateway.orphans).toEqual(['lease-unknown', 'bad-request', 'bad-request'])
     expect(notices).toEqual([])
   })
 
@@ -345,7 +358,7 @@ describe('watching', () => {
       'terminated 1 rejected',
     ])
     expect(subscription.state).toBe('terminated')
-    expect(gateway.orphans).toEqual(['lease-unknown'])
+    expect(gateway.orphans).toEqual([])
     await clock.advance(2 * hour)
     expect(gateway.asked('renew')).toEqual([])
   })

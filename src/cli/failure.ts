@@ -12,9 +12,7 @@ export function tellFailure(host: Host, error: unknown): number {
   if (words.includes('--json')) out(`${JSON.stringify({ error: { code, message } })}\n`)
   err(`${painter(host, 'err')('red', 'gatehouse:')} ${message}\n`)
   if (isVerbose(host) && error instanceof Error) err(`${traceOf(error)}\n`)
-  return error instanceof GatewayError
-    ? exitCodes[exitOf(error.code)].number
-    : exitCodes.internal.number
+  return exitCodes[code === 'internal' ? code : exitOf(code)].number
 }
 
 const isVerbose = ({ words, env }: Host): boolean =>

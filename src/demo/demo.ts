@@ -68,7 +68,7 @@ async function play(
   const guard = broken(gateways)
   const stage = await enter(host, world, told, cleanUp)
   const figures = await Promise.race([guard, show(stage, gateways)])
-  const seconds = (host.clock.now() - started) / 1000
+  const seconds = Math.round(host.clock.now() - started) / 1000
   showFigures(told, figures, seconds)
   if (options.json) host.out(`${JSON.stringify({ ...figures, seconds })}\n`)
   progress.isShown = true
@@ -137,7 +137,7 @@ function showFigures(told: Transcript, figures: Figures, seconds: number): undef
     ['notifications shown', String(presence.notified)],
     ['credentials verified', String(credential.verifications)],
     ['requests that referred to one', String(credential.references)],
-    ['claims refused', String(forged.refused)],
+    ['false claims refused (proof, credential, relay)', String(forged.refused)],
     ['domains proven by', link.proofs.join(', ')],
   ])
   const counts = [messages.delivered, presence.notified, credential.verifications]

@@ -49,7 +49,7 @@ const referencesOf = ({ a, b }: Both): number =>
   )
 
 /** Proofs, credentials and requests that a gateway did not believe. */
-export const refusedBy = (metrics: Metrics): number =>
+const refusedBy = (metrics: Metrics): number =>
   metrics.sum('proof_checks_total', {}, { result: 'ok' }) +
   metrics.sum('credential_checks_total', {}, { result: 'ok' }) +
   metrics.sum('checks_refused_total')

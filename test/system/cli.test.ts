@@ -297,7 +297,8 @@ describe('a gateway does not start, and opens no port,', () => {
     'if an address is not of this machine': {
       code: 71,
       says: ['listen.peers[0]', 'this machine does not have that address'],
-      spoil: ({ config, peer }) => set(config, { peers: `[{address: 192.0.2.1, port: ${peer}}]` }),
+      spoil: ({ config, peer }) =>
+        set(config, { peers: `[{address: 203.0.113.77, port: ${peer}}]` }),
     },
   }
 

@@ -125,13 +125,19 @@ describe('credential issue', () => {
   })
 
   test.for([
-    ['a user of another domain', ['alice@b.example'], 69],
-    ['a scope that does not exist', ['alice', '--scope', 'im.receive'], 64],
-    ['a life that nobody accepts', ['alice', '--seconds', '3601'], 64],
-    ['a key that is none', ['alice', '--public-key', 'AAAA'], 64],
-  ] as const)('refuses %s', async ([, words, expected]) => {
-    const { code, out } = await runCli(['credential', 'issue', ...words], { folder })
+    ['a user of another domain', ['alice@b.example'], 69, 'a user of a.example'],
+    ['a scope that does not exist', ['alice', '--scope', 'im.receive'], 64, 'one of im.send'],
+    [
+      'a life that nobody accepts',
+      ['alice', '--seconds', '3601'],
+      64,
+      'a whole number from 1 to 3600',
+    ],
+    ['a key that is none', ['alice', '--public-key', 'AAAA'], 64, 'an Ed25519 public key'],
+  ] as const)('refuses %s, and says what it expected', async ([, words, expected, says]) => {
+    const { code, out, err } = await runCli(['credential', 'issue', ...words], { folder })
     expect(code).toBe(expected)
+    expect(err).toContain(`expected ${says}`)
     expect(out).toBe('')
   })
 })

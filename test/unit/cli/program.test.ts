@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { exitCodes } from '../../../src/cli/exit-codes.ts'
 import { tellFailure } from '../../../src/cli/failure.ts'
+import { GatewayError } from '../../../src/errors.ts'
 import { hostOf, runCli, temporaryFolder } from '../../support/cli-host.ts'
 
 describe('the command line', () => {
@@ -72,6 +73,8 @@ describe('a failure', () => {
     )
     expect(told(['--verbose'])).toMatch(/\n {4}at /)
     expect(told([], { DEBUG: '1' })).toMatch(/\n {4}at /)
+    const { host } = hostOf([])
+    expect(tellFailure(host, new GatewayError('internal', 'it did not come'))).toBe(70)
   })
 })
 

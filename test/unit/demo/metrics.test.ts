@@ -52,16 +52,18 @@ describe('metrics', () => {
 })
 
 describe('what is heard', () => {
-  test('is found whether it came before or comes later, and only once', async () => {
+  test('is found whether it came before or comes later, and each thing once', async () => {
     const clock = new ManualClock()
-    const heard = new Heard<number>(clock)
-    heard.hear(1)
-    heard.hear(2)
-    expect(await heard.next('two', (n) => n === 2)).toBe(2)
-    const waiting = heard.next('three', (n) => n === 3)
-    heard.hear(1)
-    heard.hear(3)
-    expect(await waiting).toBe(3)
+    const heard = new Heard<{ readonly n: number }>(clock)
+    const is = (n: number) => (thing: { readonly n: number }) => thing.n === n
+    const [passed, first, again] = [{ n: 2 }, { n: 1 }, { n: 1 }]
+    heard.hear(passed)
+    heard.hear(first)
+    expect(await heard.next('one', is(1))).toBe(first)
+    const waiting = heard.next('another one', is(1))
+    heard.hear({ n: 3 })
+    heard.hear(again)
+    expect(await waiting).toBe(again)
     expect(clock.pending).toBe(0)
   })
 

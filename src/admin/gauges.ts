@@ -9,7 +9,7 @@ import { type Cancel, type Clock, every } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { LoopDelay, Vitals } from '../lib/vitals.ts'
 import type { ClockWatch, Readiness } from './readiness.ts'
-import type { RunningView } from './view.ts'
+import type { RunningView, WaitingView } from './view.ts'
 
 export type GaugeNeeds = {
   readonly running: RunningView
@@ -38,18 +38,37 @@ export function observeRunning(needs: GaugeNeeds): Cancel {
 }
 
 function observeDestinations({ running, meter, clock }: GaugeNeeds): undefined {
-  const { pool } = running.gateway.sessions
-  const byState = remembered(clock, () => tally(pool.states(), ({ state }) => state))
+  const { sessions } = running.gateway
+  const byState = remembered(clock, () => tally(sessions.pool.states(), ({ state }) => state))
   for (const state of ['idle', 'connecting', 'running', 'backing-off']) {
     meter.gauge('peer_state', { state }, () => byState().get(state) ?? 0)
   }
-  for (const service of ['im', 'pres'] as const) {
-    const waiting = remembered(clock, () => pool.waiting(service))
-    meter.gauge('waiting_requests', { class: service }, () => waiting().count)
-    meter.gauge('waiting_oldest_seconds', { class: service }, () => {
+  for (const [number, name] of classes) {
+    const waiting = remembered(clock, () =>
+      together([
+        ...(name === 'control' ? [] : [sessions.pool.waiting(name)]),
+        ...[...sessions.all].map(({ link }) => link.queue(number)),
+      ]),
+    )
+    meter.gauge('waiting_requests', { class: name }, () => waiting().count)
+    meter.gauge('waiting_oldest_seconds', { class: name }, () => {
       const { since } = waiting()
       return since === undefined ? 0 : Math.max(0, (clock.now() - since) / 1000)
     })
+  }
+}
+
+const classes = [
+  [0, 'control'],
+  [1, 'im'],
+  [2, 'pres'],
+] as const
+
+const together = (all: readonly WaitingView[]): WaitingView => {
+  const times = all.flatMap(({ since }) => since ?? [])
+  return {
+    count: all.reduce((sum, { count }) => sum + count, 0),
+    since: times.length === 0 ? undefined : times.reduce((a, b) => Math.min(a, b)),
   }
 }
 

@@ -26,6 +26,8 @@ export type LinkView = {
   readonly link: {
     readonly state: string
     readonly underWay: number
+    /** 0 control, 1 im, 2 pres. */
+    readonly queue: (trafficClass: 0 | 1 | 2) => WaitingView
     readonly hello: { readonly software: string } | undefined
     readonly channel: { readonly facts: { readonly remote: string } }
   }

@@ -17,6 +17,11 @@ export class FairQueue<T> {
     this.#length++
   }
 
+  /** Of each user the item that waits longest. */
+  *firsts(): Generator<T> {
+    for (const own of this.#byUser.values()) if (own[0] !== undefined) yield own[0]
+  }
+
   /** The item whose turn it is; it stays. */
   peek(): T | undefined {
     const user = this.#turns[0]

@@ -26,7 +26,7 @@ import {
 import type { Channel } from './channel.ts'
 import { decodeHello, encodeHello, type Hello, type ReadDomain } from './hello.ts'
 import { Inbox } from './inbox.ts'
-import { needsNoCredit, Outbox, type OutboxCounters } from './outbox.ts'
+import { needsNoCredit, Outbox, type OutboxCounters, type Queue } from './outbox.ts'
 import type { AnswerView, Outgoing } from './outgoing.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
 
@@ -182,6 +182,11 @@ export class Link {
   /** Requests under way in both directions. */
   get underWay(): number {
     return this.#outbox.underWay + this.#inbox.underWay
+  }
+
+  /** Requests of a class that wait for credit or for the socket. */
+  queue(trafficClass: TrafficClass): Queue {
+    return this.#outbox.queue(trafficClass)
   }
 
   /** [LINK-5.3-2] What binds a proof to this channel; on plain TCP both HELLOs are needed first. */

@@ -45,7 +45,10 @@ const busyMs = 5
 const fullBytes = 16_384
 
 /** A request whose turn has not come, or whose body goes out in chunks. */
-type Waiting = { readonly outgoing: Outgoing; id: number; at: number }
+type Waiting = { readonly outgoing: Outgoing; readonly since: number; id: number; at: number }
+
+/** `since`: clock time, exact to a second; `undefined`: nothing waits. */
+export type Queue = { readonly count: number; readonly since: number | undefined }
 
 const laneBytes = 3 + 8
 const wordBytes = 3 + 4
@@ -117,6 +120,14 @@ export class Outbox {
     return this.#pending.size + this.#queued
   }
 
+  /** Requests of a class whose turn has not come: how many, and since when the oldest of them. */
+  queue(trafficClass: TrafficClass): Queue {
+    const queue = this.#queues[trafficClass] as FairQueue<Waiting>
+    let since: number | undefined
+    for (const waiting of queue.firsts()) since = Math.min(since ?? waiting.since, waiting.since)
+    return { count: queue.length, since }
+  }
+
   get lastAsked(): number {
     return this.#nextId - 2
   }
@@ -136,7 +147,7 @@ export class Outbox {
       return outgoing.failed('busy', false)
     }
     this.#keep(outgoing)
-    queue.push(outgoing.user, { outgoing, id: 0, at: 0 })
+    queue.push(outgoing.user, { outgoing, since: this.#now, id: 0, at: 0 })
     this.#queued++
     this.#queuedBytes += outgoing.end - outgoing.fieldsAt
     this.#counters.creditWaits.n++

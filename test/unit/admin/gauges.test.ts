@@ -52,14 +52,24 @@ test('links are counted by role and by who dialled', () => {
 })
 
 test('the age of the oldest waiting request rises, and is 0 without any', async () => {
+  const queued = (count: number, since: number | undefined) =>
+    link('b.test', {
+      link: {
+        ...link('b.test').link,
+        queue: (number) => (number === 2 ? { count, since } : { count: 0, since: undefined }),
+      },
+    })
   observe({
+    links: [queued(5, 3000), queued(0, undefined), queued(1, 2000)],
     waiting: (service) =>
       service === 'im' ? { count: 3, since: 1000 } : { count: 0, since: undefined },
   })
   await clock.advance(5000)
   expect(read('waiting_oldest_seconds', 'class=im')).toBe(4)
   expect(read('waiting_requests', 'class=im')).toBe(3)
-  expect(read('waiting_oldest_seconds', 'class=pres')).toBe(0)
+  expect(read('waiting_oldest_seconds', 'class=pres')).toBe(3)
+  expect(read('waiting_requests', 'class=pres')).toBe(6)
+  expect(read('waiting_oldest_seconds', 'class=control')).toBe(0)
 })
 
 test('certificates and keys run out, and go below 0', async () => {

@@ -130,6 +130,7 @@ const status = () => {
           link: {
             state: 'open',
             underWay: 0,
+            queue: () => ({ count: 0, since: undefined }),
             hello: { software: '<img src=x onerror=alert(1)>' },
             channel: { facts: { remote: '192.0.2.7:5279' } },
           },

@@ -52,6 +52,7 @@ export const link = (remote: string, overrides: Partial<LinkView> = {}): LinkVie
   link: {
     state: 'open',
     underWay: 2,
+    queue: () => ({ count: 0, since: undefined }),
     hello: { software: 'gatehouse/0.1.0' },
     channel: { facts: { remote: '192.0.2.7:5279' } },
   },

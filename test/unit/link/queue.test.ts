@@ -1,0 +1,46 @@
+/** What waits on a link, as an operator is told. */
+import { expect, test } from 'vitest'
+import { limitsWith } from '../../../src/limits.ts'
+import { Outbox, startRequests } from '../../../src/link/outbox.ts'
+import type { Outgoing } from '../../../src/link/outgoing.ts'
+import { commands } from '../../../src/wire/registry.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { memoryChannelPair, plainFacts } from '../../support/memory-channel.ts'
+
+function outbox(clock: ManualClock): Outbox {
+  const { initiating } = memoryChannelPair({ clock, ...plainFacts() })
+  const counters = { framesOut: { n: 0 }, bytesOut: { n: 0 }, creditWaits: { n: 0 } }
+  return new Outbox(initiating, 1, limitsWith(), clock, 30_000, counters, () => undefined)
+}
+
+const message = (user: string): Outgoing => ({
+  ...{ command: commands.message.number, trafficClass: 1, hops: 0, reference: undefined, user },
+  ...{ laneEpoch: 0, laneSequence: 0, settled: 0, from: '', answerCredit: 0, sentAt: -1 },
+  ...{ expectsAnswer: true, buffer: Buffer.alloc(0), fieldsAt: 0, bodyAt: 0, end: 0 },
+  answered: () => undefined,
+  failed: () => undefined,
+})
+
+test('what has credit does not wait', () => {
+  const box = outbox(new ManualClock())
+  for (let i = 0; i < startRequests; i++) box.ask(message('alice'))
+  expect(box.queue(1)).toEqual({ count: 0, since: undefined })
+})
+
+test('the oldest of all users is told, and only in its class', async () => {
+  const clock = new ManualClock()
+  const box = outbox(clock)
+  for (let i = 0; i < startRequests; i++) box.ask(message('alice'))
+  await clock.advance(5000)
+  box.sweep(clock.now())
+  box.ask(message('bob'))
+  await clock.advance(2000)
+  box.sweep(clock.now())
+  box.ask(message('alice'))
+  box.ask(message('bob'))
+  expect(box.queue(1)).toEqual({ count: 3, since: 5000 })
+  expect(box.queue(2)).toEqual({ count: 0, since: undefined })
+  // Credit for one: the one that waited longest goes first.
+  box.grant(1, 1, 1000)
+  expect(box.queue(1)).toEqual({ count: 2, since: 7000 })
+})

@@ -1,10 +1,13 @@
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import { day, entryOf, forgeKeySet, someKey } from '../../support/forge-key-set.ts'
 import { hour, keyStoreBench, minute, second } from '../../support/key-store-bench.ts'
 import { vectorKeys, vectorNow } from '../../support/token-vectors.ts'
+
+// Thousands of cases on a busy machine.
+vi.setConfig({ testTimeout: 60_000 })
 
 const [one, two, three] = ['one', 'two', 'three'].map(someKey) as [
   ReturnType<typeof someKey>,

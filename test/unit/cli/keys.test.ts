@@ -17,10 +17,14 @@ async function domainFolder(): Promise<string> {
   return folder
 }
 
-/** Gone when the suite is over. */
-async function suiteFolder(): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
-  afterAll(() => rm(folder, { recursive: true, force: true }))
+/** Filled before the tests of a suite, gone after them. */
+function suiteFolder(fill: (folder: string) => Promise<unknown>): { path: string } {
+  const folder = { path: '' }
+  beforeAll(async () => {
+    folder.path = await mkdtemp(join(tmpdir(), 'gatehouse-test-'))
+    await fill(folder.path)
+  })
+  afterAll(() => rm(folder.path, { recursive: true, force: true }))
   return folder
 }
 
@@ -87,14 +91,12 @@ describe('keys', () => {
 })
 
 describe('credential issue', () => {
-  let folder: string
-  beforeAll(async () => {
-    folder = await suiteFolder()
-    await runCli(['init', 'a.example'], { folder })
-  })
+  const site = suiteFolder((folder) => runCli(['init', 'a.example'], { folder }))
 
   const issued = async (words: readonly string[]) => {
-    const { code, out, err } = await runCli(['credential', 'issue', ...words], { folder })
+    const { code, out, err } = await runCli(['credential', 'issue', ...words], {
+      folder: site.path,
+    })
     expect(err).toBe('')
     expect(code).toBe(0)
     const [, claims = ''] = out.trim().split('.')
@@ -135,7 +137,9 @@ describe('credential issue', () => {
     ],
     ['a key that is none', ['alice', '--public-key', 'AAAA'], 64, 'an Ed25519 public key'],
   ] as const)('refuses %s, and says what it expected', async ([, words, expected, says]) => {
-    const { code, out, err } = await runCli(['credential', 'issue', ...words], { folder })
+    const { code, out, err } = await runCli(['credential', 'issue', ...words], {
+      folder: site.path,
+    })
     expect(code).toBe(expected)
     expect(err).toContain(`expected ${says}`)
     expect(out).toBe('')
@@ -144,17 +148,15 @@ describe('credential issue', () => {
 
 describe('credential inspect', () => {
   const clock = new ManualClock()
-  let folder: string
   let token: string
-  beforeAll(async () => {
-    folder = await suiteFolder()
+  const site = suiteFolder(async (folder) => {
     await runCli(['init', 'a.example'], { folder, clock })
     const words = ['credential', 'issue', 'alice', '--for', 'b.example']
     token = (await runCli(words, { folder, clock })).out.trim()
   })
 
   const inspect = async (text: string, words: readonly string[] = [], at = clock) => {
-    const given = { folder, clock: at }
+    const given = { folder: site.path, clock: at }
     const ran = await runCli(['credential', 'inspect', text, '--json', ...words], given)
     return { code: ran.code, told: JSON.parse(ran.out) as Inspection }
   }
@@ -167,7 +169,7 @@ describe('credential inspect', () => {
   })
 
   test('reads it from standard input, and tells a person line by line', async () => {
-    const given = { folder, clock, input: `${token}\n` }
+    const given = { folder: site.path, clock, input: `${token}\n` }
     const { code, out } = await runCli(['credential', 'inspect', '-c', 'gatehouse.yaml'], given)
     expect(code).toBe(0)
     expect(out).toMatch(/^sub +alice@a\.example +whom it is about$/m)
@@ -186,7 +188,7 @@ describe('credential inspect', () => {
   })
 
   test('finds that none of the keys made it', async () => {
-    await writeFile(join(folder, 'other.txt'), generateKeyPair(seededRandom(9)).publicKey.x)
+    await writeFile(join(site.path, 'other.txt'), generateKeyPair(seededRandom(9)).publicKey.x)
     const { code, told } = await inspect(token, ['--keys', 'other.txt'])
     expect(code).toBe(65)
     expect(told).toMatchObject({ signature: 'not checked', faults: [{ code: 'credential-key' }] })
@@ -210,7 +212,7 @@ describe('credential inspect', () => {
     const facts = { aud: 'a.example', cb: Buffer.alloc(32).toString('base64url') }
     const needs = { clock, random: seededRandom(4), limits: limitsWith() }
     const link = signUserLink(parseAddress('alice@a.example'), key, facts, needs)
-    await writeFile(join(folder, 'alice.txt'), key.publicKey.x)
+    await writeFile(join(site.path, 'alice.txt'), key.publicKey.x)
     const { code, told } = await inspect(link, ['--keys', 'alice.txt'])
     expect(code).toBe(0)
     expect(told).toMatchObject({ kind: 'link', signature: 'good' })
@@ -224,7 +226,9 @@ describe('credential inspect', () => {
 
   test('shows what a token says without its control signs', async () => {
     const claims = Buffer.from('{"sub":"a\\u001b[31m"}').toString('base64url')
-    const { out } = await runCli(['credential', 'inspect', `e30.${claims}.e30`], { folder })
+    const { out } = await runCli(['credential', 'inspect', `e30.${claims}.e30`], {
+      folder: site.path,
+    })
     expect(out).not.toContain('\u001b')
   })
 })

@@ -14,6 +14,7 @@ import type { Files } from './config/files.ts'
 import type { Config, DomainConfig, ListenerConfig } from './config/schema.ts'
 import { readPrivateKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
+import { isPublishedTestKey } from './credential/known-keys.ts'
 import { pinKey } from './credential/pinned-keys.ts'
 import { createSigner } from './credential/sign.ts'
 import { GatewayError, type Status } from './errors.ts'
@@ -75,18 +76,18 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
   const { config, files, clock, random, meter, log } = needs
   const { limits } = config
   const admissions = new WeakMap<Channel, Admission>()
-  const gateWith = (own: Partial<Limits>): AcceptGate =>
+  const gateWith = (role: Role, own: Partial<Limits>): AcceptGate =>
     new AcceptGate({
       limits: { ...limits, ...own },
-      otherLinks: () => 0,
+      otherLinks: () => gateway.sessions.size - (gates[role]?.inside.total ?? 0),
       limitHit: (limit) => {
         meter.counter('limit_hits_total', { limit }).n++
       },
     })
   // The clients of a domain come from few addresses, often one.
   const gates: Readonly<Record<Role, AcceptGate>> = {
-    gateway: gateWith({}),
-    client: gateWith({
+    gateway: gateWith('gateway', {}),
+    client: gateWith('client', {
       unprovenLinksPerAddress: limits.unprovenClientsPerAddress,
       handshakesPerAddress: limits.clientHandshakesPerAddress,
       handshakesPerAddressBurst: limits.clientHandshakesPerAddressBurst,
@@ -272,6 +273,12 @@ function hostedDomains({ config, files, clock, random }: RunNeeds): readonly Hos
 function keyOf(pem: string) {
   const pair = readPrivateKey(pem)
   if (pair === undefined) throw new GatewayError('config-invalid', 'not an Ed25519 private key')
+  if (isPublishedTestKey(pair.publicKey)) {
+    throw new GatewayError(
+      'config-invalid',
+      'a signing key is one that everybody knows: make another',
+    )
+  }
   return pair
 }
 

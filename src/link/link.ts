@@ -179,6 +179,11 @@ export class Link {
     return this.#options.clock.now() - this.#bornAt
   }
 
+  /** How long nothing was asked in either direction. */
+  get idleMs(): number {
+    return this.#options.clock.now() - this.#askedAt
+  }
+
   /** Requests under way in both directions. */
   get underWay(): number {
     return this.#outbox.underWay + this.#inbox.underWay

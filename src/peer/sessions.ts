@@ -78,6 +78,9 @@ export type SessionsNeeds = Omit<
   readonly log: Log
 }
 
+/** Links that are let go of in one second for want of room. */
+const mostReleased = 32
+
 type WaitingForProof = {
   readonly resolve: (session: Session) => undefined
   readonly reject: (error: GatewayError) => undefined
@@ -159,6 +162,24 @@ export class Sessions {
       session.waiting.sweep(now)
       session.shown.sweep(now)
     }
+    this.#relieve()
+  }
+
+  /**
+   * [LINK-8.2-4] Short of sockets: lets go of those that were idle longest, a few at a time (draft §5.5.3). A link with
+   * something under way, or with live subscriptions, is not idle.
+   */
+  #relieve(): undefined {
+    const surplus = this.#all.size - Math.floor(this.#needs.limits.links * 0.9)
+    if (surplus <= 0) return
+    const idle = [...this.#all]
+      .filter((session) => session.link.isUsable && session.link.underWay === 0)
+      .filter((session) => !this.#needs.isUsed(session))
+      .sort((a, b) => b.link.idleMs - a.link.idleMs)
+    for (const { link } of idle.slice(0, Math.min(surplus, mostReleased))) {
+      link.release('resource-shortage')
+    }
+    this.#limitHit('links')
   }
 
   /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */

@@ -85,6 +85,7 @@ export const metrics = {
   proof_checks_total: counter({ proof: ['key', 'client'] as const, result: 'status' }, 'Claims to speak for a domain or a user, by verdict.'),
   proofs_total: counter({ kind: ['certificate', 'key', 'pinned'] as const }, 'Pairs of domains that were proven on a link, by the kind of proof.'),
   credential_checks_total: counter({ result: 'status' }, 'User credentials that were shown to us, by verdict.'),
+  credential_references_total: counter(none, 'Requests that named a credential by its number: each was shown once and is good.'),
   key_sets: gauge(none, 'Key sets of other domains that are kept.'),
   key_fetches_total: counter({ outcome: 'status' }, 'Fetches of key sets, by how they ended.'),
   key_rollbacks_total: counter(none, 'Key sets that were refused because they are older than, or contradict, one seen before.'),

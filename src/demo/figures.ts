@@ -31,22 +31,12 @@ export function figuresOf({ a, b }: Both): Figures {
     presence: { received, notified: sum('presence_updates_total', { action: 'shown' }) },
     credential: {
       verifications: sum('credential_checks_total', { result: 'ok' }),
-      references: referencesOf({ a, b }),
+      references: sum('credential_references_total', {}),
     },
     forged: { refused: refusedBy(b) },
     link: { proof: proofs.join('+'), proofs },
   }
 }
-
-/** Each message and each notification that came in by a link named a credential by its number. */
-const referencesOf = ({ a, b }: Both): number =>
-  [a, b].reduce(
-    (sum, metrics) =>
-      sum +
-      metrics.sum('messages_total', { direction: 'in' }) +
-      metrics.sum('presence_updates_total', { action: 'received' }),
-    0,
-  )
 
 /** Proofs, credentials and requests that a gateway did not believe. */
 const refusedBy = (metrics: Metrics): number =>

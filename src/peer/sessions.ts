@@ -19,7 +19,7 @@ import type { Verifier, Vouched } from '../credential/verify.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
-import type { Meter } from '../lib/meter.ts'
+import type { Counter, Meter } from '../lib/meter.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
@@ -96,6 +96,7 @@ export class Sessions {
   readonly #strangers: TokenBucket
   readonly #verifications = new Map<Session, TokenBucket>()
   readonly #counters
+  readonly #references: Counter
   /** Ends the dials that are under way. */
   readonly #dials = new AbortController()
   #strangerDials = 0
@@ -110,6 +111,7 @@ export class Sessions {
       limits.strangerDialsPerSecond,
       clock.now(),
     )
+    this.#references = meter.counter('credential_references_total', {})
     this.#counters = {
       framesIn: meter.counter('frames_total', { direction: 'in' }),
       framesOut: meter.counter('frames_total', { direction: 'out' }),
@@ -166,7 +168,7 @@ export class Sessions {
   }
 
   /**
-   * [LINK-8.2-4] Short of sockets: lets go of those that were idle longest, a few at a time (draft §5.5.3). A link with
+   * Short of sockets: lets go of those that were idle longest, a few at a time (draft §5.5.3). A link with
    * something under way, or with live subscriptions, is not idle.
    */
   #relieve(): undefined {
@@ -384,8 +386,10 @@ export class Sessions {
     if (held === undefined) return this.#deny(session, request, 'credential-ref-unknown')
     if (held.state === 'good') {
       // [LINK-6.3-6] Expiry is judged at each use.
-      if (held.expiresAt > this.#needs.clock.wall())
+      if (held.expiresAt > this.#needs.clock.wall()) {
+        this.#references.n++
         return this.#needs.operation(session, request, held)
+      }
       return this.#deny(session, request, 'credential-expired')
     }
     if (held.state === 'refused') return this.#deny(session, request, held.code)

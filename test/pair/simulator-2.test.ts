@@ -1,0 +1,3 @@
+import { testSeeds } from '../support/simulator/seeds.ts'
+
+testSeeds(1, 4)

@@ -240,6 +240,8 @@ describe('the image', () => {
   })
 
   const [command = []] = all(last, 'CMD')
+  const [healthWords = []] = all(last, 'HEALTHCHECK')
+  const check = healthWords.slice(healthWords.indexOf('CMD') + 1)
   const environment = Object.fromEntries(
     all(last, 'ENV')
       .flat()
@@ -290,6 +292,9 @@ describe('the image', () => {
       const gateway = start([], inside(app, command, { GATEHOUSE_CONFIG: file }))
       const started = await gateway.line(({ event }) => event === 'gateway.started')
       expect(started).toMatchObject({ domains: 'a.example', config: file })
+      const { admin } = started
+      const url = { GATEHOUSE_ADMIN: `http://127.0.0.1:${admin}` }
+      expect((await start([], inside(app, check, url)).ended).code).toBe(0)
       gateway.signal('SIGTERM')
       expect(await gateway.ended).toMatchObject({ code: 0, err: '' })
       expect(gateway.lines.map(({ event }) => event)).toContain('gateway.stopped')
@@ -297,8 +302,6 @@ describe('the image', () => {
   })
 
   test('its health check passes while the gateway lives, and fails when it is gone', async () => {
-    const [words = []] = all(last, 'HEALTHCHECK')
-    const check = words.slice(words.indexOf('CMD') + 1)
     expect(check[0]).toBe('node')
     const admin = await openAdmin({
       ...{ running: runningWith(), software: 'gatehouse/0.1.0', meter: new Meter() },

@@ -20,6 +20,8 @@ const expiry = (seconds) => {
   if (seconds <= 0) return ['expired ' + time(seconds) + ' ago', 'bad']
   return [time(seconds), seconds < 14 * 86400 ? 'mid' : 'good']
 }
+const domain = (name, names) => names[name] ? names[name] + ' (' + name + ')' : name
+const said = (text) => text ? [text] : ['–', 'none']
 const stateKinds = { running: 'good', connecting: 'mid', 'backing-off': 'bad', idle: '' }
 const services = { im: 'messages', pres: 'presence' }
 
@@ -52,7 +54,7 @@ function fillCounts(counts) {
     ['Messages in', counts.messagesIn],
     ['Messages out', counts.messagesOut],
     ['Links to gateways', counts.gatewayLinks],
-    ['of them not proven', counts.unprovenLinks],
+    ['Links not proven', counts.unprovenLinks],
     ['Links to clients', counts.clientLinks],
   ]
   byId('counts').replaceChildren(...tiles.map(([name, value]) => {
@@ -71,19 +73,20 @@ function show(status) {
   byId('reasons').replaceChildren(...reasons.map(({ text }) => make('li', text)))
   fillCounts(status.counts)
   fillTable('domains', ['Domain', 'Offers', 'Certificate', 'Keys'], status.domains.map((one) => [
-    [one.name], [one.services.map((name) => services[name] || name).join(', ')],
+    [domain(one.name, status.names)], [one.services.map((name) => services[name] || name).join(', ')],
     expiry(one.certificateSecondsLeft), expiry(one.keysSecondsLeft),
   ]), 0)
   fillTable('destinations', ['To', 'From', 'Service', 'State', 'Cause', 'Next try'], status.destinations.map((one) => [
-    [one.remote], [one.local], [services[one.service] || one.service],
-    [one.state, stateKinds[one.state]], [one.cause || '–'],
-    [one.retryInSeconds > 0 ? 'in ' + time(one.retryInSeconds) : '–'],
+    [domain(one.remote, status.names)], [domain(one.local, status.names)], [services[one.service] || one.service],
+    [one.state, stateKinds[one.state]], said(one.cause),
+    said(one.retryInSeconds > 0 && 'in ' + time(one.retryInSeconds)),
   ]), status.leftOut.destinations)
   fillTable('links', ['Peer', 'Ours', 'Proof', 'Dialled by', 'Age', 'Under way', 'Address', 'Software'], status.links.map((one) => [
-    [one.pairs.map((pair) => pair.remote).join(', ')], [one.pairs.map((pair) => pair.local).join(', ')],
+    [one.pairs.map((pair) => domain(pair.remote, status.names)).join(', ')],
+    [one.pairs.map((pair) => domain(pair.local, status.names)).join(', ')],
     [one.pairs.map((pair) => pair.proof.join(' and ')).join(', ')],
     [one.direction === 'out' ? 'us' : 'them'], [time(one.ageSeconds)], [one.underWay],
-    [one.address], [one.software || '–'],
+    [one.address], said(one.software),
   ]), status.leftOut.links)
   fillTable('failures', ['Cause', 'Messages'], status.counts.failures.map((one) => [[one.name], [one.count]]), 0)
   fillTable('limits', ['Limit', 'Times'], status.counts.limits.map((one) => [[one.name], [one.count]]), 0)

@@ -22,6 +22,7 @@ input, button { font: inherit; padding: .5rem }
   thead { display: none }
   tr { background: var(--soft); border-radius: .4rem; display: block; margin: 0 0 .6rem; padding: .4rem .7rem }
   td { border: 0; display: flex; gap: .8rem; justify-content: space-between; padding: .15rem 0; text-align: right }
+  td:has(> .none):not(:only-child) { display: none }
   td::before { content: attr(data-name); flex: none; font-size: .85rem; opacity: .8; text-align: left }
 }
 `

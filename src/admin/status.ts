@@ -7,6 +7,7 @@
  *
  * Names of domains and addresses of gateways only: no user, no address of a client, no key.
  */
+import { type Domain, displayDomain } from '../address/domain.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Readiness } from './readiness.ts'
 import type { DestinationView, DomainView, LinkView, RunningView } from './view.ts'
@@ -56,6 +57,8 @@ export type GatewayStatus = Readiness & {
     readonly software: string | null
   }[]
   readonly counts: Counts
+  /** As people read them: the domains above whose name is written in another way on the wire. */
+  readonly names: Readonly<Record<string, string>>
   /** What did not fit into the lists. */
   readonly leftOut: { readonly destinations: number; readonly links: number }
 }
@@ -84,21 +87,35 @@ export function gatewayStatus(needs: StatusNeeds): GatewayStatus {
     (a, b) => urgency[a.state] - urgency[b.state],
   )
   const links = [...sessions.all]
+  const shownDestinations = destinations.slice(0, mostRows)
   const proven = links.filter(({ role, pairs }) => role === 'gateway' && [...pairs].length > 0)
   return {
     ...readiness,
     software,
     uptimeSeconds: seconds(now - startedAt),
     domains: running.domains.slice(0, mostRows).map((domain) => domainRow(domain, wallMs)),
-    destinations: destinations.slice(0, mostRows).map(destinationRow),
+    destinations: shownDestinations.map(destinationRow),
     links: proven.slice(0, mostRows).map((link) => linkRow(link, now)),
     counts: countsOf(links, proven.length, needs.meter),
+    names: namesOf([
+      ...running.domains.map(({ name }) => name),
+      ...shownDestinations.map(({ remote }) => remote),
+      ...proven.slice(0, mostRows).flatMap(({ pairs }) => [...pairs].map(({ remote }) => remote)),
+    ]),
     leftOut: {
       destinations: Math.max(0, destinations.length - mostRows),
       links: Math.max(0, proven.length - mostRows),
     },
   }
 }
+
+/** Canonical names of domains, as `address/` makes them. */
+const namesOf = (domains: readonly string[]): Readonly<Record<string, string>> =>
+  Object.fromEntries(
+    domains
+      .map((domain) => [domain, displayDomain(domain as Domain)] as const)
+      .filter(([domain, shown]) => domain !== shown),
+  )
 
 const urgency = { 'backing-off': 0, connecting: 1, running: 2, idle: 3 } as const
 

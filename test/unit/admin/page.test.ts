@@ -124,7 +124,10 @@ const status = () => {
   return gatewayStatus({
     running: runningWith({
       domains: [ownDomain('a.example', 20 * 86_400_000), ownDomain('old.example', -1)],
-      destinations: [destination('c.test', 'backing-off', 'dns-failed')],
+      destinations: [
+        destination('c.test', 'backing-off', 'dns-failed'),
+        destination('xn--bcher-kva.example', 'running'),
+      ],
       links: [
         link('b.test', {
           link: {
@@ -156,6 +159,7 @@ describe('in a browser', () => {
     expect(byId('destinations').textContent).toMatch(
       /c\.test a\.example messages backing-off dns-failed in 4 s/,
     )
+    expect(byId('destinations').textContent).toContain('bücher.example (xn--bcher-kva.example)')
     expect(byId('links').textContent).toContain('b.test a.example certificate and key us 1 d')
     expect(byId('failures').textContent).toContain('dns-failed 12')
     expect(byId('limits').textContent).toBe('none')

@@ -93,6 +93,18 @@ test('what failed most stands first, and what went well is no failure', () => {
   })
 })
 
+test('a domain with other letters is told as people read it, too', () => {
+  const { names } = statusOf({
+    domains: [ownDomain('a.example', 0)],
+    destinations: [destination('xn--bcher-kva.example', 'running')],
+    links: [link('xn--mgbh0fb.test')],
+  })
+  expect(names).toEqual({
+    'xn--bcher-kva.example': 'bücher.example',
+    'xn--mgbh0fb.test': 'مثال.test',
+  })
+})
+
 test('lists are bounded, and what is left out is counted', () => {
   const many = Array.from({ length: 10_000 }, (_, i) => i)
   const { destinations, links, leftOut } = statusOf({

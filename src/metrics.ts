@@ -114,5 +114,3 @@ export const metrics = {
   metric_peers: gauge({ kind: ['named', 'folded'] as const }, 'Peer domains with a label of their own, and those that are folded into _other.'),
   metric_peers_limit: gauge(none, 'Most peer domains with a label of their own (limits.metricPeers).'),
 } as const satisfies Record<string, MetricRow>
-
-export type MetricName = keyof typeof metrics

@@ -70,6 +70,17 @@ describe('attaching', () => {
     expect(codeOf(opening.error())).toBe('link-refused')
   })
 
+  test('a dial that ends after it was given up is closed', async () => {
+    const { clock, gateway, options } = setting()
+    const late = Promise.withResolvers<Channel>()
+    const opening = watched(connect({ ...options, connect: () => late.promise }))
+    await clock.advance(30_000)
+    expect(codeOf(opening.error())).toBe('link-refused')
+    late.resolve(await gateway.connect(new AbortController().signal))
+    await clock.advance(100)
+    expect(gateway.link.closedWith).toBe('link-lost')
+  })
+
   test('a gateway that says nothing is given up', async () => {
     const { clock, gateway, options } = setting()
     gateway.isMute = true

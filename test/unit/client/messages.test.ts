@@ -160,6 +160,27 @@ describe('a lane', () => {
     expect(await settledAfter(third)).toBe(3)
   })
 
+  test('holds no answer of an epoch that is over for one of the next', async () => {
+    const { client, clock, gateway } = await attached()
+    answers(gateway, ['later', 'delivered', 'delivered', 'later'])
+    sendAll(client, ['m1', 'm2'])
+    await clock.advance(0)
+    const [first] = gateway.asked('message')
+    if (first !== undefined) gateway.answer(first, { status: 'busy' })
+    await clock.advance(0)
+    sendAll(client, ['m3'])
+    await clock.advance(0)
+    sendAll(client, ['m4', 'm5'])
+    await clock.advance(0)
+    expect(gateway.asked('message').map(({ body, settled }) => `${body} ${settled}`)).toEqual([
+      'm1 0',
+      'm2 0',
+      'm3 0',
+      'm4 1',
+      'm5 1',
+    ])
+  })
+
   test('does not hold up another one', async () => {
     const { client, clock, gateway } = await attached()
     gateway.reply = () => 'later'
@@ -403,6 +424,36 @@ describe('when nobody knows', () => {
     const id = (message: Recorded | undefined) =>
       message?.fields.get(fields.id.tag)?.toString('hex')
     expect(again.slice(0, 2).map(id)).toEqual(old.slice(1).map(id))
+  })
+
+  test('it goes on as soon as there is a link', async () => {
+    const { client, clock, gateway } = await attached()
+    answers(gateway, ['later'])
+    const sent = sendAll(client, ['m1'])
+    await clock.advance(0)
+    gateway.link.pair.cut('both')
+    await clock.advance(300)
+    expect(client.state).toBe('attached')
+    expect(statuses(sent)).toEqual(['delivered'])
+  })
+
+  test('a lane stays on a link that was released until all of it is answered there', async () => {
+    const { client, clock, gateway } = await attached()
+    answers(gateway, ['later'])
+    const sent = sendAll(client, ['m1'])
+    await clock.advance(0)
+    gateway.link.link.release('shutdown')
+    await clock.advance(500)
+    expect(gateway.links.length).toBe(2)
+    sent.push(...sendAll(client, ['m2', 'm3']))
+    void client.send({ to: 'carol@c.example', body: 'other lane' })
+    await clock.advance(100)
+    expect(gateway.asked('message').map(({ body }) => body)).toEqual(['m1', 'other lane'])
+    const [first] = gateway.asked('message')
+    if (first !== undefined) gateway.answer(first, { status: 'stored' })
+    await clock.advance(100)
+    expect(statuses(sent)).toEqual(['stored', 'delivered', 'delivered'])
+    expect(places(gateway.asked('message').slice(2))).toEqual(['m2 1.1', 'm3 1.2'])
   })
 
   test('the program may be told at once instead', async () => {

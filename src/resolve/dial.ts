@@ -3,7 +3,7 @@
  *
  * In:    targets, best first; how to connect to an address; how to close what is not needed.
  * Out:   the first connection that stands, with its target and address.
- * Fails: `remote-unreachable` with every attempt; `cancelled`; what the search for targets threw.
+ * Fails: `remote-unreachable`, or `remote-untrusted`, with every attempt; `cancelled`; what the search for targets threw.
  * Spec:  RFC 8305 §5 inside one target, RFC 2782 between targets (the next only after the last has failed).
  */
 import { GatewayError, type Status } from '../errors.ts'
@@ -57,13 +57,21 @@ export async function dialTargets<T>(dial: Dial<T>): Promise<Dialled<T>> {
   try {
     const dialled = await inOrder(dial, attempts, total.signal)
     if (dialled !== undefined) return dialled
-    throw new DialError('remote-unreachable', attempts, undefined)
+    throw new DialError(failureOf(attempts), attempts, undefined)
   } catch (cause) {
     throw explained(dial, attempts, total, cause)
   } finally {
     total.end()
   }
 }
+
+/** Somebody was there on every try, and could not prove the domain on any; or else there was no way. */
+const failureOf = (attempts: readonly Attempt[]): Status =>
+  attempts.length > 0 && attempts.every(({ code }) => untrusted.has(code))
+    ? 'remote-untrusted'
+    : 'remote-unreachable'
+
+const untrusted: ReadonlySet<string> = new Set<Status>(['tls-failed', 'identity-mismatch'])
 
 /** The error to tell: that nobody waits any more, or what was tried, or else why there was nothing to try. */
 function explained<T>(

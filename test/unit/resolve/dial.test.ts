@@ -21,9 +21,16 @@ const target = (host: string, ...ips: readonly string[]): Target => ({
 })
 
 /** What an address does: stands or fails after so many ms; `deaf` heeds no signal. */
-type Door = { readonly ms: number; readonly fails: boolean; readonly isDeaf: boolean }
+type Door = {
+  readonly ms: number
+  readonly fails: boolean
+  readonly isDeaf: boolean
+  readonly code?: string
+}
 const opens = (ms: number): Door => ({ ms, fails: false, isDeaf: false })
 const refuses = (ms: number): Door => ({ ms, fails: true, isDeaf: false })
+const isSomebodyElse: Door = { ...refuses(5), code: 'identity-mismatch' }
+const isUnknown: Door = { ...refuses(5), code: 'tls-failed' }
 const opensDeaf = (ms: number): Door => ({ ms, fails: false, isDeaf: true })
 const silent = opens(1e9)
 
@@ -35,13 +42,13 @@ function setUp(doors: Readonly<Record<string, Door>>, given: Limits = limits) {
   const stop = new AbortController()
   let standing = 0
   const connect = async (ip: string, _port: number, _target: Target, signal: AbortSignal) => {
-    const { ms, fails, isDeaf } = doors[ip] ?? refuses(0)
+    const { ms, fails, isDeaf, code = 'ECONNREFUSED' } = doors[ip] ?? refuses(0)
     started.push(`${ip} ${clock.now()}`)
     standing += 1
     await sleep(clock, ms, isDeaf ? undefined : signal)
     standing -= 1
     if (signal.aborted && !isDeaf) throw new GatewayError('link-stopped', 'aborted')
-    if (fails) throw Object.assign(new Error('no'), { code: 'ECONNREFUSED' })
+    if (fails) throw Object.assign(new Error('no'), { code })
     return ip
   }
   const close = (ip: string): undefined => {
@@ -180,6 +187,24 @@ describe('a dial that fails', () => {
       'tried [2a00::1]:5279 ECONNREFUSED (7 ms), 192.0.2.1:5279 ECONNREFUSED (5 ms)',
     )
     expect(error.attempts.map(({ ip }) => ip)).toEqual(['2a00::1', '192.0.2.1'])
+  })
+
+  test.for([
+    [
+      'whoever was there was not the domain',
+      { '192.0.2.1': isSomebodyElse, '2a00::1': isUnknown },
+      'remote-untrusted',
+    ],
+    [
+      'one of the doors was shut',
+      { '192.0.2.1': isSomebodyElse, '2a00::1': refuses(5) },
+      'remote-unreachable',
+    ],
+  ] as const)('says whether there is reason for distrust: %s', async ([, doors, code]) => {
+    const { clock, dial } = setUp(doors)
+    const told = errorOf(dial([target('a', '192.0.2.1', '2a00::1')]))
+    await clock.advance(100)
+    expect((await told).code).toBe(code)
   })
 
   test('tells what the search for targets said, if that was all', async () => {

@@ -253,7 +253,7 @@ export class World {
       directory: {
         kind: 'static',
         users: new Map(
-          ['bob', 'carol', 'dave'].map((user) => [
+          ['bob', 'carol', 'dave', 'erin'].map((user) => [
             user,
             user === 'dave' ? [] : [userKey(`${user}@${name}`).x],
           ]),

@@ -1,0 +1,282 @@
+/** Sections 6.5 and 6.6 of `docs/protocol.md`: what every request passes; ISSUE. */
+import { describe, expect, test } from 'vitest'
+import { type Status, statuses } from '../../../src/errors.ts'
+import { b64, forgeKey } from '../../support/forge.ts'
+import * as wire from '../../support/script/codec.ts'
+import { userKey, World } from '../../support/script/world.ts'
+
+const { command, tag } = wire
+
+describe('every request', () => {
+  test('[LINK-6.5-1] passes the checks in one order', async () => {
+    const limits = { peerPerSecond: 0.001, peerBurst: 1, messageBytes: 10 }
+    const world = new World({
+      limits,
+      pinned: ['a.example', 'd.example'],
+      domains: ['b.example', 'c.example'],
+      services: ['pres'],
+    })
+    const peer = await world.provenPeer()
+    peer.prove({ claims: { aud: 'c.example' } })
+    peer.show(1, 'alice@a.example', { claims: { scope: 'pres.watch' } })
+    peer.show(2, 'alice@a.example')
+    await world.run()
+    const message = (change: Partial<wire.RequestShape>): number =>
+      peer.ask(wire.im, {
+        command: command.message,
+        hops: 4,
+        reference: 1,
+        body: Buffer.alloc(11),
+        ...change,
+      })
+    const lane = [tag.lane, wire.u32(1, 1)] as const
+    const id = [tag.id, Buffer.alloc(16)] as const
+    const toC = [tag.to, 'bob@c.example'] as const
+    const toB = [tag.to, 'bob@b.example'] as const
+    const small = { body: Buffer.alloc(1) }
+    // Each one is better than the one before in one thing, and has all faults that come later.
+    const ids = [
+      message({ reference: 9, fields: [] }),
+      message({ fields: [] }),
+      message({ fields: [lane, [tag.to, 'nobody'], id] }),
+      message({ reference: 0, fields: [lane, toC, id] }),
+      message({ fields: [lane, toC, id] }),
+      message({ ...small, fields: [lane, toC, id] }),
+      message({ ...small, fields: [lane, toB, id] }),
+      message({ ...small, reference: 2, fields: [lane, toB, id] }),
+      message({ ...small, reference: 2, hops: 3, fields: [lane, toB, id] }),
+      message({ ...small, reference: 2, hops: 3, fields: [lane, toB, id] }),
+    ]
+    await world.run()
+    expect(ids.map((one) => peer.status(one))).toEqual([
+      'credential-ref-unknown',
+      'bad-request',
+      'bad-address',
+      'credential-missing',
+      'too-large',
+      'credential-audience',
+      'credential-scope',
+      'hop-limit',
+      'service-not-offered',
+      'rate-limited',
+    ])
+    const wait = peer.answer(ids.at(-1) ?? 0)?.fields.get(tag.retryAfter)
+    expect(wait?.readUInt32BE(0)).toBeGreaterThan(0)
+  })
+
+  test('[LINK-6.5-1] of a client is judged by domain rules, too', async () => {
+    const world = new World({ rules: { default: 'allow', allow: [], deny: ['z.example'] } })
+    const bob = await world.attached()
+    const id = bob.message({ reference: 0, sequence: 0, to: 'zoe@z.example' })
+    await world.run()
+    expect(bob.status(id)).toBe('domain-refused')
+    expect(world.dialled).toEqual([])
+  })
+
+  test.for([
+    ['FETCH', command.fetch, []],
+    ['SUBSCRIBE', command.subscribe, [[tag.subscription, Buffer.alloc(16)]]],
+    ['UNSUBSCRIBE', command.unsubscribe, [[tag.subscription, Buffer.alloc(16)]]],
+  ] as const)('[LINK-6.5-1] %s needs the scope pres.watch', async ([, number, list]) => {
+    const world = new World()
+    const peer = await world.provenPeer()
+    peer.show(1, 'alice@a.example', { claims: { scope: 'im.send pres.notify pres.publish' } })
+    const ask = (reference: number): number =>
+      peer.ask(wire.pres, {
+        command: number,
+        reference,
+        fields: [[tag.to, 'bob@b.example'], ...list],
+      })
+    const ids = [ask(0), ask(1)]
+    await world.run()
+    expect(ids.map((id) => peer.status(id))).toEqual(['credential-missing', 'credential-scope'])
+  })
+
+  test('[LINK-6.5-1] has an effect only after the last check', async () => {
+    const world = new World({ limits: { lanePerSecond: 0.001, laneBurst: 1 } })
+    const bob = await world.attached()
+    const peer = await world.provenPeer()
+    peer.show(1, 'alice@a.example')
+    peer.message({ sequence: 1 })
+    const limited = peer.message({ sequence: 2 })
+    await world.run()
+    expect(peer.status(limited)).toBe('rate-limited')
+    expect(bob.requestsOf(command.message).length).toBe(1)
+  })
+
+  test('[LINK-6.5-2] comes from the subject of its credential, or from the attached user', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const carol = await world.attached('carol@b.example')
+    const peer = await world.provenPeer()
+    peer.show(1, 'alice@a.example')
+    const forged = peer.ask(wire.im, {
+      command: command.message,
+      reference: 1,
+      fields: [
+        [tag.lane, wire.u32(1, 1)],
+        [tag.from, 'anna@a.example'],
+        [tag.to, 'bob@b.example'],
+        [tag.id, Buffer.alloc(16)],
+      ],
+    })
+    const fetched = peer.ask(wire.pres, {
+      command: command.fetch,
+      reference: 1,
+      fields: [
+        [tag.from, 'anna@a.example'],
+        [tag.to, 'bob@b.example'],
+      ],
+    })
+    carol.message({ reference: 0, sequence: 0, to: 'bob@b.example' })
+    await world.run()
+    expect([forged, fetched].map((id) => peer.status(id))).toEqual(['bad-request', 'bad-request'])
+    expect(bob.requests.map(({ fields }) => fields.get(tag.from)?.toString())).toEqual([
+      'carol@b.example',
+    ])
+  })
+
+  const stages: Readonly<Record<number, string>> = {
+    1: 'link',
+    2: 'request',
+    3: 'proof',
+    4: 'policy',
+    5: 'way',
+    6: 'state',
+    7: 'capacity',
+  }
+
+  test('[LINK-6.5-3] that fails is answered with who found it and where', async () => {
+    const world = new World({ rules: { default: 'allow', allow: [], deny: ['y.example'] } })
+    const bob = await world.attached()
+    const say = (to: string, n: number, sequence = 0): number =>
+      bob.message({ reference: 0, sequence, id: Buffer.alloc(16, n), to })
+    const ids = [
+      say('nobody', 1),
+      say('zoe@y.example', 2),
+      say('carol@b.example', 3),
+      say('eve@b.example', 4),
+      say('bob@b.example', 5, 7),
+    ]
+    await world.run()
+    const told = ids.map((id) => {
+      const { status = 0, fields } = bob.answer(id) ?? {}
+      return [
+        bob.status(id),
+        fields?.get(tag.reporter)?.toString(),
+        fields?.get(tag.stage)?.toString() === stages[status >> 8],
+      ]
+    })
+    expect(told).toEqual([
+      ['bad-address', 'b.example', true],
+      ['domain-refused', 'b.example', true],
+      ['inbox-closed', 'b.example', true],
+      ['refused', 'b.example', true],
+      ['order', 'b.example', true],
+    ])
+    const groups = Object.values(statuses).map(({ number }) => (number ?? 0x0100) >> 8)
+    expect(new Set(groups.filter((group) => group > 0)).size).toBe(7)
+  })
+
+  test('[LINK-6.5-3] that fails elsewhere keeps what is said there', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const id = bob.message({ reference: 0, sequence: 0, to: 'zoe@z.example' })
+    const far = await world.accepted()
+    far.respond(far.requestsOf(command.message)[0]?.id ?? 0, 'inbox-full', [
+      [tag.reporter, 'z.example'],
+      [tag.stage, 'capacity'],
+    ])
+    await world.run()
+    expect(bob.answer(id)?.fields.get(tag.reporter)?.toString()).toBe('z.example')
+  })
+
+  test.for([
+    ['MESSAGE', command.message, [[tag.id, Buffer.alloc(16)]], true],
+    ['FETCH', command.fetch, [], false],
+    ['SUBSCRIBE', command.subscribe, [[tag.subscription, Buffer.alloc(16)]], false],
+  ] as const)(
+    '[LINK-6.5-4] [LINK-6.10-4] %s to nobody is refused',
+    async ([, number, list, hasLane]) => {
+      const world = new World()
+      const peer = await world.provenPeer()
+      peer.show(1, 'alice@a.example')
+      const lane = hasLane ? ([[tag.lane, wire.u32(1, 1)]] as const) : []
+      const id = peer.ask(wire.im, {
+        command: number,
+        reference: 1,
+        fields: [...lane, [tag.to, 'eve@b.example'], ...list],
+      })
+      await world.run()
+      expect(peer.status(id)).toBe('refused')
+    },
+  )
+})
+
+describe('ISSUE', () => {
+  const ask = (audience: string, scope: string): wire.RequestShape => ({
+    command: command.issue,
+    fields: [
+      [tag.audience, audience],
+      [tag.scope, scope],
+    ],
+  })
+
+  test('[LINK-6.6-1] gives the attached user a credential bound to its key', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const id = bob.ask(wire.control, ask('z.example', 'im.send pres.watch'))
+    await world.run()
+    const token = bob.answer(id)?.fields.get(tag.token)?.toString() ?? ''
+    const [head = '', claims = ''] = token.split('.')
+    const { kid, typ } = JSON.parse(Buffer.from(head, 'base64url').toString())
+    const { iss, sub, aud, scope, cnf, iat, exp } = JSON.parse(
+      Buffer.from(claims, 'base64url').toString(),
+    )
+    expect([kid, typ]).toEqual([forgeKey('script: b.example').kid, 'pitp-cred+jwt'])
+    expect([iss, sub, aud, scope]).toEqual([
+      'b.example',
+      'bob@b.example',
+      'z.example',
+      'im.send pres.watch',
+    ])
+    expect(cnf).toEqual({ jkt: userKey('bob@b.example').kid })
+    expect(exp - iat).toBe(600)
+    expect(b64(head)).not.toBe(head)
+  })
+
+  test.for([
+    ['im.sing im.send', 'ok', 'im.send'],
+    ['im.sing', 'credential-scope', undefined],
+    ['', 'credential-scope', undefined],
+  ] as const)('[LINK-6.6-2] of the scope "%s": %s', async ([scope, expected, granted]) => {
+    const world = new World()
+    const bob = await world.attached()
+    const id = bob.ask(wire.control, ask('z.example', scope))
+    await world.run()
+    expect(bob.status(id)).toBe(expected)
+    const token = bob.answer(id)?.fields.get(tag.token)?.toString() ?? '..'
+    const claims = Buffer.from(token.split('.')[1] ?? '', 'base64url').toString()
+    expect(JSON.parse(claims || '{}').scope).toBe(granted)
+  })
+
+  test.for<readonly [string, wire.RequestShape, Status]>([
+    ['a domain in capitals', ask('Z.example', 'im.send'), 'bad-request'],
+    ['no domain', { command: command.issue, fields: [[tag.scope, 'im.send']] }, 'bad-request'],
+    ['no scope', { command: command.issue, fields: [[tag.audience, 'z.example']] }, 'bad-request'],
+  ])('[LINK-6.6-1] with %s is refused', async ([, shape, expected]) => {
+    const world = new World()
+    const bob = await world.attached()
+    const id = bob.ask(wire.control, shape)
+    await world.run()
+    expect(bob.status(id)).toBe(expected)
+  })
+
+  test('[LINK-6.6-1] is not for gateways', async () => {
+    const world = new World()
+    const peer = await world.provenPeer()
+    const id = peer.ask(wire.control, ask('z.example', 'im.send'))
+    await world.run()
+    expect(peer.status(id)).toBe('bad-request')
+  })
+})

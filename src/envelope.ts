@@ -9,9 +9,6 @@ import type { Lane } from './lane.ts'
 import type { FieldTable } from './wire/fields.ts'
 import type { TrafficClass } from './wire/registry.ts'
 
-/** Why something failed, told to the one who asked: beyond code and wait only what is safe for anybody. */
-export type Failure = { readonly code: Status; readonly retryAfterMs: number }
-
 /** The answer of a next hop, as it came. Valid during the call only. */
 export type Answer = {
   readonly status: Status

@@ -69,8 +69,11 @@ export type Running = {
 
 const defaultPort = 5279
 
-/** Key sets are rewritten at each start; their version is the second of it, so it rises. */
+/** Key sets are signed at each start and once a week; their version is the second of it, so it rises. */
 const keySetSeconds = 30 * 86_400
+
+/** Long before the set that peers hold runs out. */
+const keySetRenewMs = 7 * 86_400_000
 
 export async function startGateway(needs: RunNeeds): Promise<Running> {
   const { config, files, clock, random, meter, log } = needs
@@ -222,12 +225,20 @@ async function counted(meter: Meter, attempt: Promise<Connected>): Promise<Conne
 }
 
 function ownDomains({ config, files, clock }: RunNeeds): readonly OwnDomain[] {
-  const keysUntil = clock.wall() + keySetSeconds * 1000
   return config.domains.map(({ name, services }, index) => {
     const [certificate] = readCertificates(files.domains[index]?.certificate ?? '') ?? []
     const certificateFrom = certificate?.validFromDate.getTime() ?? 0
     const certificateUntil = certificate?.validToDate.getTime() ?? 0
-    return { name, services, certificateFrom, certificateUntil, keysUntil }
+    return {
+      name,
+      services,
+      certificateFrom,
+      certificateUntil,
+      // Signed anew long before: this much is always left.
+      get keysUntil() {
+        return clock.wall() + keySetSeconds * 1000 - keySetRenewMs
+      },
+    }
   })
 }
 
@@ -245,24 +256,31 @@ function hostedDomains({ config, files, clock, random }: RunNeeds): readonly Hos
       random,
       limits: config.limits,
     })
-    const now = Math.floor(clock.wall() / 1000)
     const isOne = pem.key === pem.userKey
-    const window = { nbf: now - 86_400, naf: now + 365 * 86_400 }
-    const keySet = signer.signKeySet({
-      ver: now,
-      seconds: keySetSeconds,
-      keys: [
-        { pair: linkKey, use: isOne ? 'both' : 'link', ...window },
-        ...(isOne ? [] : [{ pair: userKey, use: 'user' as const, ...window }]),
-        ...pem.otherKeys.map((other) => ({ pair: keyOf(other), use: 'both' as const, ...window })),
-      ],
-      revoked: settings.revokedKeys,
+    const keySet = renewed(clock, keySetRenewMs, () => {
+      // The second rises over renewals and restarts, as a version has to.
+      const now = Math.floor(clock.wall() / 1000)
+      const window = { nbf: now - 86_400, naf: now + 365 * 86_400 }
+      const others = pem.otherKeys.map((other) => ({ pair: keyOf(other), use: 'both' as const }))
+      const keys = [
+        { pair: linkKey, use: isOne ? ('both' as const) : ('link' as const) },
+        ...(isOne ? [] : [{ pair: userKey, use: 'user' as const }]),
+        ...others,
+      ]
+      return signer.signKeySet({
+        ver: now,
+        seconds: keySetSeconds,
+        keys: keys.map((key) => ({ ...key, ...window })),
+        revoked: settings.revokedKeys,
+      })
     })
     const own = pinKey(userKey.publicKey.x, 'both', undefined)
     return {
       domain: settings.name,
       signer,
-      keySet,
+      get keySet() {
+        return keySet()
+      },
       keys: own === undefined ? [] : [own],
       directory: directoryOf(settings),
       services: settings.services,
@@ -311,3 +329,16 @@ function shownCertificates({ domains }: Files): ReadonlyMap<string, ShownCertifi
 
 const observeSince = (histogram: Histogram, clock: Clock, since: number): undefined =>
   observe(histogram, (clock.now() - since) / 1000)
+
+/** What `make` made last, made anew once it is older than `ms`. */
+function renewed<T>(clock: Clock, ms: number, make: () => T): () => T {
+  let made = make()
+  let at = clock.now()
+  return () => {
+    if (clock.now() - at > ms) {
+      made = make()
+      at = clock.now()
+    }
+    return made
+  }
+}

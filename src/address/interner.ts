@@ -4,7 +4,7 @@
  * Two generations of `most` entries each; the older one is dropped when the younger one is full.
  */
 import { latin1 } from '../lib/latin1.ts'
-import type { Address } from './address.ts'
+import { type Address, maxAddressBytes } from './address.ts'
 
 export class Interner {
   readonly #parse: (buffer: Buffer, start: number, end: number) => Address | undefined
@@ -22,8 +22,7 @@ export class Interner {
 
   /** The address between two offsets; `undefined` if it is none, or not in its canonical form. */
   readonly read = (buffer: Buffer, start: number, end: number): Address | undefined => {
-    // 256 bytes of user, "@", 253 of domain.
-    if (end - start > 510) return undefined
+    if (end - start > maxAddressBytes) return undefined
     const key = latin1(buffer, start, end)
     const known = this.#young.get(key)
     if (known !== undefined) return known

@@ -27,10 +27,11 @@ export function observeRunning(needs: GaugeNeeds): Cancel {
   meter.gauge('ready', {}, () => (readiness().ready ? 1 : 0))
   meter.gauge('uptime_seconds', {}, () => (clock.now() - startedAt) / 1000)
   meter.gauge('clock_drift_seconds', {}, () => clockWatch.driftMs() / 1000)
-  for (const { name, certificateUntil, keysUntil } of running.domains) {
-    const left = (until: number) => () => (until - clock.wall()) / 1000
-    meter.gauge('certificate_expiry_seconds', { domain: name }, left(certificateUntil))
-    meter.gauge('key_expiry_seconds', { domain: name }, left(keysUntil))
+  for (const own of running.domains) {
+    const left = (until: number) => (until - clock.wall()) / 1000
+    const labels = { domain: own.name }
+    meter.gauge('certificate_expiry_seconds', labels, () => left(own.certificateUntil))
+    meter.gauge('key_expiry_seconds', labels, () => left(own.keysUntil))
   }
   observeDestinations(needs)
   observeLinks(needs)

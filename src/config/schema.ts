@@ -272,9 +272,5 @@ type Deep<T> = T extends string | number | boolean | null | undefined
 /** All settings, with their defaults; domains and addresses canonical, paths absolute. */
 export type Config = Deep<z.output<typeof configSchema>>
 export type DomainConfig = Config['domains'][number]
-export type DirectoryConfig = DomainConfig['directory']
 export type ListenerConfig = Config['listen']['peers'][number]
-export type AdminConfig = Config['listen']['admin']
 export type ResolveConfig = Config['resolve']
-export type PeerConfig = Config['peers'] extends ReadonlyMap<unknown, infer P> ? P : never
-export type PolicyConfig = Config['policy']

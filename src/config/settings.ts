@@ -113,7 +113,7 @@ const reading = (node: Node): Node => {
 }
 
 /** `list of domain`, `im or pres`, `port`: one phrase for the tables. */
-export function kindOf(node: Node): string {
+function kindOf(node: Node): string {
   const { title, type, enum: values, items, oneOf } = reading(node)
   if (items !== undefined) return `list of ${kindOf(items)}`
   if (values !== undefined) return values.join(' | ')

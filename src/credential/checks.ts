@@ -1,5 +1,5 @@
 /**
- * The checks of a token, one function each, in the order in which they are made: cheap first.
+ * The checks of a token, one function each, in the order in which they are made: cheap first. [LINK-10.4-1]
  *
  * In:    a token that passed the gate, and what the one who asks knows of the link.
  * Out:   a Verdict. Nothing is changed, fetched or counted here.
@@ -63,6 +63,7 @@ export function checkCredentialClaims(
   if (!context.mayVouch(claims.iss)) {
     return refuse('credential-issuer', 'iss is not proven on this link')
   }
+  // [LINK-10.3-1]
   const sender = canonicalAddress(claims.sub)
   if (sender === undefined || sender.domain !== claims.iss) {
     return refuse('credential-subject', 'sub is not a canonical address of iss')
@@ -86,6 +87,7 @@ function canonicalAddress(text: string): Address | undefined {
 
 type Times = { readonly iat: number; readonly nbf: number | undefined; readonly exp: number }
 
+/** [LINK-10.1-6] */
 function checkTimes<Claims extends Times>(
   claims: Claims,
   maxSeconds: number,
@@ -115,13 +117,14 @@ export function checkKey(found: Found): Verdict<PublicKey> {
       return refuse('credential-key', 'the key is not for this use, or not for now')
     case 'revoked':
       return refuse('credential-revoked', 'the key was revoked')
+    // [LINK-10.4-2] Never open, and never for good.
     case 'absent':
     case 'unavailable':
       return refuse('credential-unverifiable', 'the key set of iss cannot be had now')
   }
 }
 
-/** The exporter value is part of the signed claims: no other channel has the same one. */
+/** [LINK-5.3-3] The exporter value is part of the signed claims: no other channel has the same one. */
 export const checkChannel = ({ claims }: LinkToken, channel: string): Verdict<LinkClaims> =>
   claims.cb === channel
     ? accept(claims)

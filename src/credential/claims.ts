@@ -42,6 +42,7 @@ export type CredentialClaims = CommonClaims & {
 
 const hashBytes = 32
 
+/** [LINK-10.2-1] */
 export function readLinkClaims(json: JsonObject): Verdict<LinkClaims> {
   const common = readCommonClaims(json)
   if (!common.ok) return common
@@ -62,6 +63,7 @@ export function readCredentialClaims(json: JsonObject): Verdict<CredentialClaims
   return accept({ ...common.value, sub, scope: allowed.value, jkt: jkt.value })
 }
 
+/** [LINK-10.1-5] */
 function readCommonClaims(json: JsonObject): Verdict<CommonClaims> {
   const { iss, aud, iat, nbf, exp, jti } = json
   if (typeof iss !== 'string') return refuse('credential-issuer', 'iss is not a string')
@@ -75,14 +77,14 @@ function readCommonClaims(json: JsonObject): Verdict<CommonClaims> {
   return accept({ iss, aud, iat, nbf, exp, jti })
 }
 
-/** Absent, or exactly a thumbprint: no other way to show possession is known here. */
+/** [LINK-10.3-3] Absent, or exactly a thumbprint: no other way to show possession is known here. */
 function readConfirmation(cnf: JsonValue | undefined): Verdict<string | undefined> {
   if (cnf === undefined) return accept(undefined)
   const { jkt } = isObject(cnf) ? cnf : { jkt: undefined }
   return isHash(jkt) ? accept(jkt) : refuse('credential-binding', 'cnf holds no jkt')
 }
 
-/** RFC 6749 §3.3: words with one blank between them. */
+/** [LINK-10.3-2] RFC 6749 §3.3: words with one blank between them. */
 function readScope(scope: JsonValue | undefined): Verdict<ReadonlySet<Scope>> {
   if (typeof scope !== 'string') return refuseScope('scope is not a string')
   const words = scope.split(' ')

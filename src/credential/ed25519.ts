@@ -58,7 +58,7 @@ export function importPublicKey(x: string): PublicKey | undefined {
   }
 }
 
-/** RFC 8032 §5.1.3: y below p, whatever the sign of x; and not of small order. */
+/** [LINK-10.6-1] RFC 8032 §5.1.3: y below p, whatever the sign of x; and not of small order. */
 function isFitPoint(bytes: Buffer): boolean {
   const y = Buffer.from(bytes)
   y[31] = (y[31] as number) & 0x7f
@@ -76,7 +76,7 @@ function publicKeyOf(object: KeyObject, x: string): PublicKey | undefined {
 }
 
 /** RFC 7638 §3: the required members in alphabetical order, without blanks. */
-export const thumbprint = (x: string): string =>
+const thumbprint = (x: string): string =>
   hash('sha256', `{"crv":"Ed25519","kty":"OKP","x":"${x}"}`, 'base64url')
 
 /** Repeats under a seeded Random, so that a simulated run can be repeated. */

@@ -27,7 +27,7 @@ export type Entry = {
   set: KeySet | undefined
   /** A set that shares no key with `set`, while it waits for an operator. */
   held: KeySet | undefined
-  /** A revoked key id stays revoked, whatever later sets leave out. */
+  /** [LINK-10.5-6] A revoked key id stays revoked, whatever later sets leave out. */
   readonly revoked: Set<string>
   /** The last good fetch; when the next is due; the last try; the earliest next try after a failure. */
   fetchedAt: number
@@ -122,7 +122,7 @@ export const mayFetch = (entry: Entry, at: Instant): boolean =>
 export const nextFetchAt = (entry: Entry, { limits }: Instant): number =>
   Math.max(entry.retryAt, entry.attemptAt + limits.keyRefetchMs)
 
-/** Whatever the set says of itself, it is not used longer than the hard limit after the last good fetch. */
+/** [LINK-10.5-5] Whatever the set says of itself, it is not used longer than the hard limit after the last good fetch. */
 export const isStale = (entry: Entry, { now, seconds, limits }: Instant): boolean =>
   entry.set === undefined ||
   now - entry.fetchedAt >= limits.keyHardMs ||

@@ -52,6 +52,7 @@ export type KeySetContext = {
   readonly isForbidden: (key: PublicKey) => boolean
 }
 
+/** [LINK-10.5-1] */
 const maxDepth = 8
 /** Revoked key ids that are remembered of one domain. */
 export const maxRevoked = 256
@@ -103,6 +104,7 @@ function readSet(json: JsonObject, digest: string, context: KeySetContext): Verd
 }
 
 function checkTimes(iat: number, exp: number, { now, limits }: KeySetContext): Refusal | undefined {
+  // [LINK-10.5-3]
   if (iat > now + limits.clockSkewSeconds) return refuse('credential-time', 'key set of the future')
   if (exp <= iat) return refuse('credential-time', 'key set without life')
   if (now > exp + limits.clockSkewSeconds) return refuse('credential-expired', 'key set expired')
@@ -138,7 +140,7 @@ function readKey(json: JsonObject, context: KeySetContext): Verdict<SetKey> {
   return accept({ kid, key, use, nbf, naf })
 }
 
-/** One signature of every key: who publishes a key holds it. */
+/** [LINK-10.5-2] One signature of every key: who publishes a key holds it. */
 function checkSignatures(set: KeySet, text: string, list: JsonValue | undefined): Verdict<KeySet> {
   if (!isArray(list) || list.length !== set.keys.size) {
     return refuse('credential-signature', 'not one signature of each key')
@@ -168,7 +170,7 @@ const malformed = (detail: string): Refusal => refuse('credential-format', `key 
 const isCount = (value: JsonValue | undefined): value is number =>
   typeof value === 'number' && value >= 0
 
-/** What a set means to someone who has seen `last` of the same domain. */
+/** [LINK-10.5-4] What a set means to someone who has seen `last` of the same domain. */
 export type Succession = 'same' | 'newer' | 'older' | 'conflict'
 
 export function succession(last: KeySet, next: KeySet): Succession {

@@ -1,5 +1,5 @@
 /**
- * Keys whose private half is printed in a standard, a manual or a test: nobody may speak for a domain with one.
+ * [LINK-10.6-2] Keys whose private half is printed in a standard, a manual or a test: nobody may speak for a domain with one.
  *
  * A key gets here by being published. The test vectors of this project are published too.
  */

@@ -72,6 +72,7 @@ function parseToken<Kind extends TokenKind, Claims>(
   const { head, payload, signature, signingInput } = parts.value
   const header = readHeader(head, tokenTypes[kind])
   if (!header.ok) return header
+  // [LINK-10.1-4]
   const json = parseStrictJson(payload, claimsDepth)
   if (!json.ok || !isObject(json.value)) {
     return refuse('credential-format', `claims: ${json.ok ? 'not an object' : json.detail}`)
@@ -99,7 +100,7 @@ type Parts = {
   readonly signingInput: Buffer
 }
 
-/** Three parts of canonical base64url. One character a byte, so nothing outside ASCII gets through. */
+/** [LINK-10.1-1] Three parts of canonical base64url. One character a byte, so nothing outside ASCII gets through. */
 function splitParts(bytes: Buffer, limits: Limits): Verdict<Parts> {
   if (bytes.length > limits.tokenBytes) return refuse('credential-format', 'token too long')
   const texts = bytes.toString('latin1').split('.')
@@ -111,7 +112,7 @@ function splitParts(bytes: Buffer, limits: Limits): Verdict<Parts> {
   return accept({ head, payload, signature, signingInput })
 }
 
-/** Exactly alg, typ and kid: nothing in a header is followed, fetched or negotiated. */
+/** [LINK-10.1-2] Exactly alg, typ and kid: nothing in a header is followed, fetched or negotiated. */
 function readHeader(bytes: Buffer, typ: string): Verdict<TokenHeader> {
   if (bytes.length > maxHeaderBytes) return refuse('credential-format', 'header too long')
   const json = parseStrictJson(bytes, 1)
@@ -120,6 +121,7 @@ function readHeader(bytes: Buffer, typ: string): Verdict<TokenHeader> {
   const { alg, typ: type, kid, ...others } = json.value
   if (Object.keys(others).length > 0) return refuse('credential-format', 'header: extra member')
   if (type !== typ) return refuse('credential-format', `header: typ is not ${typ}`)
+  // [LINK-10.1-3]
   if (alg !== 'Ed25519' && alg !== 'EdDSA') {
     return refuse('credential-algorithm', 'header: alg is neither Ed25519 nor EdDSA')
   }

@@ -153,7 +153,7 @@ function withKey<Known, T>(
 }
 
 /** The dear step: 0.1 ms, once for each token and key. */
-export function checkSignature(
+function checkSignature(
   token: LinkToken | CredentialToken,
   key: PublicKey,
   spend: Spend,

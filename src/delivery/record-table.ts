@@ -11,7 +11,7 @@ import type { Random } from '../lib/random.ts'
 const idBytes = 16
 const digestBytes = 16
 
-export const stateOf = { free: 0, underWay: 1, ended: 2 } as const
+const stateOf = { free: 0, underWay: 1, ended: 2 } as const
 
 const isSettledBit = 1
 /** Removed, but a list still names the slot. */

@@ -21,7 +21,7 @@ export type Clock = {
 }
 
 /** Node fires a timer of 2^31 ms after 1 ms; nothing here waits longer than a day. */
-export const longestTimerMs = 86_400_000
+const longestTimerMs = 86_400_000
 
 export const clampTimer = (ms: number): number =>
   ms > 0 ? Math.min(ms, longestTimerMs) : ms <= 0 ? 0 : longestTimerMs

@@ -15,7 +15,7 @@ export type Histogram = {
 export type Labels = Readonly<Record<string, string>>
 
 /** The network buckets, in seconds: 1 ms to 60 s. */
-export const secondsBuckets = [
+const secondsBuckets = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60,
 ]
 

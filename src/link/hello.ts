@@ -16,13 +16,13 @@ import {
   parseStrictJson,
 } from '../lib/strict-json.ts'
 
-export const protocolVersion = 1
+const protocolVersion = 1
 
 export type Role = 'gateway' | 'client'
 
 export type Hello = {
   readonly role: Role
-  /** The domain that the sender mainly speaks for; not proven by this. */
+  /** The domain that the sender mainly speaks for; not proven by this. [LINK-5.2-8] */
   readonly domain: Domain
   readonly software: string
   /** Names this process: 128 random bits. */
@@ -65,12 +65,13 @@ export type HelloResult =
 
 const refuse = (detail: string): HelloResult => ({ ok: false, code: 'bad-frame', detail })
 
-/** Members that are not known are ignored: that is how HELLO grows. */
+/** [LINK-5.2-2] [LINK-5.2-3] Members that are not known are ignored: that is how HELLO grows. */
 export function decodeHello(bytes: Buffer, readDomain: ReadDomain): HelloResult {
   const json = parseStrictJson(bytes, 4)
   if (!json.ok) return refuse(`HELLO: ${json.detail}`)
   if (!isObject(json.value)) return refuse('HELLO: expected an object')
   const body = json.value
+  // [LINK-5.2-4] Before anything else, since another version may look otherwise.
   if (body['version'] !== protocolVersion) {
     return { ok: false, code: 'version-unsupported', detail: 'HELLO: expected version 1' }
   }

@@ -29,9 +29,9 @@ export function observeRunning(needs: GaugeNeeds): Cancel {
   meter.gauge('clock_drift_seconds', {}, () => clockWatch.driftMs() / 1000)
   for (const own of running.domains) {
     const left = (until: number) => (until - clock.wall()) / 1000
-    const labels = { domain: own.name }
-    meter.gauge('certificate_expiry_seconds', labels, () => left(own.certificateUntil))
-    meter.gauge('key_expiry_seconds', labels, () => left(own.keysUntil))
+    const { name } = own
+    meter.gauge('certificate_expiry_seconds', { domain: name }, () => left(own.certificateUntil))
+    meter.gauge('key_expiry_seconds', { domain: name }, () => left(own.keysUntil))
   }
   observeDestinations(needs)
   observeLinks(needs)

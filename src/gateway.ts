@@ -330,6 +330,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const road = byNumber[request.command]
     if (road !== undefined) return road(session, request, held)
     const { id, trafficClass, command } = request
+    // [LINK-4.2-4]
     originOf(session).answer(id, trafficClass, command, 'unknown-command', -1)
   }
 
@@ -343,6 +344,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (!isNamed || user === undefined || audience === undefined) {
       return originOf(session).answer(id, trafficClass, command, 'bad-request', -1)
     }
+    // [LINK-6.6-2]
     const scope = scopes.filter((name): name is Scope => read.scope.includes(name))
     if (scope.length === 0)
       return originOf(session).answer(id, trafficClass, command, 'credential-scope', -1)

@@ -52,7 +52,7 @@ export function dialTls(dial: TlsDial): Promise<Channel> {
   return attempt(dial, open, 'secureConnect', (socket) => factsOf(socket, dial))
 }
 
-/** Without TLS, to a lab or a listed neighbour: nothing is proven by the channel. */
+/** [LINK-3.1-6] Without TLS, to a lab or a listed neighbour: nothing is proven by the channel. */
 export function dialPlain(dial: Dial): Promise<Channel> {
   const { ip: host, port } = dial
   const open = () => connectTcp({ host, port })
@@ -64,7 +64,7 @@ export function dialPlain(dial: Dial): Promise<Channel> {
   }))
 }
 
-/** RFC 9525 §6.1: judged in the order chain, protocol, certificate, name. */
+/** [LINK-3.1-4] RFC 9525 §6.1: judged in the order chain, protocol, certificate, name. */
 function factsOf(socket: TLSSocket, dial: TlsDial): ChannelFacts {
   const { domain, service, trust, clock } = dial
   const x509 = socket.getPeerX509Certificate()

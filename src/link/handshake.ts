@@ -94,7 +94,10 @@ export class Handshake {
     this.#stopTimer()
   }
 
-  /** RFC 6066 §3: a name that is not served here is answered with `unrecognized_name`, not with another's certificate. */
+  /**
+   * [LINK-3.1-3] RFC 6066 §3: a name that is not served here is answered with `unrecognized_name`, not with
+   * another's certificate.
+   */
   #choose(name: string, choose: (error: Error | null, context?: SecureContext) => void): undefined {
     try {
       this.#shown = this.#options.certificates(lower(name))

@@ -213,7 +213,7 @@ export class Link {
     this.#outbox.ask(outgoing)
   }
 
-  /** Answers without fields or body. */
+  /** [LINK-4.3-2] Answers without fields or body. */
   answer(id: number, trafficClass: TrafficClass, command: number, status: Status): undefined {
     this.answerWith(id, trafficClass, command, status, empty, 0, 0, 0)
   }
@@ -253,7 +253,7 @@ export class Link {
     this.#step({ type: 'let-go', reason })
   }
 
-  /** A rule is broken: says so and closes. */
+  /** [LINK-8.2-4] A rule is broken: says so and closes. */
   break(reason: Status, detail: string): undefined {
     if (this.#detail === '') this.#detail = detail
     this.#step({ type: 'broken', reason })
@@ -279,17 +279,20 @@ export class Link {
       else this.#quietly()
       return
     }
+    // [LINK-5.1-2]
     if (this.#state.name !== 'open' && now - this.#bornAt > limits.proofMs) {
       this.break('proof-timeout', 'no proof in time')
       return
     }
     if (this.#state.name !== 'open') return
+    // [LINK-8.3-4] [LINK-8.3-3]
     if (now - this.#bornAt > this.#options.ageMs) this.release('age-release')
     else if (this.underWay === 0 && now - this.#askedAt > limits.idleMs && !owner.isUsed(this)) {
       this.release('idle-release')
     } else this.#checkSilence(now)
   }
 
+  /** [LINK-8.3-2] */
   #checkSilence(now: number): undefined {
     const { pingMs } = this.#options.limits
     if (now - this.#heardAt < pingMs * (this.#pingsOut + 1)) return
@@ -379,6 +382,7 @@ export class Link {
       return this.#fault('protocol-state', `request id ${id}`)
     if (end - start < requestHeadBytes)
       return this.#fault('bad-frame', 'a REQUEST without its head')
+    // [LINK-4.2-2] Whether the class is that of the command is not looked at.
     const trafficClass = (flags & classMask) >> classShift
     if (trafficClass > 2) return this.#fault('bad-frame', 'unknown class')
     this.#lastTaken = id
@@ -483,6 +487,7 @@ export class Link {
       )
       return code === undefined || this.#fault(code, 'an answer begun twice')
     }
+    // [LINK-4.3-3] A number that is not known is a fault of somebody, and may pass.
     const status = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
     const answer = this.#answer
     answer.status = status
@@ -491,6 +496,7 @@ export class Link {
     answer.fieldsAt = this.#fields.endToEndAt
     answer.bodyAt = bodyAt
     answer.end = end
+    // [LINK-4.3-4] [LINK-4.1-7] What the fields of an answer mean is for the one who asked.
     const outgoing = this.#outbox.settle(id)
     if (outgoing !== undefined) outgoing.answered(answer)
     else if (id > this.#outbox.lastAsked)
@@ -568,6 +574,7 @@ export class Link {
   }
 
   #onPing(flags: number, payload: Buffer): boolean {
+    // [LINK-8.3-1]
     if (payload.length !== 8) return this.#fault('bad-frame', 'PING of a wrong length')
     if ((flags & flag.ack) !== 0) return true
     if (!this.#inbox.mayPing(this.#options.clock.now())) return this.#fault('flood', 'PING')

@@ -175,7 +175,10 @@ export class Outbox {
     return true
   }
 
-  /** Answers request `id`: status, then fields as encoded in `buffer` from `fieldsAt` to `bodyAt`, then the body. */
+  /**
+   * [LINK-3.3-2] Answers request `id`: status, then fields as encoded in `buffer` from `fieldsAt` to `bodyAt`,
+   * then the body.
+   */
   answer(
     id: number,
     status: Status,
@@ -253,6 +256,7 @@ export class Outbox {
       }
     }
     const stuck = this.#channel.queued() + this.#writer.length + this.#queuedBytes
+    // [LINK-8.1-2]
     if (stuck > this.#limits.slowOutBytes && now - this.#progressAt > this.#limits.slowReaderMs) {
       this.#broken('slow-reader')
     }
@@ -265,7 +269,7 @@ export class Outbox {
     for (const outgoing of this.#notices.takeAfter(last)) outgoing.failed('link-lost', false)
   }
 
-  /** The link is gone: tells every request. Those that were written may have been done. */
+  /** [LINK-8.2-5] The link is gone: tells every request. Those that were written may have been done. */
   close(code: Status): undefined {
     if (this.#closed) return
     this.flush()
@@ -347,6 +351,7 @@ export class Outbox {
     if ((this.#byteCredit[trafficClass] as number) < needed) return false
     if (first.id !== 0) return true
     const { reference } = first.outgoing
+    // [LINK-7.1-6] A credential and the request that needs it.
     const requests = reference === undefined || reference.shown ? 1 : 2
     const long = this.#isLong(first.outgoing)
     return (
@@ -386,6 +391,7 @@ export class Outbox {
       this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) + 1
       waiting.at = this.#writeFirst(outgoing)
       waiting.id = this.#nextId - 2
+      // [LINK-7.2-2] A long body takes turns with what else waits.
       queue.rotate()
       return
     }
@@ -420,7 +426,7 @@ export class Outbox {
     this.#plan()
   }
 
-  /** First frame of a long request; returns where in `buffer` the rest begins. */
+  /** [LINK-3.2-3] [LINK-4.4-1] First frame of a long request; returns where in `buffer` the rest begins. */
   #writeFirst(outgoing: Outgoing): number {
     const room = this.#frameBytes - requestHeadBytes - this.#hopBytes(outgoing) - wordBytes
     const at = this.#requestHead(outgoing, room, flag.more, outgoing.end - outgoing.bodyAt)

@@ -18,12 +18,12 @@ import type { Domain } from '../address/domain.ts'
 import { GatewayError } from '../errors.ts'
 import { certificateFacts, isNameConstrained } from './identity.ts'
 
-/** RFC 7301: without it there is no link. */
+/** RFC 7301: without it there is no link. [LINK-3.1-2] */
 export const alpn = 'pitp-mitp/1'
 
 /**
- * TLS 1.3 only: the exporter of 1.2 is safe with the extended master secret alone, which Node does not show.
- * No tickets: Node lets a session that was opened under one name go on under another.
+ * [LINK-3.1-1] TLS 1.3 only: the exporter of 1.2 is safe with the extended master secret alone, which Node does not show.
+ * [LINK-3.1-5] No tickets: Node lets a session that was opened under one name go on under another.
  */
 const settings: SecureContextOptions = {
   minVersion: 'TLSv1.3',
@@ -87,7 +87,10 @@ export function trustIn(further: readonly string[]): Trust {
   }
 }
 
-/** RFC 9266 §2: the exporter with a context of no length; hashed, so that no log can hold the value itself. */
+/**
+ * [LINK-5.3-1] RFC 9266 §2: the exporter with a context of no length; hashed, so that no log can hold the value
+ * itself.
+ */
 export const bindingOf = (socket: TLSSocket): Buffer => hash('sha256', exported(socket), 'buffer')
 
 const exported = (socket: TLSSocket): Buffer =>

@@ -49,6 +49,7 @@ export class HeldCredentials {
     if (known !== undefined) return known
     // [LINK-6.3-3] A number that was given up is never used again on this link.
     if (number <= this.#highest) return 'bad-request'
+    // [LINK-6.3-7]
     if (this.#byNumber.size >= this.#most) return 'limit-reached'
     this.#highest = number
     const held: Held = {

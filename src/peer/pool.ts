@@ -205,6 +205,7 @@ export class Pool {
     const { clock, random, limits } = this.#needs
     // An accepted link may have come while we failed.
     if (destination.sessions.some(({ link }) => link.isUsable)) return this.#flush(destination)
+    // [LINK-9.3-1]
     const ms = Math.min(
       limits.redialMs * 2 ** Math.min(destination.failures, 20),
       limits.redialCapMs,
@@ -256,6 +257,7 @@ export class Pool {
         session.link.release('duplicate')
       }
     }
+    // [LINK-9.2-2]
     const accepted = [...all].filter(({ dialled }) => dialled === undefined)
     for (const session of accepted.slice(this.#needs.limits.linksPerPair)) {
       this.#needs.limitHit('linksPerPair')

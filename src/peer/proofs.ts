@@ -73,6 +73,7 @@ function judge(needs: ProofNeeds, session: Session, request: RequestView): undef
   const { link } = session
   const { id, trafficClass: ofClass, command } = request
   const answer: Answer = (code) => link.answer(id, ofClass, command, code)
+  // [LINK-6.1-2]
   if (!link.mayClaim()) return answer('rate-limited')
   const prove = readProve(request)
   if (typeof prove === 'string') return answer(prove)
@@ -134,6 +135,7 @@ function judgeDomain(
     },
     () => needs.spend(session),
   )
+  // [LINK-6.1-3] While the key is fetched the claim has no answer.
   if (!(verdict instanceof Promise)) return finish(verdict, [local, remote])
   if (session.standing !== 'proven') session.standing = 'pending'
   session.claimsUnderWay++
@@ -143,7 +145,7 @@ function judgeDomain(
   })
 }
 
-/** A refusal takes nothing away that was proven, and waits for claims that are still under way. */
+/** [LINK-5.4-11] A refusal takes nothing away that was proven, and waits for claims that are still under way. */
 function deny(session: Session, code: Status): undefined {
   if (session.standing === 'proven') return
   session.standing = session.claimsUnderWay > 0 ? 'pending' : 'refused'

@@ -222,7 +222,10 @@ export class Sessions {
     this.pool.stop()
   }
 
-  /** [LINK-6.2-1] Asks `domain` for its keys: on a link whose far end is certificate-proven, else on one dialled for it. */
+  /**
+   * [LINK-6.2-1] Asks `domain` for its keys: on a link whose far end is certificate-proven, else on one dialled
+   * for it.
+   */
   readonly fetchKeys: FetchKeys = async (domain, signal) => {
     const remote = this.#needs.readDomain(domain)
     if (remote === undefined) throw new GatewayError('bad-address', `not a domain: ${domain}`)
@@ -276,6 +279,7 @@ export class Sessions {
     session.link.start()
     if (forKeys) return session
     this.#proofs.claim(session, local, remote)
+    // [LINK-5.4-2]
     const covered = channel.facts.certificate?.covers(remote, service) === true
     if (covered && !needsKnownKey) {
       this.#proven(session, { local, remote, kinds: new Set(['certificate']), kid: '' })
@@ -351,6 +355,7 @@ export class Sessions {
   /** Called by the owner of each link. */
   greeted(session: Session, hello: Hello): Status | undefined {
     const { dialled, link } = session
+    // [LINK-5.2-7]
     if (hello.role !== (session.role === 'client' ? 'client' : 'gateway')) return 'protocol-state'
     if (dialled === undefined || dialled.forKeys) return undefined
     this.#proofs.claim(session, dialled.local, dialled.remote)
@@ -539,6 +544,7 @@ export class Sessions {
     return verifier.credential(
       token,
       {
+        // [LINK-6.3-8]
         mayVouch: (iss) => session.speaksFor(iss),
         isAudience: (aud) => session.isServed(aud),
         isProven: (iss, aud) => session.isProven(aud, iss),

@@ -137,7 +137,10 @@ export class Agenda {
     this.#arm(peer)
   }
 
-  /** There is a link: after a loss everything is subscribed again, else what waits for another try is tried now. */
+  /**
+   * [LINK-6.14-2] There is a link: after a loss everything is subscribed again, else what waits for another try
+   * is tried now.
+   */
   linkUp(domain: Domain): undefined {
     const peer = this.#peers.get(domain)
     if (peer === undefined) return

@@ -35,6 +35,7 @@ const tupleId = /^[A-Za-z_][A-Za-z0-9_.-]{0,63}$/
 /** RFC 3986 §3.1 and §2: a scheme, and no character that a URI has to escape. */
 const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-[\]_a-z~]+$/
 
+/** [LINK-6.8-3] */
 export function parseDocument(bytes: Uint8Array, limits: Limits): ParsedDocument {
   if (bytes.length > limits.presenceBytes) return fault('too-large', 'document too long')
   const json = parseJson(bytes)

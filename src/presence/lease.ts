@@ -8,7 +8,10 @@ export function grantLease(wantedSeconds: number | undefined, limits: Limits): n
   return Math.min(wanted, limits.leaseMaxSeconds)
 }
 
-/** RFC 3903 §6: the time of a publication may be shortened, never lengthened; `undefined`: the wish is too short. */
+/**
+ * [LINK-6.8-5] RFC 3903 §6: the time of a publication may be shortened, never lengthened; `undefined`: the wish
+ * is too short.
+ */
 export function grantPublication(
   wantedSeconds: number | undefined,
   limits: Limits,
@@ -17,6 +20,9 @@ export function grantPublication(
   return grantLease(wantedSeconds, limits)
 }
 
-/** A subscription outlives its lease by two ping periods, so that a stall of 30 s does not unsubscribe a domain. */
+/**
+ * [LINK-6.10-5] A subscription outlives its lease by two ping periods, so that a stall of 30 s does not
+ * unsubscribe a domain.
+ */
 export const subscriptionEnd = (now: number, leaseSeconds: number, limits: Limits): number =>
   now + leaseSeconds * 1000 + 2 * limits.pingMs

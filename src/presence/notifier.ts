@@ -102,7 +102,7 @@ export class Notifier {
     // Who comes back too soon gets no change at once either, or coming back would pay.
     if (!isNow && row.notifyTick === 0) row.notifyTick = this.#nextTick()
     this.mark(row)
-    // Not in this turn: the answer to SUBSCRIBE goes first.
+    // [LINK-6.10-3] Not in this turn: the answer to SUBSCRIBE goes first.
     this.#soon()
   }
 
@@ -147,6 +147,7 @@ export class Notifier {
     this.#notify(row, document, version)
   }
 
+  /** [LINK-6.13-3] */
   #nextTick(): number {
     return Math.floor(this.#clock.now() / tickMs) + this.#pauseTicks
   }

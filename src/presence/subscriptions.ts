@@ -68,6 +68,7 @@ export class Subscriptions {
   subscribe(request: SubscribeRequest): SubscribeAnswer {
     const { id, watcher, presentity, state } = request
     const known = this.#homes.get(watcher.domain)?.byId.get(id)
+    // [LINK-6.10-2]
     if (known !== undefined && !isSame(known, request)) {
       return { status: 'conflict', detail: 'the id stands for another subscription' }
     }
@@ -85,7 +86,10 @@ export class Subscriptions {
     return { status: state === 'active' ? 'ok' : 'pending', leaseSeconds }
   }
 
-  /** What is not there has been unsubscribed: a repeat gets the same answer. Nobody cancels for another. */
+  /**
+   * [LINK-6.12-2] What is not there has been unsubscribed: a repeat gets the same answer. Nobody cancels for
+   * another.
+   */
   unsubscribe(watcher: Address, id: string): 'ok' | 'refused' {
     const row = this.#homes.get(watcher.domain)?.byId.get(id)
     if (row === undefined) return 'ok'
@@ -94,7 +98,7 @@ export class Subscriptions {
     return 'ok'
   }
 
-  /** For each id the granted seconds, or 0: no such subscription of this domain (`lease-unknown`). */
+  /** [LINK-6.11-2] For each id the granted seconds, or 0: no such subscription of this domain (`lease-unknown`). */
   renew(
     domain: Domain,
     ids: readonly string[],

@@ -155,7 +155,7 @@ export class Presentities {
     return { status: 'ok', leaseSeconds: 0 }
   }
 
-  /** The same entity-tag again: the same answer, and true again since the lease starts anew. */
+  /** [LINK-6.8-4] The same entity-tag again: the same answer, and true again since the lease starts anew. */
   #repeat(known: Edition, digest: string): PublishAnswer {
     if (known.digest !== digest) return refuse('conflict', 'the entity-tag was used before')
     const { publication, leaseSeconds } = known

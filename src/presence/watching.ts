@@ -222,7 +222,7 @@ export class Watching {
     return 'ok'
   }
 
-  /** NOTIFY that ends a subscription. RFC 6665 §4.1.3 says which reasons invite to another try. */
+  /** [LINK-6.13-7] NOTIFY that ends a subscription. RFC 6665 §4.1.3 says which reasons invite to another try. */
   ended(notification: Notification, event: SubscriptionEvent): Status {
     const row = this.#subject(notification)
     if (row === undefined) return 'lease-unknown'
@@ -242,7 +242,7 @@ export class Watching {
     this.#agenda.stop()
   }
 
-  /** The watch that a NOTIFY is about: of this domain, of this presentity, and wanted. */
+  /** [LINK-6.13-8] The watch that a NOTIFY is about: of this domain, of this presentity, and wanted. */
   #subject({ id, from, presentity }: Notification): WatchRow | undefined {
     const row = this.#agenda.find(from, id)
     if (row?.presentity.text === presentity.text && row.errand !== 'unsubscribe') return row

@@ -1,5 +1,5 @@
 /**
- * Resolve: which addresses and ports a stranger's DNS may make us dial. Pure.
+ * Resolve: which addresses and ports a stranger's DNS may make us dial. Pure. [LINK-9.1-6]
  *
  * In:    an address that DNS gave, and the ranges that the configuration allows.
  * Out:   why it is not dialled, in one clause, or `undefined`.

@@ -24,6 +24,6 @@ export const isHostName = (name: string): boolean =>
 
 const srvPrefix: Readonly<Record<Service, string>> = { im: '_im._mitp', pres: '_pres._pitp' }
 
-/** RFC 3861 §3: service, then the protocol that names the system, then the domain. */
+/** [LINK-9.1-1] RFC 3861 §3: service, then the protocol that names the system, then the domain. */
 export const srvName = (domain: Domain, service: Service): string =>
   `${srvPrefix[service]}.${domain}`

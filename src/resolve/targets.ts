@@ -51,12 +51,13 @@ async function* byRoutes(needs: Needs, search: Search, routes: readonly StaticRo
 async function* bySrv(needs: Needs, search: Search): Targets {
   const found = await askSrv(needs, search)
   const { tally } = search
+  // [LINK-9.1-3] "Don't know" is no "no".
   if (found.outcome.kind === 'failure') {
     tally.isUnsure = true
     return
   }
   if (found.outcome.kind !== 'records') {
-    // RFC 3861 §4: without SRV records an address record acts as the one target.
+    // [LINK-9.1-2] RFC 3861 §4: without SRV records an address record acts as the one target.
     yield* await targetsAt(needs, search, ownPlace(needs, search, false))
     return
   }
@@ -91,6 +92,7 @@ async function askSrv({ cache }: Needs, search: Search): Promise<Found> {
 function choose(needs: Needs, search: Search, { outcome }: Found): readonly SrvRecord[] {
   const { limits, random, meter } = needs
   const choice = chooseRecords(srvRecords(outcome), limits.dnsRecords, random)
+  // [LINK-9.1-4]
   if (choice.isDeclined) throw declined(search)
   for (const [why, left] of Map.groupBy(choice.leftOut, (one) => one.why)) {
     meter.counter('dns_refused_total', { reason: why }).n += left.length
@@ -114,7 +116,7 @@ function declined({ domain, service, note }: Search): GatewayError {
   return new GatewayError('remote-declines', reason)
 }
 
-/** Asked only once every target of the SRV records has failed. */
+/** [LINK-9.1-5] Asked only once every target of the SRV records has failed. */
 function mayFallBack({ fallback }: Needs, { domain, tally, signal, note }: Search): boolean {
   if (signal.aborted) return false
   const isAllowed = fallback !== 'strict' && !tally.isUnsure

@@ -89,7 +89,7 @@ function checkDomain(
   return isHosted(other) || rules.mayTalk(other) ? undefined : 'domain-refused'
 }
 
-/** The pair of domains is proven on this link; a client speaks for itself alone. */
+/** [LINK-6.5-2] The pair of domains is proven on this link; a client speaks for itself alone. */
 function checkProof({ session, held, sender, recipient }: Passage): Status | undefined {
   if (session.role === 'client')
     return session.user?.text === sender.address.text ? undefined : 'sender-mismatch'

@@ -85,6 +85,7 @@ export class MessageRoad {
     if (code !== undefined) return origin.answer(id, trafficClass, command, code, passage.waitMs)
     const { buffer, fields: table } = request
     const cameAs = lane as NonNullable<typeof lane>
+    // [LINK-4.1-6] [LINK-6.7-13] From `endToEndAt` on nothing is touched. [LINK-4.2-3] One more hop.
     const envelope = new Envelope(
       origin,
       id,

@@ -64,7 +64,7 @@ export type PresenceRoadNeeds = {
   readonly meter: Meter
 }
 
-/** How long the word of a domain holds after its link was lost without RELEASE. */
+/** [LINK-6.14-3] How long the word of a domain holds after its link was lost without RELEASE. */
 const keepMs = 45_000
 
 /** Shortest time between two documents that one watcher draws by subscribing again and again. */
@@ -254,6 +254,7 @@ export class PresenceRoad {
     this.#notified.received.n++
     if (typeof notify === 'string') return this.#refuseNotify(session, request, notify, undefined)
     const presentity = held?.subject
+    // [LINK-6.13-2]
     if (held === undefined || presentity === undefined || !held.scope.has('pres.notify')) {
       return this.#refuseNotify(session, request, 'credential-scope', notify.subscription)
     }

@@ -61,6 +61,7 @@ export class FieldTable {
       const length = ((buffer[at + 1] as number) << 8) | (buffer[at + 2] as number)
       // [LINK-4.1-2] Strictly ascending: one encoding, no duplicates.
       if (tag <= last || at + 3 + length > end) return false
+      // [LINK-4.1-3]
       if (length > this.#mostBytes || this.#count === this.#mostFields) return false
       if (tag > lastHopTag && last <= lastHopTag) this.endToEndAt = at
       if ((tag & 1) === 1 && known[tag] === 0) this.#unknown(tag)

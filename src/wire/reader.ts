@@ -51,7 +51,7 @@ export class FrameReader {
     return !this.#dead
   }
 
-  /** Takes from `chunk` what the split frame still lacks; returns how far. */
+  /** [LINK-3.2-2] Takes from `chunk` what the split frame still lacks; returns how far. */
   #finishSplit(chunk: Buffer): number {
     let at = 0
     if (this.#frame === null) {

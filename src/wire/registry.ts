@@ -8,10 +8,10 @@
 /** [LINK-3.2-1] A frame starts with this many bytes: length (24), type (8), flags (8), id (32). */
 export const headerBytes = 9
 
-/** A REQUEST payload starts with command (8), hops (8), reference (32), field length (16). */
+/** [LINK-4.2-1] A REQUEST payload starts with command (8), hops (8), reference (32), field length (16). */
 export const requestHeadBytes = 8
 
-/** A RESPONSE payload starts with status (16), field length (16). */
+/** [LINK-4.3-1] A RESPONSE payload starts with status (16), field length (16). */
 export const responseHeadBytes = 4
 
 export const frame = {
@@ -25,8 +25,9 @@ export const frame = {
   release: 0x08,
 } as const
 
+/** [LINK-3.2-6] Bits that have no meaning on a frame are 0, and are not looked at. */
 export const flag = {
-  /** The body goes on in CHUNK frames. */
+  /** The body goes on in CHUNK frames. [LINK-4.4-1] */
   more: 0x01,
   /** On CHUNK and CANCEL: the body is that of the answer with this id, not of the request. */
   answer: 0x02,
@@ -36,7 +37,7 @@ export const flag = {
   critical: 0x80,
 } as const
 
-/** Bits 4 and 5 of the flags of a REQUEST hold its class. */
+/** [LINK-4.2-2] Bits 4 and 5 of the flags of a REQUEST hold its class. */
 export const classShift = 4
 export const classMask = 0x30
 

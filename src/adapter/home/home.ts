@@ -81,11 +81,12 @@ export class Home {
     else this.#sessions.set(user.text, links)
   }
 
-  /** Hands a message to every session of its recipient; `delivery.ended` is called once. */
+  /** [LINK-6.7-14] Hands a message to every session of its recipient; `delivery.ended` is called once. */
   deliver(envelope: Envelope, delivery: Delivery): undefined {
     const { recipient } = envelope
     const links = this.#sessions.get(recipient.text)
     if (links === undefined) {
+      // [LINK-6.5-4]
       return delivery.ended(this.#needs.exists(recipient) ? 'inbox-closed' : 'refused')
     }
     const attempt = new Attempt(links.length, delivery)
@@ -118,7 +119,7 @@ class Attempt {
   }
 
   refused(status: Status): undefined {
-    // "Perhaps" weighs more than "no": the sender must not believe that nothing was shown.
+    // [LINK-6.7-12] "Perhaps" weighs more than "no": the sender must not believe that nothing was shown.
     if (this.#worst !== 'unknown-outcome') this.#worst = status
     if (--this.#left === 0) this.#settle(this.#worst)
   }

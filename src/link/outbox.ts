@@ -41,6 +41,9 @@ export const needsNoCredit = (command: number): boolean => command === commands.
 /** A link that wrote this lately is busy. */
 const busyMs = 5
 
+/** Ticks that a busy link waits at most. */
+const mostWaits = 4
+
 /** So much is worth a write of its own. */
 const fullBytes = 16_384
 
@@ -81,7 +84,8 @@ export class Outbox {
   #queuedBytes = 0
   #imInARow = 0
   #planned = false
-  #waited = false
+  #waits = 0
+  #seen = 0
   #flushedAt = Number.NEGATIVE_INFINITY
   #closed = false
   /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
@@ -214,17 +218,21 @@ export class Outbox {
   }
 
   /**
-   * Once per tick; on a link that wrote a moment ago, every other tick: under load twice as much goes with one call to
-   * the system, and a link that was quiet never waits.
+   * Once per tick. A link that wrote a moment ago waits while more comes in, a few ticks at most: under load much goes
+   * with one call to the system, and a link that was quiet never waits.
    */
   #turn(): undefined {
     const now = this.#clock.now()
-    if (!this.#waited && now - this.#flushedAt < busyMs && this.#writer.length < fullBytes) {
-      this.#waited = true
+    const { length } = this.#writer
+    const isBusy = now - this.#flushedAt < busyMs && length < fullBytes
+    if (isBusy && this.#waits < mostWaits && length > this.#seen) {
+      this.#waits++
+      this.#seen = length
       this.#clock.soon(this.#flush)
       return
     }
-    this.#waited = false
+    this.#waits = 0
+    this.#seen = 0
     this.#planned = false
     this.#flushedAt = now
     this.flush()
@@ -278,6 +286,17 @@ export class Outbox {
     for (const outgoing of this.#pending.takeOlder(Number.POSITIVE_INFINITY))
       outgoing.failed(code, true)
     this.failWaiting(code)
+  }
+
+  /** References of requests that were not written yet. */
+  get awaited(): ReadonlySet<Reference> {
+    const found = new Set<Reference>()
+    for (const queue of this.#queues) {
+      for (const { outgoing } of queue.items()) {
+        if (outgoing.reference !== undefined) found.add(outgoing.reference)
+      }
+    }
+    return found
   }
 
   /** Gives back what was not written yet, so that it can take another link. */

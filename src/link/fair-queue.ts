@@ -46,6 +46,11 @@ export class FairQueue<T> {
     if (user !== undefined) this.#turns.push(user)
   }
 
+  /** Everything that waits; it stays. */
+  *items(): Generator<T> {
+    for (const own of this.#byUser.values()) yield* own
+  }
+
   /** Takes everything, in order of turns. */
   drain(): readonly T[] {
     const all: T[] = []

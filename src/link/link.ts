@@ -27,7 +27,7 @@ import type { Channel } from './channel.ts'
 import { decodeHello, encodeHello, type Hello, type ReadDomain } from './hello.ts'
 import { Inbox } from './inbox.ts'
 import { needsNoCredit, Outbox, type OutboxCounters, type Queue } from './outbox.ts'
-import type { AnswerView, Outgoing } from './outgoing.ts'
+import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
 
 export type Side = 'initiating' | 'receiving'
@@ -204,6 +204,11 @@ export class Link {
       this.#binding = createHash('sha256').update(`pitp-mitp/1 plain ${first} ${second}`).digest()
     }
     return this.#binding
+  }
+
+  /** References of requests that wait for their turn. */
+  get awaited(): ReadonlySet<Reference> {
+    return this.#outbox.awaited
   }
 
   /** Sends a request; the outcome comes to `outgoing`, exactly once. */

@@ -119,6 +119,15 @@ export class Pool {
     this.#settleDuplicates(local, remote)
   }
 
+  /** The session does not serve this pair any more. */
+  withdraw(session: Session, local: Domain, remote: Domain): undefined {
+    for (const service of services) {
+      const destination = this.#tables.get(local)?.get(remote)?.[service]
+      if (destination === undefined) continue
+      destination.sessions = destination.sessions.filter((other) => other !== session)
+    }
+  }
+
   /** The session serves nothing any more. */
   unlist(session: Session): undefined {
     for (const destination of this.#all()) {

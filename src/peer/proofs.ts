@@ -48,7 +48,12 @@ export type ProofNeeds = {
   /** A claim of the far side. */
   readonly refused: (session: Session, code: Status, detail: string) => undefined
   /** A claim of ours. */
-  readonly claimRefused: (session: Session, code: Status, detail: string) => undefined
+  readonly claimRefused: (
+    session: Session,
+    claim: readonly [local: Domain, remote: Domain],
+    code: Status,
+    detail: string,
+  ) => undefined
   readonly count: (proof: ProofKind | 'client', result: Status) => undefined
 }
 
@@ -240,7 +245,7 @@ function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domai
   const bytes = encodeProve(needs.assert(local, remote, binding))
   link.ask(
     proveRequest(bytes, (code, detail) => {
-      if (!isSuccess(code)) needs.claimRefused(session, code, detail)
+      if (!isSuccess(code)) needs.claimRefused(session, [local, remote], code, detail)
     }),
   )
 }

@@ -50,6 +50,8 @@ export class Session {
   userKey: string | undefined = undefined
   /** Domains that this side has claimed here and to whom, so that it claims each once. */
   readonly claimed = new Set<string>()
+  /** Those of them that the far side refused: nothing of ours can pass there. */
+  readonly #refusedClaims = new Set<string>()
   /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
   readonly #proofs = new Map<string, Pair>()
   readonly #pairs = new Map<string, Pair>()
@@ -74,6 +76,7 @@ export class Session {
       mint,
       () => Math.min(limits.references, link.hello?.references ?? limits.references),
       (numbers) => evict(this, numbers),
+      () => link.awaited,
     )
     this.waiting = new WaitingRoom(link, limits)
   }
@@ -110,6 +113,16 @@ export class Session {
     const pair = { local, remote, kinds: all, kid: kid || (known?.kid ?? '') }
     this.#proofs.set(name, pair)
     return pair
+  }
+
+  /** The far side does not take us for `local`. */
+  withdraw(local: string, remote: string): undefined {
+    this.#refusedClaims.add(`${local} ${remote}`)
+    this.#pairs.delete(`${local} ${remote}`)
+  }
+
+  isRefused(local: string, remote: string): boolean {
+    return this.#refusedClaims.has(`${local} ${remote}`)
   }
 
   /** The pair may be used from now on; true if it could not be used before. */

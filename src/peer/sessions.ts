@@ -124,7 +124,8 @@ export class Sessions {
       proven: (session, pair) => this.#proven(session, pair),
       attached: (session, user, userKey) => this.#attached(session, user, userKey),
       refused: (session, code, detail) => this.#refused(session, code, detail),
-      claimRefused: (session, code, detail) => this.#claimRefused(session, code, detail),
+      claimRefused: (session, claim, code, detail) =>
+        this.#claimRefused(session, claim, code, detail),
       count: (proof, result) => {
         meter.counter('proof_checks_total', { proof, result }).n++
       },
@@ -259,6 +260,7 @@ export class Sessions {
       // A link of another domain of ours to the same gateway: one more claim is enough.
       if (dialled?.remote !== remote || dialled.forKeys || dialled.service !== service) continue
       if (!link.isUsable || session.standing !== 'proven') continue
+      if (session.isRefused(local, remote)) continue
       if (link.channel.facts.certificate?.covers(remote, service) !== true) continue
       this.#proofs.claim(session, local, remote)
       this.#proven(session, { local, remote, kinds: new Set(['certificate']), kid: '' })
@@ -504,11 +506,21 @@ export class Sessions {
     else if (session.standing === 'proven') session.waiting.reopen()
   }
 
-  /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here. */
-  #claimRefused(session: Session, code: Status, detail: string): undefined {
+  /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here, or nothing of one of our domains. */
+  #claimRefused(
+    session: Session,
+    [local, remote]: readonly [Domain, Domain],
+    code: Status,
+    detail: string,
+  ): undefined {
     this.#refused(session, code, detail)
-    if (session.dialled !== undefined && session.link.isUsable)
-      session.link.release('domain-not-proven')
+    const { dialled, link } = session
+    if (dialled === undefined || !link.isUsable) return
+    if (dialled.local === local && dialled.remote === remote) {
+      return link.release('domain-not-proven')
+    }
+    session.withdraw(local, remote)
+    this.pool.withdraw(session, local, remote)
   }
 
   /** [LINK-6.3-1] A credential gets its number; requests that name it wait while its key is fetched. */

@@ -84,16 +84,23 @@ export class ShownCredentials {
   readonly #mint: Mint
   readonly #most: () => number
   readonly #evict: (numbers: readonly number[]) => undefined
+  readonly #awaited: () => ReadonlySet<Reference>
   /** audience and purpose, then sender. */
   readonly #tables = new Map<Domain, Readonly<Record<Purpose, Map<string, Shown>>>>()
   #count = 0
   #last = 0
 
-  /** `most`: what the far side holds; `evict` tells it what it may forget. */
-  constructor(mint: Mint, most: () => number, evict: (numbers: readonly number[]) => undefined) {
+  /** `most`: what the far side holds; `evict` tells it what it may forget; `awaited`: what waits to be referred to. */
+  constructor(
+    mint: Mint,
+    most: () => number,
+    evict: (numbers: readonly number[]) => undefined,
+    awaited: () => ReadonlySet<Reference>,
+  ) {
     this.#mint = mint
     this.#most = most
     this.#evict = evict
+    this.#awaited = awaited
   }
 
   get size(): number {
@@ -114,7 +121,8 @@ export class ShownCredentials {
         // A refused number stays refused at the far side: the next use takes another.
         if (table.get(subject.text) !== shown) return
         this.#drop(table, subject.text)
-        this.#evict([shown.number])
+        // Requests that wait for their turn are told why.
+        if (!this.#awaited().has(shown)) this.#evict([shown.number])
       },
     )
     table.set(subject.text, shown)
@@ -154,14 +162,18 @@ export class ShownCredentials {
     if (table.delete(subject)) this.#count--
   }
 
-  /** [LINK-6.4-2] Gives back the oldest 64 numbers at once, so that it happens seldom. */
+  /**
+   * [LINK-6.4-2] Gives back the oldest 64 numbers at once, so that it happens seldom; not those that a request refers
+   * to which waits in its class, since FORGET would overtake it.
+   */
   #makeRoom(): undefined {
+    const awaited = this.#awaited()
     const oldest: number[] = []
     for (const { user, notify } of this.#tables.values()) {
       for (const table of [user, notify]) {
         for (const [subject, known] of table) {
           if (oldest.length === 64) break
-          if (!known.shown) continue
+          if (!known.shown || awaited.has(known)) continue
           oldest.push(known.number)
           this.#drop(table, subject)
         }

@@ -64,6 +64,16 @@ describe('every request', () => {
     expect(wait?.readUInt32BE(0)).toBeGreaterThan(0)
   })
 
+  test('[LINK-6.5-1] of one foreign domain to another is refused as relaying', async () => {
+    const world = new World()
+    const peer = await world.provenPeer()
+    peer.show(1, 'alice@a.example')
+    const id = peer.message({ to: 'zoe@z.example' })
+    await world.run()
+    expect(peer.status(id)).toBe('relaying')
+    expect(world.dialled).toEqual([])
+  })
+
   test('[LINK-6.5-1] of a client is judged by domain rules, too', async () => {
     const world = new World({ rules: { default: 'allow', allow: [], deny: ['z.example'] } })
     const bob = await world.attached()

@@ -272,4 +272,38 @@ describe('FORGET', () => {
     const numbers = far.requestsOf(command.credential).map(({ reference }) => reference)
     expect(numbers).toEqual([1, 2, 3])
   })
+
+  test('[LINK-6.4-2] [LINK-6.3-3] does not overtake a request that waits and refers to the number', async () => {
+    const world = new World()
+    const [bob, carol] = [
+      await world.attached('bob@b.example'),
+      await world.attached('carol@b.example'),
+    ]
+    const say = (client: typeof bob, n: number): number =>
+      client.message({
+        reference: 0,
+        sequence: 0,
+        id: Buffer.alloc(16, n),
+        to: `zoe${n}@z.example`,
+      })
+    say(bob, 0)
+    const far = await world.accepted({ limits: { references: 1 } })
+    for (let n = 1; n < 20; n++) say(bob, n)
+    await world.run()
+    // Bob waits for credit; carol needs room.
+    say(carol, 20)
+    await world.run()
+    expect(far.requestsOf(command.forget)).toEqual([])
+    far.write(type.credit, 0, 0, Buffer.concat([Buffer.of(1), wire.u32(50, 100_000)]))
+    await world.run()
+    const waited = far.requestsOf(command.message).slice(15)
+    expect(waited.length).toBe(6)
+    const shown = far.requestsOf(command.credential).map(({ reference }) => reference)
+    expect(waited.every(({ reference }) => shown.includes(reference))).toBe(true)
+    // Now nothing waits any more.
+    const dave = await world.attached('erin@b.example')
+    say(dave, 30)
+    await world.run()
+    expect(far.requestsOf(command.forget).length).toBe(1)
+  })
 })

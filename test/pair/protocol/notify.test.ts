@@ -323,6 +323,22 @@ describe('NOTIFY', () => {
     expect(notes(peer)).toEqual(['nothing', 'a', 'a'])
   })
 
+  test('[LINK-6.13-6] of the gateway that was lost with its link, or refused for good, comes again', async () => {
+    const [world, peer, bob] = await watched()
+    publish(bob, 'a')
+    await world.run(3000)
+    const last = peer.requestsOf(command.notify).at(-1)
+    peer.respond(last?.id ?? 0, 'credential-scope', [[tag.subscription, messageId('of alice')]])
+    await world.run(50_000)
+    expect(notes(peer)).toEqual(['nothing', 'a'])
+    await world.run(15_000)
+    expect(notes(peer)).toEqual(['nothing', 'a', 'a'])
+    const other = await world.provenPeer()
+    peer.channel.destroy()
+    await world.run(5000)
+    expect(notes(other)).toEqual(['a'])
+  })
+
   test.for([
     ['deactivated', 3, 60_000, 2],
     ['timeout', 6, 60_000, 2],

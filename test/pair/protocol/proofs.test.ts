@@ -238,6 +238,40 @@ describe('claims', () => {
     expect(bob.status(sent)).toBe('domain-refused')
   })
 
+  test('[LINK-5.4-9] of one more domain of ours that are refused end nothing but their pair', async () => {
+    const world = new World({ domains: ['b.example', 'c.example'] })
+    const bob = await world.attached('bob@b.example')
+    const carol = world.dialIn('client', 'c.example')
+    carol.sayHello({ role: 'client' })
+    carol.prove(
+      {
+        key: userKey('carol@c.example'),
+        claims: { iss: 'carol@c.example', aud: 'c.example' },
+      },
+      [[tag.publicKey, Buffer.from(userKey('carol@c.example').x, 'base64url')]],
+    )
+    await world.run()
+    const say = (client: ScriptedPeer, n: number): number =>
+      client.message({ reference: 0, sequence: 0, id: Buffer.alloc(16, n), to: 'zoe@z.example' })
+    const first = say(bob, 1)
+    const far = await world.accepted()
+    say(carol, 2)
+    await world.run()
+    const claims = far.requestsOf(command.prove)
+    expect(claims.length).toBe(2)
+    far.respond(claims[1]?.id ?? 0, 'domain-refused')
+    far.respond(far.requestsOf(command.message)[1]?.id ?? 0, 'domain-refused')
+    await world.run()
+    expect(far.release).toBeUndefined()
+    // The next one of the refused domain takes a link of its own.
+    say(carol, 3)
+    await world.run()
+    expect(world.dialled.length).toBe(2)
+    far.respond(far.requestsOf(command.message)[0]?.id ?? 0, 'delivered')
+    await world.run()
+    expect(bob.status(first)).toBe('delivered')
+  })
+
   test('[LINK-5.4-10] of the receiving side that contradict its certificate end the link', async () => {
     const world = new World({ pinned: ['z.example'] })
     const bob = await world.attached()

@@ -189,7 +189,6 @@ export class PresenceRoad {
     if (!this.#needs.isHosted(subscribe.to.domain)) {
       return this.#watchThere(session, request, watcher, subscribe)
     }
-    if (request.fields.unknownEndToEnd !== 0) return answer('feature-required')
     if (!this.#needs.offersPresence(subscribe.to.domain)) return answer('service-not-offered')
     // [LINK-6.10-4] No such user and no wish to be watched look the same.
     if (!this.#needs.exists(subscribe.to)) return answer('refused')
@@ -216,9 +215,6 @@ export class PresenceRoad {
     const code = this.#check(session, request, held, watcher, read.to, 'pres.watch')
     if (code !== undefined) return origin.answer(id, trafficClass, command, code, -1)
     if (this.#needs.isHosted(read.to.domain)) {
-      if (request.fields.unknownEndToEnd !== 0) {
-        return origin.answer(id, trafficClass, command, 'feature-required', -1)
-      }
       const status = this.subscriptions.unsubscribe(watcher, read.subscription)
       return origin.answer(id, trafficClass, command, status, -1)
     }

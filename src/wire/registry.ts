@@ -93,12 +93,11 @@ export const commands = {
 
 export type CommandName = keyof typeof commands
 
-/** Commands that a gateway passes on: the last receiver judges their end-to-end fields, the others end here. */
-export const travelling: ReadonlySet<number> = new Set(
-  [commands.message, commands.fetch, commands.subscribe, commands.unsubscribe].map(
-    ({ number }) => number,
-  ),
-)
+/** Commands that a gateway passes on: the last receiver judges their end-to-end fields. The others end here. */
+export const travelling: ReadonlySet<number> = new Set([
+  commands.message.number,
+  commands.fetch.number,
+])
 
 const commandByNumber = new Map<number, CommandName>(
   Object.entries(commands).map(([name, { number }]) => [number, name as CommandName]),

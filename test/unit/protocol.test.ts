@@ -66,12 +66,12 @@ describe('the page', () => {
 
   test('says each rule in the section of its number', () => {
     let section = ''
-    for (const line of page.split('\n')) {
-      const heading = /^##+ (\d+(?:\.\d+)?) /.exec(line)?.[1]
+    for (const paragraph of page.split(/\n(?=- )|\n\n/)) {
+      const heading = /^##+ (\d+(?:\.\d+)?) /.exec(paragraph)?.[1]
       if (heading !== undefined) section = heading
-      // What stands at the start of a line is the rule; elsewhere it is named.
-      const id = /^(?:- )?\[LINK-(\d+\.\d+)-\d+\]/.exec(line)?.[1]
-      if (id !== undefined) expect(id, line).toBe(section)
+      // What stands at the start is the rule; elsewhere it is named.
+      const id = /^(?:- )?\[LINK-(\d+\.\d+)-\d+\]/.exec(paragraph)?.[1]
+      if (id !== undefined) expect(id, paragraph).toBe(section)
     }
   })
 

@@ -167,6 +167,20 @@ describe('fields that nobody knows', () => {
     ])
   })
 
+  test('[LINK-4.1-5] SUBSCRIBE and UNSUBSCRIBE of a client end at its gateway', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const ids = [command.subscribe, command.unsubscribe].map((number) =>
+      bob.ask(wire.pres, {
+        command: number,
+        fields: [[tag.to, 'zoe@z.example'], [tag.subscription, subscription], odd],
+      }),
+    )
+    await world.run()
+    expect(ids.map((id) => bob.status(id))).toEqual(['feature-required', 'feature-required'])
+    expect(world.dialled).toEqual([])
+  })
+
   test.for([
     ['MESSAGE', command.message, [[tag.id, Buffer.alloc(16, 3)]]],
     ['FETCH', command.fetch, []],

@@ -58,6 +58,10 @@ describe('frames', () => {
     await world.run()
     expect(peer.release?.reason).toBe('bad-frame')
     expect(peer.isClosed).toBe(true)
+    const whole = await world.provenPeer()
+    whole.write(0x40, 0, 0, Buffer.alloc(16_385))
+    await world.run()
+    expect(whole.release?.reason).toBe('bad-frame')
   })
 
   test('[LINK-3.2-5] unknown frames are passed over, and what follows is not', async () => {

@@ -180,6 +180,11 @@ export class Watching {
     return this.#agenda.take(domain, 'unsubscribe', atMost)
   }
 
+  /** The domain of the watcher for whom the subscription `id` is held at `domain`. */
+  watcherOf(domain: Domain, id: string): Domain | undefined {
+    return this.#agenda.find(domain, id)?.watcher.domain
+  }
+
   /** Subscriptions that we hold at `domain`, or still have to take back there. */
   count(domain: Domain): number {
     return this.#agenda.count(domain)

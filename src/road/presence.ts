@@ -254,7 +254,12 @@ export class PresenceRoad {
     if (held === undefined || presentity === undefined || !held.scope.has('pres.notify')) {
       return this.#refuseNotify(session, request, 'credential-scope', notify.subscription)
     }
-    const notification = { id: notify.subscription, from: presentity.domain, presentity }
+    const { subscription } = notify
+    const watcher = this.watching.watcherOf(presentity.domain, subscription)
+    if (watcher !== undefined && held.audience !== watcher) {
+      return this.#refuseNotify(session, request, 'credential-audience', subscription)
+    }
+    const notification = { id: subscription, from: presentity.domain, presentity }
     let status: Status = 'ok'
     if (notify.state === 'terminated') {
       status = this.watching.ended(notification, notify.event ?? 'noresource')

@@ -169,6 +169,19 @@ describe('NOTIFY', () => {
     expect(told(bob)).toEqual([])
   })
 
+  test('[LINK-6.13-2] with a credential for another of our domains shows nothing', async () => {
+    const watch = await watching({ domains: ['b.example', 'c.example'] })
+    const { world, bob, far } = watch
+    far.prove({ claims: { aud: 'c.example' } })
+    const shown = far.show(2, 'zoe@z.example', {
+      claims: { scope: 'pres.notify', aud: 'c.example' },
+    })
+    const id = notify(watch, { reference: 2, version: [1, 1], note: 'x' })
+    await world.run()
+    expect([far.status(shown), far.status(id)]).toEqual(['ok', 'credential-audience'])
+    expect(told(bob)).toEqual([])
+  })
+
   test('[LINK-6.13-2] of the gateway refers to a credential of the presentity', async () => {
     const [, peer] = await watched()
     const shown = peer.requestsOf(command.credential).map(({ reference, fields }) => {

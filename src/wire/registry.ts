@@ -152,8 +152,6 @@ export const fields = {
   event: field(0x51, 'u8', 'What led to the state, as RFC 3857 names it: 1 subscribe, 2 approved, 3 deactivated, 4 probation, 5 rejected, 6 timeout, 7 giveup, 8 noresource.'),
 } as const satisfies Record<string, FieldRow>
 
-export type FieldName = keyof typeof fields
-
 /** Tags up to here belong to one hop. */
 export const lastHopTag = 0x1f
 

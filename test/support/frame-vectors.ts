@@ -437,7 +437,7 @@ const fieldsMeaning = (list: wire.Fields) =>
   )
 
 /** What a frame says, in words. */
-export function decode(frame: wire.Frame, isAnswer: boolean): Readonly<Record<string, unknown>> {
+function decode(frame: wire.Frame, isAnswer: boolean): Readonly<Record<string, unknown>> {
   const { flags, id, payload } = frame
   const name = nameOf(type, frame.type).toUpperCase()
   const flagNames = [

@@ -38,8 +38,6 @@ export type WorldWish = {
   readonly discontinuity?: 'accept' | 'hold'
 }
 
-export type Dialled = ScriptedPeer & { readonly pair: MemoryPair }
-
 export class World {
   readonly clock = new ManualClock()
   readonly meter = new Meter()
@@ -266,7 +264,7 @@ export class World {
 
 export const userKey = (user: string) => forgeKey(`script: ${user}`)
 
-export const pairFor = (name: string): KeyPair => keyPairOf(Buffer.from(forgeKey(name).seed, 'hex'))
+const pairFor = (name: string): KeyPair => keyPairOf(Buffer.from(forgeKey(name).seed, 'hex'))
 
 export type SetWish = {
   readonly domain?: string

@@ -31,7 +31,7 @@ const weights: readonly (readonly [OperationKind, number])[] = [
 const newId = (random: Random): Buffer => random.bytes(16)
 
 /** Mostly small, now and then as long as allowed, seldom one byte longer. */
-export function bodyOf(random: Random): Buffer {
+function bodyOf(random: Random): Buffer {
   const draw = random.number()
   const size =
     draw < 0.8

@@ -138,10 +138,10 @@ export class Publisher {
 }
 
 /** A document with one tuple that shows a number. */
-export const documentOf = (tuple: string, count: number): Buffer =>
+const documentOf = (tuple: string, count: number): Buffer =>
   Buffer.from(JSON.stringify({ tuples: { [tuple]: { basic: 'open', note: noteOf(count) } } }))
 
-export const noteOf = (count: number): string => `canary ${count}`
+const noteOf = (count: number): string => `canary ${count}`
 
 /** Tuple id to the number that it shows. */
 export function numbersOf(document: Buffer): ReadonlyMap<string, number> {

@@ -1,5 +1,5 @@
 /**
- * Requests to which no answer is expected, by id: the last ones, which may be lost with the link.
+ * Requests to which no answer is expected, by id: the last ones, which may be refused, or lost with the link.
  *
  * In a ring as long as two windows: what fell out of it was taken long ago.
  */
@@ -31,6 +31,14 @@ export class Notices {
     this.#ring[this.#next] = outgoing
     this.#ids[this.#next] = id
     this.#next = (this.#next + 1) % this.#size
+  }
+
+  /** The one that was refused. Refusals are few: the ring is looked through. */
+  take(id: number): Outgoing | undefined {
+    const slot = this.#ids.indexOf(id)
+    const outgoing = slot < 0 ? undefined : this.#ring[slot]
+    if (slot >= 0) this.#ring[slot] = undefined
+    return outgoing
   }
 
   /** Takes those with a higher id than `last`, in the order in which they were written. */

@@ -160,7 +160,7 @@ export class Outbox {
 
   /** The answer to request `id` is here: who asked? `undefined`: nobody waits for it. */
   settle(id: number): Outgoing | undefined {
-    return this.#pending.take(id)
+    return this.#pending.take(id) ?? this.#notices.take(id)
   }
 
   /** Who asked request `id`; it goes on waiting. */

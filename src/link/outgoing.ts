@@ -45,7 +45,7 @@ export type Outgoing = {
   readonly from: string
   /** Longest answer body that is accepted; 0: what fits one frame. */
   readonly answerCredit: number
-  /** False for NOTIFY: only a failure is answered, to `orphan`. */
+  /** False for NOTIFY: only a refusal is answered. */
   readonly expectsAnswer: boolean
   /** Who waits its turn: requests of one user keep their order, users take turns. */
   readonly user: string

@@ -130,14 +130,20 @@ export class ShownCredentials {
     return shown
   }
 
-  /** The far side does not hold this number any more. */
+  /**
+   * [LINK-6.3-5] The far side does not hold this number any more: what it stood for gets another one at its next use.
+   * The old one may have been forgotten there, and then it can never be used again.
+   */
   showAgain(number: number): undefined {
-    for (const shown of this.#all()) if (shown.has(number)) shown.showAgain()
-  }
-
-  /** The far side lost count: everything is shown anew at its next use. */
-  showAllAgain(): undefined {
-    for (const shown of this.#all()) shown.showAgain()
+    for (const { user, notify } of this.#tables.values()) {
+      for (const table of [user, notify]) {
+        for (const [subject, shown] of table) {
+          if (!shown.has(number)) continue
+          this.#drop(table, subject)
+          return this.#evict([number])
+        }
+      }
+    }
   }
 
   /** Once a second: what nears its end is shown anew at its next use. */

@@ -270,19 +270,19 @@ export class PresenceRoad {
     session.link.done(trafficClass, command)
   }
 
-  /** A NOTIFY of ours was refused: nobody waited for the answer, which names the subscription. */
+  /** A refusal that came long after its NOTIFY: it names the subscription. */
   orphan(session: Session, answer: AnswerView): undefined {
     const start = answer.fields.start(fields.subscription.tag)
     if (start === 0 || answer.fields.length(fields.subscription.tag) !== 16) return
     const id = latin1(answer.buffer, start, start + 16)
-    for (const { remote } of session.pairs) {
-      if (answer.status === 'lease-unknown') this.subscriptions.forget(remote, id)
-      else {
-        if (answer.status === 'credential-ref-unknown') session.shown.showAllAgain()
-        const waitMs = isTemporary(answer.status) ? againMs : longAgainMs
-        this.subscriptions.retry(remote, id, Math.max(answer.retryAfterMs, waitMs))
-      }
-    }
+    for (const { remote } of session.pairs) this.#notTaken(remote, id, answer)
+  }
+
+  /** A NOTIFY of ours was refused: what it told is told again, unless nobody wants to know it. */
+  #notTaken(domain: Domain, id: string, { status, retryAfterMs }: AnswerView): undefined {
+    if (status === 'lease-unknown') return this.subscriptions.forget(domain, id)
+    const waitMs = isTemporary(status) ? againMs : longAgainMs
+    this.subscriptions.retry(domain, id, Math.max(retryAfterMs, waitMs))
   }
 
   /** A link of the pair is there. */
@@ -602,39 +602,44 @@ export class PresenceRoad {
       return this.#needs.pool().want(presentity.domain, watcher.domain, 'pres')
     }
     this.#notified.sent.n++
-    const lost = (): undefined => this.subscriptions.retry(watcher.domain, id, againMs)
-    session.link.ask(this.#notice(session, watcher, presentity, bytes, document, lost))
+    const reference = session.shown.refer(presentity, watcher.domain, 'notify')
+    session.link.ask(
+      makeNotice({
+        command: 'notify',
+        hops: 1,
+        reference,
+        from: '',
+        user: presentity.text,
+        fields: bytes,
+        body: document,
+        answered: (answer) => {
+          // [LINK-6.3-5] Shown again with what is told again.
+          if (answer.status === 'credential-ref-unknown') session.shown.showAgain(reference.number)
+          return this.#notTaken(watcher.domain, id, answer)
+        },
+        failed: () => this.subscriptions.retry(watcher.domain, id, againMs),
+      }),
+    )
   }
 
   #terminated({ id, watcher, presentity, event }: Subscription): undefined {
     const bytes = encodeNotify({ subscription: id, version: undefined, state: 'terminated', event })
     if (this.#needs.isHosted(watcher.domain)) return this.#tell(watcher, presentity, bytes, nothing)
     const session = this.#needs.pool().find(presentity.domain, watcher.domain, 'pres')
-    // If it does not arrive, the next RENEW tells that the subscription is gone.
-    if (session !== undefined) {
-      const lost = () => undefined
-      session.link.ask(this.#notice(session, watcher, presentity, bytes, nothing, lost))
-    }
-  }
-
-  #notice(
-    session: Session,
-    watcher: Address,
-    presentity: Address,
-    bytes: Buffer,
-    body: Buffer,
-    lost: () => undefined,
-  ): Outgoing {
-    return makeNotice({
-      command: 'notify',
-      hops: 1,
-      reference: session.shown.refer(presentity, watcher.domain, 'notify'),
-      from: '',
-      user: presentity.text,
-      fields: bytes,
-      body,
-      failed: lost,
-    })
+    session?.link.ask(
+      makeNotice({
+        command: 'notify',
+        hops: 1,
+        reference: session.shown.refer(presentity, watcher.domain, 'notify'),
+        from: '',
+        user: presentity.text,
+        fields: bytes,
+        body: nothing,
+        // If it does not arrive, the next RENEW tells that the subscription is gone.
+        answered: () => undefined,
+        failed: () => undefined,
+      }),
+    )
   }
 
   /** To all sessions of one of ours: each knows its own subscriptions. */
@@ -655,6 +660,7 @@ export class PresenceRoad {
         user: from,
         fields: bytes,
         body,
+        answered: () => undefined,
         failed: (code) => {
           // Nothing is left out for a session: it comes back, and is told what holds then.
           if (code === 'busy') session.link.break('slow-reader', 'no room for a notification')

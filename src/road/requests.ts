@@ -19,9 +19,9 @@ export type Asked = {
 
 export const makeRequest = (asked: Asked): Outgoing => make(asked, true)
 
-/** For NOTIFY: only a failure is answered, to nobody in particular; `failed` says that it may not have arrived. */
-export const makeNotice = (asked: Omit<Asked, 'answered' | 'answerCredit'>): Outgoing =>
-  make({ ...asked, answerCredit: 0, answered: () => undefined }, false)
+/** For NOTIFY: only a refusal is answered; `failed` says that it may not have arrived. */
+export const makeNotice = (asked: Omit<Asked, 'answerCredit'>): Outgoing =>
+  make({ ...asked, answerCredit: 0 }, false)
 
 function make(asked: Asked, expectsAnswer: boolean): Outgoing {
   const { command, hops, reference, from, user, answerCredit, fields, body, answered, failed } =

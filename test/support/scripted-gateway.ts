@@ -280,7 +280,9 @@ export class ScriptedLink implements LinkOwner {
       bodyAt: head.length,
       end: head.length + body.length,
       sentAt: -1,
-      ...ends,
+      failed: ends.failed,
+      answered: (answer) =>
+        expectsAnswer ? ends.answered(answer) : this.orphan(this.link, answer),
     })
   }
 }

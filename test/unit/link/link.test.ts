@@ -213,14 +213,27 @@ describe('an idle link', () => {
 
 describe('a request to which no answer is expected', () => {
   test('is told when its link is lost: it may be lost with it', async () => {
-    const { clock, pair, initiating, open } = makeLinks()
+    const { clock, pair, initiating, receiving, open } = makeLinks()
     await open()
+    receiving.told.answers = false
     const outcome = ask(initiating.link, 'notify', 100, false)
     await clock.advance(second)
     expect(outcome.status).toBeUndefined()
     pair.cut('both')
     await clock.advance(second)
     expect(outcome).toEqual({ status: 'link-lost', sent: true })
+  })
+
+  test('is told of a refusal', async () => {
+    const { clock, initiating, receiving, open } = makeLinks()
+    await open()
+    const outcomes = [1, 2, 3].map(() => ask(initiating.link, 'notify', 100, false))
+    receiving.told.answers = false
+    await clock.advance(50)
+    const refused = receiving.told.requests[1]
+    receiving.link.answer(refused?.id ?? 0, 2, commands.notify.number, 'busy')
+    await clock.advance(50)
+    expect(outcomes.map(({ status }) => status)).toEqual([undefined, 'busy', undefined])
   })
 
   test('is told when the far side let go before it', async () => {

@@ -111,7 +111,8 @@ export class Pool {
       if (destination === undefined || destination.sessions.includes(session)) continue
       if (isPreferred(session, local, remote)) destination.sessions.unshift(session)
       else destination.sessions.push(session)
-      destination.failures = 0
+      // On a link that we dialled our own claim has to be accepted, too.
+      if (session.dialled === undefined) destination.failures = 0
       destination.retryAt = 0
       this.#flush(destination)
       this.#needs.listed(local, remote, service)
@@ -119,12 +120,21 @@ export class Pool {
     this.#settleDuplicates(local, remote)
   }
 
-  /** The session does not serve this pair any more. */
-  withdraw(session: Session, local: Domain, remote: Domain): undefined {
+  /** Our claim was refused: the session does not serve this pair any more, and the dial counts as failed. */
+  withdraw(session: Session, local: Domain, remote: Domain, code: Status): undefined {
     for (const service of services) {
       const destination = this.#tables.get(local)?.get(remote)?.[service]
-      if (destination === undefined) continue
+      if (destination?.sessions.includes(session) !== true) continue
       destination.sessions = destination.sessions.filter((other) => other !== session)
+      this.#failed(destination, code)
+    }
+  }
+
+  /** Our claim was accepted: what failed before says nothing any more. */
+  works(local: Domain, remote: Domain): undefined {
+    for (const service of services) {
+      const destination = this.#tables.get(local)?.get(remote)?.[service]
+      if (destination !== undefined) destination.failures = 0
     }
   }
 

@@ -48,6 +48,7 @@ export type ProofNeeds = {
   /** A claim of the far side. */
   readonly refused: (session: Session, code: Status, detail: string) => undefined
   /** A claim of ours. */
+  readonly claimAccepted: (claim: readonly [local: Domain, remote: Domain]) => undefined
   readonly claimRefused: (
     session: Session,
     claim: readonly [local: Domain, remote: Domain],
@@ -245,7 +246,8 @@ function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domai
   const bytes = encodeProve(needs.assert(local, remote, binding))
   link.ask(
     proveRequest(bytes, (code, detail) => {
-      if (!isSuccess(code)) needs.claimRefused(session, [local, remote], code, detail)
+      if (isSuccess(code)) needs.claimAccepted([local, remote])
+      else needs.claimRefused(session, [local, remote], code, detail)
     }),
   )
 }

@@ -46,7 +46,14 @@ export type Connected = {
 
 export type SessionsNeeds = Omit<
   ProofNeeds,
-  'proven' | 'attached' | 'refused' | 'claimRefused' | 'count' | 'spend' | 'mayFetchFor'
+  | 'proven'
+  | 'attached'
+  | 'refused'
+  | 'claimAccepted'
+  | 'claimRefused'
+  | 'count'
+  | 'spend'
+  | 'mayFetchFor'
 > & {
   readonly verifier: Verifier
   /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
@@ -124,6 +131,7 @@ export class Sessions {
       proven: (session, pair) => this.#proven(session, pair),
       attached: (session, user, userKey) => this.#attached(session, user, userKey),
       refused: (session, code, detail) => this.#refused(session, code, detail),
+      claimAccepted: ([local, remote]) => this.pool.works(local, remote),
       claimRefused: (session, claim, code, detail) =>
         this.#claimRefused(session, claim, code, detail),
       count: (proof, result) => {
@@ -516,11 +524,11 @@ export class Sessions {
     this.#refused(session, code, detail)
     const { dialled, link } = session
     if (dialled === undefined || !link.isUsable) return
+    this.pool.withdraw(session, local, remote, code)
     if (dialled.local === local && dialled.remote === remote) {
       return link.release('domain-not-proven')
     }
     session.withdraw(local, remote)
-    this.pool.withdraw(session, local, remote)
   }
 
   /** [LINK-6.3-1] A credential gets its number; requests that name it wait while its key is fetched. */

@@ -263,9 +263,9 @@ describe('claims', () => {
     far.respond(far.requestsOf(command.message)[1]?.id ?? 0, 'domain-refused')
     await world.run()
     expect(far.release).toBeUndefined()
-    // The next one of the refused domain takes a link of its own.
+    // The next one of the refused domain takes a link of its own, after the wait that follows a failed dial.
     say(carol, 3)
-    await world.run()
+    await world.run(300)
     expect(world.dialled.length).toBe(2)
     far.respond(far.requestsOf(command.message)[0]?.id ?? 0, 'delivered')
     await world.run()

@@ -125,7 +125,8 @@ export class Attachment {
       limits,
       clock,
       ageMs: Number.POSITIVE_INFINITY,
-      answerMs: limits.requestMs,
+      // The gateway waits for the other one as long, and says what it knows then.
+      answerMs: limits.requestMs + limits.confirmMs,
       counters: {
         framesIn: { n: 0 },
         framesOut: { n: 0 },

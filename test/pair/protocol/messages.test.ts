@@ -342,6 +342,24 @@ describe('settled', () => {
     },
   )
 
+  test('[LINK-6.7-11] a record is known as long as it is kept, however quiet its lane', async () => {
+    const [world, peer, bob] = await meet({ limits: { idleMs: 1e12, pingMs: 1e12 } })
+    peer.message({ sequence: 1 })
+    await world.run()
+    confirm(bob)
+    await world.run()
+    peer.message({ sequence: 2, settled: 1 })
+    await world.run()
+    // It leaves no record, so that nothing of the lane is unsettled.
+    bob.respond(bob.requestsOf(command.message)[1]?.id ?? 0, 'busy')
+    await world.run(13 * minute)
+    peer.show(1, 'alice@a.example')
+    const again = peer.message({ epoch: 9, sequence: 1, id: messageId('1 1') })
+    await world.run()
+    expect(peer.status(again)).toBe('delivered')
+    expect(got(bob).length).toBe(2)
+  })
+
   test('[LINK-6.7-11] makes room; without room the answer is busy', async () => {
     const [world, peer, bob] = await meet({ limits: { duplicates: 2 } })
     const first = [1, 2, 3].map((sequence) => peer.message({ sequence }))
@@ -380,6 +398,18 @@ describe('outcomes', () => {
       'unknown-outcome',
       'unknown-outcome',
     ])
+  })
+
+  test('[LINK-6.7-12] "perhaps" of one session weighs more than "no" of another', async () => {
+    const [world, peer, bob] = await meet()
+    const second = await world.attached()
+    const sent = peer.message({})
+    await world.run()
+    bob.channel.destroy()
+    await world.run()
+    second.respond(second.requestsOf(command.message)[0]?.id ?? 0, 'forbidden')
+    await world.run()
+    expect(peer.status(sent)).toBe('unknown-outcome')
   })
 
   test('[LINK-6.7-12] so does a link that is lost on the way', async () => {

@@ -54,6 +54,10 @@ class Shown implements Reference {
     return this.#number === number
   }
 
+  get isNumbered(): boolean {
+    return this.#number !== 0
+  }
+
   readonly fieldBytes = (): Buffer => {
     if (this.#bytes === undefined) {
       this.#minted = this.#mint()
@@ -80,6 +84,9 @@ class Shown implements Reference {
   }
 }
 
+/** Numbers in one FORGET, so that it happens seldom. */
+const batch = 64
+
 export class ShownCredentials {
   readonly #mint: Mint
   readonly #most: () => number
@@ -87,6 +94,9 @@ export class ShownCredentials {
   readonly #awaited: () => ReadonlySet<Reference>
   /** audience and purpose, then sender. */
   readonly #tables = new Map<Domain, Readonly<Record<Purpose, Map<string, Shown>>>>()
+  /** Refused, and not given back yet: requests wait that refer to them. */
+  readonly #leaving = new Set<Shown>()
+  /** Numbers that the far side holds or will hold. */
   #count = 0
   #last = 0
 
@@ -120,9 +130,10 @@ export class ShownCredentials {
       () => {
         // A refused number stays refused at the far side: the next use takes another.
         if (table.get(subject.text) !== shown) return
-        this.#drop(table, subject.text)
+        table.delete(subject.text)
         // Requests that wait for their turn are told why.
-        if (!this.#awaited().has(shown)) this.#evict([shown.number])
+        this.#leaving.add(shown)
+        this.#giveBack()
       },
     )
     table.set(subject.text, shown)
@@ -149,6 +160,7 @@ export class ShownCredentials {
   /** Once a second: what nears its end is shown anew at its next use. */
   sweep(now: number): undefined {
     for (const shown of this.#all()) shown.expire(now)
+    this.#giveBack()
   }
 
   #open(audience: Domain) {
@@ -168,18 +180,32 @@ export class ShownCredentials {
     if (table.delete(subject)) this.#count--
   }
 
+  /** [LINK-6.4-2] What was refused leaves, once no request waits any more that refers to it. */
+  #giveBack(): undefined {
+    if (this.#leaving.size === 0) return
+    const awaited = this.#awaited()
+    const free = [...this.#leaving].filter((shown) => !awaited.has(shown))
+    for (const shown of free) this.#leaving.delete(shown)
+    this.#count -= free.length
+    for (let at = 0; at < free.length; at += batch) {
+      this.#evict(free.slice(at, at + batch).map(({ number }) => number))
+    }
+  }
+
   /**
-   * [LINK-6.4-2] Gives back the oldest 64 numbers at once, so that it happens seldom; not those that a request refers
-   * to which waits in its class, since FORGET would overtake it.
+   * [LINK-6.4-2] Gives back the oldest numbers, many at once; not those that a request refers to which waits in its
+   * class, since FORGET would overtake it.
    */
   #makeRoom(): undefined {
+    this.#giveBack()
+    if (this.#count < this.#most()) return
     const awaited = this.#awaited()
     const oldest: number[] = []
     for (const { user, notify } of this.#tables.values()) {
       for (const table of [user, notify]) {
         for (const [subject, known] of table) {
-          if (oldest.length === 64) break
-          if (!known.shown || awaited.has(known)) continue
+          if (oldest.length === batch) break
+          if (!known.isNumbered || awaited.has(known)) continue
           oldest.push(known.number)
           this.#drop(table, subject)
         }

@@ -221,14 +221,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     listed: (local, remote, service) =>
       service === 'pres' ? presence.reachable(local, remote) : undefined,
-    left: (_session, pair, reason) => {
+    left: ({ link }, pair) => {
       const { local, remote } = pair
       if (sessions.pool.find(local, remote, 'pres') === undefined) {
         presence.unreachable(local, remote)
       }
       const isLeft = ({ domain }: HostedDomain) =>
         sessions.pool.find(domain, remote, 'pres') === undefined
-      if (domains.every(isLeft)) presence.left(pair, reason)
+      if (domains.every(isLeft)) presence.left(pair, link.restMs)
     },
     isUsed: ({ role, pairs }) =>
       role === 'client' || [...pairs].some(({ remote }) => presence.isUsed(remote)),

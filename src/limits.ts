@@ -30,12 +30,13 @@ export const limitTable = {
   unprovenLinks: row(512, 'count', 'Accepted links without proof in all; more are closed at accept.'),
   handshakesPerAddress: row(5, 'per second', 'New connections from one IPv4 /24 or IPv6 /48; more are closed at accept.'),
   handshakesPerAddressBurst: row(20, 'count', 'Burst of new connections from one IPv4 /24 or IPv6 /48.'),
+  networks: row(16_384, 'count', 'Networks whose new connections are counted; beyond it the one that is silent longest is forgotten.'),
   unprovenClientsPerAddress: row(128, 'count', 'Links of clients without proof from one address: a local system opens many at once; more are closed at accept.'),
   clientHandshakesPerAddress: row(200, 'per second', 'New connections of clients from one network; more are closed at accept.'),
   clientHandshakesPerAddressBurst: row(1000, 'count', 'Burst of new connections of clients from one network.'),
-  waitingFrames: row(16, 'count', 'Requests of one pair that wait, unparsed, for its proof; more are answered busy.'),
-  waitingBytes: row(65_536, 'bytes', 'Bytes of such waiting requests; more are answered busy.'),
-  waitingMs: row(15 * second, 'ms', 'Longest wait for a proof; then credential-unverifiable.'),
+  waitingFrames: row(16, 'count', 'Requests of one class that wait on one link, unparsed, for a proof or a key; more are answered busy.'),
+  waitingBytes: row(65_536, 'bytes', 'Bytes of such waiting requests of one class; more are answered busy.'),
+  waitingMs: row(15 * second, 'ms', 'Longest wait for a proof or a key; then credential-unverifiable.'),
 
   // Link: frames
   frameBytes: row(16_384, 'bytes', 'Payload of one frame; larger is bad-frame, seen on the header alone.'),
@@ -71,6 +72,9 @@ export const limitTable = {
   idleMs: row(10 * minute, 'ms', 'No request in either direction and no live subscription; then RELEASE idle-release.'),
   linkAgeMs: row(12 * hour, 'ms', 'Shortest age of a link; it is renewed between this and twice this.'),
   drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),
+  lingerMs: row(5 * second, 'ms', 'End of a link to close of its socket, for bytes that were written before.'),
+  restartMs: row(5 * second, 'ms', 'Retry time that we say in RELEASE when we stop: the far side dials again after it.'),
+  restMaxMs: row(15 * minute, 'ms', 'Longest retry time in a RELEASE that we keep to.'),
   linksPerPair: row(8, 'count', 'Accepted links of one pair of domains; more are released with resource-shortage.'),
   links: row(4096, 'count', 'Links in all; beyond it new ones are closed at accept and idle ones released.'),
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
@@ -89,6 +93,7 @@ export const limitTable = {
   // DNS
   dnsTryMs: row(1200, 'ms', 'One question to one server.'),
   dnsTotalMs: row(6 * second, 'ms', 'All questions of one look-up.'),
+  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer; then dns-failed.'),
   dnsSockets: row(256, 'count', 'Questions under way; more wait.'),
   dnsRecords: row(16, 'count', 'SRV records used of one answer.'),
   dnsAliases: row(4, 'count', 'CNAME records followed.'),
@@ -145,6 +150,8 @@ export const limitTable = {
   subscriptions: row(1_000_000, 'count', 'Live subscriptions in all; more is limit-reached.'),
   tuples: row(32, 'count', 'Tuples of one presentity; more is limit-reached.'),
   presentities: row(1_000_000, 'count', 'Presentities with a published tuple; more is limit-reached.'),
+  snapshotMs: row(30 * second, 'ms', 'Shortest time between two documents that one watcher draws of one presentity by subscribing again.'),
+  unknownMs: row(45 * second, 'ms', 'How long the last value is shown without a link to its domain, or after the retry time of its RELEASE; then unknown.'),
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
 
   // Admin

@@ -2,7 +2,7 @@
  * Link: who may come in, decided when the system hands over a connection: before TLS, before any memory of ours.
  *
  * In:    the address of the far side and the time.
- * Out:   yes or no; what is counted is bounded by what is let in, and by `maxNetworks`.
+ * Out:   yes or no; what is counted is bounded by what is let in, and by `limits.networks`.
  * Fails: never.
  *
  * What comes from one host counts together: an IPv4 address, or an IPv6 /64, which every host has for itself.
@@ -12,9 +12,6 @@
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { LimitName, Limits } from '../limits.ts'
 
-/** Networks whose pace is remembered; beyond it the one that is silent longest is forgotten. */
-export const maxNetworks = 16_384
-
 export type GateLimits = Pick<
   Limits,
   | 'links'
@@ -22,6 +19,7 @@ export type GateLimits = Pick<
   | 'unprovenLinksPerAddress'
   | 'handshakesPerAddress'
   | 'handshakesPerAddressBurst'
+  | 'networks'
 >
 
 export type GateOptions = {
@@ -108,7 +106,7 @@ export class AcceptGate {
     let turns = 2
     for (const [network, pace] of this.#paces) {
       if (turns-- === 0) return
-      if (!pace.isFull(now) && this.#paces.size < maxNetworks) return
+      if (!pace.isFull(now) && this.#paces.size < this.#options.limits.networks) return
       this.#paces.delete(network)
     }
   }

@@ -126,7 +126,7 @@ function attempt<S extends Socket>(
     })
     socket.once(ready, () => {
       try {
-        resolve(new SocketChannel(socket, judge(socket), clock))
+        resolve(new SocketChannel(socket, judge(socket), clock, limits.lingerMs))
         socket.off('error', failed)
         settle()
       } catch (error) {

@@ -107,6 +107,9 @@ export class Link {
   #pingsOut = 0
   #detail = ''
   #saidRelease = false
+  /** What our RELEASE says, and until when that of the far side asks to be left alone. */
+  #retryMs = 0
+  #restUntil = 0
   /** The last request of ours that the far side took, if it let go. */
   #takenThere = Number.POSITIVE_INFINITY
   /** Requests that were refused before their body was here, with their class; long answers that nobody waits for. */
@@ -253,8 +256,17 @@ export class Link {
     this.#step({ type: 'proven' })
   }
 
-  /** [LINK-8.2-1] Lets go: nothing new, what is under way is answered, then the link closes. */
-  release(reason: Status): undefined {
+  /** How long the far side wants to be left alone: it let go, and said when a new link is welcome. */
+  get restMs(): number {
+    return Math.max(0, this.#restUntil - this.#options.clock.now())
+  }
+
+  /**
+   * [LINK-8.2-1] Lets go: nothing new, what is under way is answered, then the link closes. `retryMs`: after this
+   * time a new link is welcome.
+   */
+  release(reason: Status, retryMs = 0): undefined {
+    this.#retryMs = retryMs
     this.#step({ type: 'let-go', reason })
   }
 
@@ -592,6 +604,8 @@ export class Link {
     const reason = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
     if (this.#detail === '') this.#detail = `released by the far side: ${reason}`
     this.#takenThere = buffer.readUInt32BE(start + 6)
+    const { clock, limits } = this.#options
+    this.#restUntil = clock.now() + Math.min(buffer.readUInt32BE(start + 2), limits.restMaxMs)
     const isCrossing = this.#state.name === 'draining'
     this.#step({ type: 'released', reason })
     if (isCrossing) this.#leaveUntaken()
@@ -668,6 +682,7 @@ export class Link {
     this.#saidRelease = true
     const payload = Buffer.alloc(10)
     payload.writeUInt16BE(statusNumber(reason))
+    payload.writeUInt32BE(Math.min(this.#retryMs, 0xffffffff), 2)
     payload.writeUInt32BE(this.#lastTaken, 6)
     this.#outbox.control(frame.release, 0, 0, payload)
   }

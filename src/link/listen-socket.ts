@@ -128,12 +128,10 @@ class Door {
     remote: string,
     admission: Admission,
   ): undefined {
-    const { clock, onChannel } = this.#options
+    const { clock, limits, onChannel } = this.#options
+    const all = { ...facts, certificate: undefined, remote }
     this.#count('ok')
-    onChannel(
-      new SocketChannel(socket, { ...facts, certificate: undefined, remote }, clock),
-      admission,
-    )
+    onChannel(new SocketChannel(socket, all, clock, limits.lingerMs), admission)
   }
 
   /** Counts one that did not come in; a line in the log at most once a second. */

@@ -9,15 +9,13 @@ import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Channel, ChannelEvents, ChannelFacts } from './channel.ts'
 
-/** What was written before `end` has this long to leave. */
-export const lingerMs = 5000
-
 const ignore = (): undefined => undefined
 
 export class SocketChannel implements Channel {
   readonly facts: ChannelFacts
   readonly #socket: Socket
   readonly #clock: Clock
+  readonly #lingerMs: number
   readonly #written: (error?: Error | null) => void
   #events: ChannelEvents | undefined
   /** No more is written: this side ended, or the far side did. */
@@ -26,10 +24,12 @@ export class SocketChannel implements Channel {
   #detail = ''
   #stopLingering: Cancel = ignore
 
-  constructor(socket: Socket, facts: ChannelFacts, clock: Clock) {
+  /** `lingerMs`: what was written before `end` has this long to leave. */
+  constructor(socket: Socket, facts: ChannelFacts, clock: Clock, lingerMs: number) {
     this.facts = facts
     this.#socket = socket
     this.#clock = clock
+    this.#lingerMs = lingerMs
     // Called for each write, since Node's `drain` tells only of writes that were held back.
     this.#written = (error) => {
       if (!error && socket.writableLength === 0 && !this.#isEnding) this.#events?.drained()
@@ -96,7 +96,7 @@ export class SocketChannel implements Channel {
 
   #linger(): undefined {
     this.#stopLingering()
-    this.#stopLingering = this.#clock.after(lingerMs, () => {
+    this.#stopLingering = this.#clock.after(this.#lingerMs, () => {
       this.#socket.destroy()
     })
   }

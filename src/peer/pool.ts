@@ -138,11 +138,17 @@ export class Pool {
     }
   }
 
-  /** The session serves nothing any more. */
+  /** The session serves nothing any more. [LINK-8.2-6] What it served is not dialled before its far side wants to. */
   unlist(session: Session): undefined {
+    const { clock, random } = this.#needs
+    const { restMs } = session.link
     for (const destination of this.#all()) {
       if (!destination.sessions.includes(session)) continue
       destination.sessions = destination.sessions.filter((other) => other !== session)
+      if (restMs === 0) continue
+      // Not all at once, when it is back.
+      destination.retryAt = clock.now() + jitter(random, restMs, 1, 1.2)
+      destination.code = 'remote-unreachable'
     }
   }
 

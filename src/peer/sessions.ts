@@ -74,7 +74,7 @@ export type SessionsNeeds = Omit<
   readonly joined: (session: Session, pair: Pair) => undefined
   /** A link serves this service of the pair now. */
   readonly listed: (local: Domain, remote: Domain, service: Service) => undefined
-  readonly left: (session: Session, pair: Pair, reason: Status) => undefined
+  readonly left: (session: Session, pair: Pair) => undefined
   readonly isUsed: (session: Session) => boolean
   /** Proofs that every link with `remote` must have before it serves. */
   readonly required: (remote: Domain) => readonly ProofKind[]
@@ -209,7 +209,8 @@ export class Sessions {
   /** Stops accepting, lets go of every link and resolves when all are closed or `deadline` aborts. */
   async drain(reason: Status): Promise<undefined> {
     this.#stopDials()
-    for (const session of this.#all) session.link.release(reason)
+    const { restartMs } = this.#needs.limits
+    for (const session of this.#all) session.link.release(reason, restartMs)
     while (this.#all.size > 0) {
       await new Promise<undefined>((resolve) => {
         this.#needs.clock.after(20, () => {
@@ -442,7 +443,7 @@ export class Sessions {
     meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
     log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
     if (session.user !== undefined) this.#needs.detach(session, session.user)
-    for (const pair of session.pairs) this.#needs.left(session, pair, reason)
+    for (const pair of session.pairs) this.#needs.left(session, pair)
   }
 
   isUsed(session: Session): boolean {

@@ -25,9 +25,6 @@ export type Needs = AskNeeds & {
   readonly servers: readonly DnsServer[]
 }
 
-/** Every server is asked at most twice for one name. */
-const rounds = 2
-
 export function createLookup(needs: Needs): Lookup {
   const { clock, limits } = needs
   const limitHits = needs.meter.counter('limit_hits_total', { limit: 'dnsTotalMs' })
@@ -122,7 +119,7 @@ const lifeMs = (seconds: number): number => (Number.isFinite(seconds) ? seconds 
 
 type Asked = { readonly reply: Reply; readonly server: DnsServer | undefined }
 
-/** The servers in order, twice round, until one knows. */
+/** The servers in order, round after round, until one knows. */
 async function askAll(
   needs: Needs,
   servers: ServerList,
@@ -131,7 +128,7 @@ async function askAll(
 ): Promise<Asked> {
   let asked: Asked = { reply: nobodyAsked, server: undefined }
   let edns = true
-  for (let round = 0; round < rounds; round++) {
+  for (let round = 0; round < needs.limits.dnsRounds; round++) {
     for (const server of servers.inOrder()) {
       if (signal.aborted) return asked
       const reply = await askServer(needs, { server, question, edns, signal })

@@ -64,12 +64,6 @@ export type PresenceRoadNeeds = {
   readonly meter: Meter
 }
 
-/** [LINK-6.14-3] How long the word of a domain holds after its link was lost without RELEASE. */
-const keepMs = 45_000
-
-/** Shortest time between two documents that one watcher draws by subscribing again and again. */
-const snapshotMs = 30_000
-
 /** Wait before a NOTIFY that did not get through is sent again: at once, or after somebody put something right. */
 const againMs = 1000
 const longAgainMs = 60_000
@@ -102,7 +96,7 @@ export class PresenceRoad {
       clock,
       limits,
       meter,
-      snapshotMs,
+      snapshotMs: limits.snapshotMs,
       presence: (presentity) => this.presentities.presence(presentity),
       notify: (subscription, document, version) => this.#notify(subscription, document, version),
       terminated: (subscription) => this.#terminated(subscription),
@@ -305,10 +299,9 @@ export class PresenceRoad {
     this.subscriptions.pause(remote, local)
   }
 
-  /** The last link of the pair is gone; `retryAtMs`: the far side said when it is back. */
-  left({ remote }: Pair, reason: Status): undefined {
-    const isOrderly = reason === 'shutdown' || reason === 'idle-release' || reason === 'age-release'
-    this.watching.linkLost(remote, isOrderly ? 10 * keepMs : keepMs)
+  /** [LINK-6.14-3] The last link of the pair is gone; `restMs`: the far side said when it is back. */
+  left({ remote }: Pair, restMs: number): undefined {
+    this.watching.linkLost(remote, restMs + this.#needs.limits.unknownMs)
   }
 
   /** Whether subscriptions make a silent link to `remote` normal. */

@@ -8,8 +8,8 @@
  */
 import { createHash } from 'node:crypto'
 import type { Cancel, Clock } from '../../src/lib/clock.ts'
+import { limitTable } from '../../src/limits.ts'
 import type { Channel, ChannelEvents, ChannelFacts } from '../../src/link/channel.ts'
-import { lingerMs } from '../../src/link/socket-channel.ts'
 
 /** One direction. */
 export type Flow = {
@@ -261,7 +261,7 @@ class MemoryChannel implements Channel {
     this.#isEnding = true
     this.#read()
     this.#out.end()
-    this.#stopLingering = this.#clock.after(lingerMs, () => this.destroy())
+    this.#stopLingering = this.#clock.after(limitTable.lingerMs.value, () => this.destroy())
   }
 
   destroy(): undefined {

@@ -83,6 +83,8 @@ const felt: readonly LimitName[] = [
   'idleMs',
   'linkAgeMs',
   'drainMs',
+  'restartMs',
+  'restMaxMs',
   'linksPerPair',
   'sessionsPerUser',
   'references',
@@ -108,6 +110,8 @@ const felt: readonly LimitName[] = [
   'subscriptionsPerPair',
   'tuples',
   'notifyMs',
+  'snapshotMs',
+  'unknownMs',
 ]
 
 const tables: Readonly<Record<string, () => string>> = {

@@ -6,7 +6,6 @@ import { beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { silentLog } from '../../src/lib/log.ts'
 import { limitsWith } from '../../src/limits.ts'
 import { listenPlain } from '../../src/link/listen-socket.ts'
-import { lingerMs } from '../../src/link/socket-channel.ts'
 import { shownCertificate } from '../../src/link/tls.ts'
 import { type ContractPair, channelContract, start } from '../support/channel-contract.ts'
 import {
@@ -91,7 +90,7 @@ describe('a channel whose far side does not read', () => {
     await door.channel(0)
     channel.write([tooMuch])
     channel.end()
-    await clock.advance(lingerMs - 1)
+    await clock.advance(limitsWith().lingerMs - 1)
     await sentinel(door)
     expect(here.closed).toBe(0)
     await clock.advance(1)

@@ -7,8 +7,8 @@ import { World } from '../../support/script/world.ts'
 
 const { type, command, tag } = wire
 
-const release = (reason: number, last: number, more = Buffer.alloc(0)): Buffer =>
-  wire.frame(type.release, 0, 0, Buffer.concat([Buffer.of(1, reason), wire.u32(0, last), more]))
+const release = (reason: number, last: number, retryMs = 0): Buffer =>
+  wire.frame(type.release, 0, 0, Buffer.concat([Buffer.of(1, reason), wire.u32(retryMs, last)]))
 
 const say = (bob: ScriptedPeer, n: number): number =>
   bob.message({
@@ -135,6 +135,51 @@ describe('RELEASE', () => {
     await drained
     expect([bob.release?.reason, peer.release?.reason]).toEqual(['shutdown', 'shutdown'])
     expect([bob.isClosed, peer.isClosed]).toEqual([true, true])
+    expect([bob.release?.retryMs, peer.release?.retryMs]).toEqual([5000, 5000])
+  })
+
+  test.for([
+    ['of 60 s', 60_000, [1, 1, 2]],
+    ['of nothing', 0, [2, 3, 3]],
+    ['beyond what is kept to', 86_400_000, [1, 1, 2]],
+  ] as const)('[LINK-8.2-6] a retry time %s', async ([, retryMs, dials]) => {
+    const world = new World({ limits: { restMaxMs: 60_000 } })
+    const bob = await world.attached()
+    const sent = say(bob, 1)
+    const far = await world.accepted()
+    const [first] = far.requestsOf(command.message)
+    far.respond(first?.id ?? 0, 'delivered')
+    await world.run()
+    far.raw(release(9, 0xffff, retryMs))
+    await world.run()
+    const seen: number[] = []
+    const waits: (number | undefined)[] = []
+    for (const ms of [0, 59_000, 14_000]) {
+      await world.run(ms)
+      const id = say(bob, 10 + seen.length)
+      await world.run(1)
+      seen.push(world.dialled.length)
+      waits.push(bob.answer(id)?.fields.get(tag.retryAfter)?.readUInt32BE(0))
+    }
+    expect(bob.status(sent)).toBe('delivered')
+    expect(seen).toEqual(dials)
+    if (retryMs > 0) expect(waits[0]).toBeGreaterThan(59_000)
+  })
+
+  test('[LINK-8.2-6] a far side that is back before says so by a proof', async () => {
+    const world = new World({ pinned: ['z.example'] })
+    const bob = await world.attached()
+    say(bob, 1)
+    const far = await world.accepted()
+    far.raw(release(9, 0xffff, 60_000))
+    far.respond(far.requestsOf(command.message)[0]?.id ?? 0, 'delivered')
+    await world.run()
+    const peer = await world.provenPeer('z.example')
+    const late = say(bob, 2)
+    await world.run()
+    peer.respond(peer.requestsOf(command.message)[0]?.id ?? 0, 'delivered')
+    await world.run()
+    expect([bob.status(late), world.dialled.length]).toEqual(['delivered', 1])
   })
 
   test('[LINK-8.2-2] what was not taken takes another link, and the rest is not lied about', async () => {

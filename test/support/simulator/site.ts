@@ -11,9 +11,8 @@ import { createGateway, type Gateway, type HostedDomain } from '../../../src/gat
 import { sleep } from '../../../src/lib/clock.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import type { Random } from '../../../src/lib/random.ts'
-import type { Limits } from '../../../src/limits.ts'
+import { type Limits, limitTable } from '../../../src/limits.ts'
 import type { Channel } from '../../../src/link/channel.ts'
-import { lingerMs } from '../../../src/link/socket-channel.ts'
 import type { ProofKind } from '../../../src/peer/pair.ts'
 import type { Connected } from '../../../src/peer/sessions.ts'
 import type { DomainRuleSet } from '../../../src/policy/domain-rules.ts'
@@ -152,7 +151,7 @@ export class Site {
     // The system still sends what was written.
     this.#end()
     const wires = network.wiresOf(this.name)
-    scheduler.clock().after(lingerMs + 1, () => network.sweep(wires, this.name))
+    scheduler.clock().after(limitTable.lingerMs.value + 1, () => network.sweep(wires, this.name))
   }
 
   /** Runs from now on, whatever it was doing. */

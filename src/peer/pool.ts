@@ -142,13 +142,16 @@ export class Pool {
   unlist(session: Session): undefined {
     const { clock, random } = this.#needs
     const { restMs } = session.link
-    for (const destination of this.#all()) {
-      if (!destination.sessions.includes(session)) continue
-      destination.sessions = destination.sessions.filter((other) => other !== session)
-      if (restMs === 0) continue
-      // Not all at once, when it is back.
-      destination.retryAt = clock.now() + jitter(random, restMs, 1, 1.2)
-      destination.code = 'remote-unreachable'
+    for (const { local, remote } of session.pairs) {
+      for (const service of services) {
+        const destination = this.#tables.get(local)?.get(remote)?.[service]
+        if (destination?.sessions.includes(session) !== true) continue
+        destination.sessions = destination.sessions.filter((other) => other !== session)
+        if (restMs === 0) continue
+        // Not all at once, when it is back.
+        destination.retryAt = clock.now() + jitter(random, restMs, 1, 1.2)
+        destination.code = 'remote-unreachable'
+      }
     }
   }
 

@@ -84,7 +84,9 @@ export class Publisher {
       leaseSeconds: count === undefined ? 0 : leaseSeconds,
     })
     const body = count === undefined ? Buffer.alloc(0) : documentOf(this.#needs.tuple, count)
-    this.#isAsking = this.#needs.ask(
+    // It may fail before `ask` returns.
+    this.#isAsking = true
+    const isAsked = this.#needs.ask(
       userRequest({
         command: 'publish',
         fields,
@@ -93,6 +95,7 @@ export class Publisher {
         failed: () => this.#again(),
       }),
     )
+    if (!isAsked) this.#isAsking = false
   }
 
   #next(): Request | undefined {

@@ -7,7 +7,7 @@
  * Safety is judged whatever happens; liveness once the faults have stopped: then all must come to rest in a bounded time.
  */
 import type { Random } from '../../../src/lib/random.ts'
-import { beginFault, between, type FaultKind, faultKinds, pick } from './faults.ts'
+import { beginFault, between, type FaultKind, faultKinds, pick, type Scene } from './faults.ts'
 import { type OperationKind, operate } from './operations.ts'
 import { judgeMessages } from './oracle-messages.ts'
 import { judgePresence } from './oracle-presence.ts'
@@ -43,8 +43,6 @@ export type SeedOptions = {
 const leastOperations = 200
 const leastFaults = 10
 const leastFaultKinds = 5
-/** What can be broken at any time. */
-const alwaysThere: readonly FaultKind[] = ['dns-failure', 'refused-dial', 'clock-skew', 'dns-gone']
 /** Longer than every lease. */
 const leaveMs = 80 * 60_000
 /** How long the healed world may take. */
@@ -66,6 +64,8 @@ class SeedRun {
   readonly #operations: Partial<Record<OperationKind, number>> = {}
   readonly #faults: Partial<Record<FaultKind, number>> = {}
   readonly #undo = new Set<() => undefined>()
+  /** Planned, and not begun yet. */
+  #faultsAhead = 0
   #isHealed = false
 
   constructor(seed: number) {
@@ -141,7 +141,8 @@ class SeedRun {
     const count = leastOperations + between(random, 0, 60)
     const gapMs = between(random, 50, 900)
     this.#planFaults(count * gapMs)
-    for (let done = 0; done < count; done++) {
+    // Users go on until all that is to go wrong has gone wrong.
+    for (let done = 0; done < count || this.#faultsAhead > 0; done++) {
       await world.run(random.number() < 0.3 ? 0 : random.number() * 2.8 * gapMs)
       const kind = operate(world, random)
       this.#operations[kind] = (this.#operations[kind] ?? 0) + 1
@@ -152,26 +153,26 @@ class SeedRun {
     const random = this.#random
     const clock = this.world.scheduler.clock()
     const kinds = shuffled(random, faultKinds).slice(0, between(random, leastFaultKinds, 12))
-    const count = leastFaults + between(random, 0, 10)
-    for (let n = 0; n < count; n++) {
+    this.#faultsAhead = leastFaults + between(random, 0, 10)
+    for (let n = 0; n < this.#faultsAhead; n++) {
       const kind = kinds[n] ?? (pick(random, kinds) as FaultKind)
-      clock.after(lengthMs * (0.02 + 0.8 * random.number()), () => this.#break(kind))
+      clock.after(lengthMs * (0.02 + 0.8 * random.number()), () => {
+        this.#faultsAhead--
+        this.#break(kind)
+      })
     }
   }
 
-  #break(kind: FaultKind): undefined {
-    if (this.#isHealed) return
+  #break(wanted: FaultKind): undefined {
     const { world } = this
     const clock = world.scheduler.clock()
-    const undo = beginFault(kind, {
+    const [kind, undo] = this.#begin(wanted, {
       world,
       random: this.#random,
       later: (ms, task) => {
         clock.after(ms, () => (this.#isHealed ? undefined : task()))
       },
     })
-    // Where there is nothing to break, something else is broken.
-    if (undo === undefined) return this.#break(pick(this.#random, alwaysThere) as FaultKind)
     this.#faults[kind] = (this.#faults[kind] ?? 0) + 1
     world.trace.add('fault', kind)
     const end = (): undefined => {
@@ -182,6 +183,18 @@ class SeedRun {
     this.#undo.add(end)
     const draw = this.#random.number()
     clock.after(draw < 0.7 ? 200 + draw * 20_000 : draw * 100_000, end)
+  }
+
+  /** Where there is nothing to break, something else is broken; and the first faults are of a new kind each. */
+  #begin(wanted: FaultKind, scene: Scene): readonly [kind: FaultKind, undo: () => undefined] {
+    const isFew = Object.keys(this.#faults).length < leastFaultKinds
+    for (const kind of [wanted, ...shuffled(this.#random, faultKinds)]) {
+      if (isFew && this.#faults[kind] !== undefined) continue
+      const undo = beginFault(kind, scene)
+      if (undo !== undefined) return [kind, undo]
+    }
+    // Names, dials and keys can be broken at any time.
+    throw new Error('nothing can be broken')
   }
 
   #heal(): undefined {

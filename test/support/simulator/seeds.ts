@@ -10,14 +10,6 @@ import { runSeed, type SeedResult } from './run-seed.ts'
 
 const env = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise)
 
-/**
- * Seeds that still break a promise: each is a fault to be found. One that breaks nothing any more has to leave the list.
- *
- *   217  presence: watchers see `terminated` for a presentity that lives
- *   590  effort: the draw gives it faults of 4 kinds, one less than each run should have
- */
-const openSeeds: ReadonlySet<number> = new Set([217, 590])
-
 /** Seeds in one test. */
 const chunk = 25
 
@@ -40,9 +32,7 @@ export function testSeeds(index: number, parts: number): void {
       for (const seed of some) {
         const result = await runSeed(seed)
         sum.add(result)
-        if (openSeeds.has(seed))
-          expect(result.broken, `seed ${seed} breaks nothing now`).not.toEqual([])
-        else if (result.broken.length > 0) throw new Error(reportOf(result, 200))
+        if (result.broken.length > 0) throw new Error(reportOf(result, 200))
       }
     })
   }

@@ -1,8 +1,9 @@
 /** The receiving users of the gateway bench, in one process: every message is confirmed. */
 import { frame, trafficClass } from '../../src/wire/registry.ts'
 import { serveParent } from './children.ts'
+import { confirmTo } from './confirmations.ts'
 import type { User } from './gateway-site.ts'
-import { attach, makeFrame, putU32 } from './gateway-user.ts'
+import { attach, makeFrame } from './gateway-user.ts'
 import { Receiver } from './load.ts'
 
 export type Settings = {
@@ -28,16 +29,8 @@ const confirmation = makeFrame(frame.response, 0, 0, Buffer.from([0, 1, 0, 0]))
 serveParent(async ({ port, users, bodyBytes, domain }: Settings) => {
   const receiver = new Receiver()
   for (const { name, keyPem } of users) {
-    let waiting = Buffer.allocUnsafe(confirmation.length * 4096)
-    let filled = 0
-    let isPlanned = false
     let count = 0
-    const flush = () => {
-      isPlanned = false
-      socket.write(waiting.subarray(0, filled))
-      waiting = Buffer.allocUnsafe(waiting.length)
-      filled = 0
-    }
+    let confirm = (_id: number): undefined => undefined
     const socket = await attach(
       port,
       name,
@@ -47,17 +40,11 @@ serveParent(async ({ port, users, bodyBytes, domain }: Settings) => {
         if (type !== frame.request) return true
         receiver.arrived(buffer, end - bodyBytes)
         if (++count % grantEvery === 0) socket.write(credit(grantEvery, grantEvery * 1024))
-        if (filled + confirmation.length > waiting.length) flush()
-        confirmation.copy(waiting, filled)
-        putU32(waiting, filled + 5, id)
-        filled += confirmation.length
-        if (!isPlanned) {
-          isPlanned = true
-          setImmediate(flush)
-        }
+        confirm(id)
         return true
       },
     )
+    confirm = confirmTo(socket, confirmation)
     socket.write(credit(20 * grantEvery, 20 * grantEvery * 1024))
   }
   return {

@@ -2,7 +2,7 @@
  * Relay B of the bare pair: the TLS link from relay A before it, 50 receiving users on TCP behind it.
  *
  * A request is parsed, its recipient and credential reference are looked up, and it goes to the recipient's connection
- * under that connection's own id. The answer goes back on the link at once.
+ * under that connection's own id. The recipient's confirmation finds its way back by that id, and is the answer.
  */
 import { createServer as createTcpServer, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls'
@@ -14,9 +14,16 @@ export type Settings = { readonly cert: string; readonly key: string }
 export type Facts = { readonly linkPort: number; readonly userPort: number }
 export type Counts = { recipients: number; credentials: number; unknown: number }
 
-type Session = { readonly outbox: Outbox; lastId: number }
+/** More than any window: a slot is free again long before its turn comes. */
+const slots = 65_536
 
-const delivered = 0x0001
+type Session = {
+  readonly outbox: Outbox
+  /** The link that asked last, and its ids, by the id on this connection. */
+  link: Outbox | undefined
+  readonly askedIds: Uint32Array
+  lastId: number
+}
 
 class RelayB {
   readonly counts: Counts = { recipients: 0, credentials: 0, unknown: 0 }
@@ -25,11 +32,15 @@ class RelayB {
 
   attach(socket: Socket): undefined {
     const outbox = new Outbox(socket, this.#turn)
+    const session = { outbox, link: undefined, askedIds: new Uint32Array(slots), lastId: 0 }
     socket.on('error', () => undefined)
     socket.on(
       'data',
       wire.frameReader((bytes, start, end) => {
-        this.#sessions.set(wire.textAt(bytes, start + wire.headBytes), { outbox, lastId: 0 })
+        if (wire.typeOf(bytes, start) === wire.types.response) {
+          return this.#confirmed(session, bytes, start, end)
+        }
+        this.#sessions.set(wire.textAt(bytes, start + wire.headBytes), session)
         const at = outbox.reserve(end - start)
         bytes.copy(outbox.slab, at, start, end)
       }),
@@ -74,19 +85,21 @@ class RelayB {
     bytes.copy(outbox.slab, at, start, end)
     session.lastId += 2
     wire.putU32(outbox.slab, at + 5, session.lastId)
-    this.#answer(link, wire.idOf(bytes, start))
+    const slot = (session.lastId >>> 1) & (slots - 1)
+    session.link = link
+    session.askedIds[slot] = wire.idOf(bytes, start)
   }
 
-  #answer(link: Outbox, id: number): undefined {
-    const at = link.reserve(wire.responseBytes)
-    const { slab } = link
-    slab[at] = 0
-    slab[at + 1] = 0
-    slab[at + 2] = wire.responseBytes - wire.headBytes
-    slab[at + 3] = wire.types.response
-    slab[at + 4] = 0
-    wire.putU32(slab, at + 5, id)
-    wire.putU32(slab, at + 9, delivered << 16)
+  #confirmed(session: Session, bytes: Buffer, start: number, end: number): undefined {
+    const slot = (wire.idOf(bytes, start) >>> 1) & (slots - 1)
+    const { link } = session
+    if (link === undefined) {
+      this.counts.unknown++
+      return
+    }
+    const at = link.reserve(end - start)
+    bytes.copy(link.slab, at, start, end)
+    wire.putU32(link.slab, at + 5, session.askedIds[slot] as number)
   }
 }
 

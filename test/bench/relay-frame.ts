@@ -9,7 +9,6 @@
  */
 export const headBytes = 9
 export const requestBytes = 8
-export const responseBytes = headBytes + 4
 const maxPayloadBytes = 16_384
 
 export const types = { hello: 1, request: 2, response: 3, credential: 4 } as const
@@ -118,6 +117,14 @@ export function textFrame(type: number, id: number, text: string): Buffer {
   putHead(frame, type, id)
   frame.writeUInt16BE(text.length, headBytes)
   frame.write(text, headBytes + 2, 'latin1')
+  return frame
+}
+
+/** An answer that says `delivered`. */
+export function responseFrame(): Buffer {
+  const frame = Buffer.alloc(headBytes + 4)
+  putHead(frame, types.response, 0)
+  frame[headBytes + 1] = 1
   return frame
 }
 

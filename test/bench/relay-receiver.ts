@@ -1,6 +1,8 @@
-/** The receiving users of the relay bench, in one process. */
+/** The receiving users of the relay bench, in one process: every message is confirmed. */
 import { serveParent } from './children.ts'
+import { confirmTo } from './confirmations.ts'
 import { Receiver } from './load.ts'
+import * as wire from './relay-frame.ts'
 import { attach, userName } from './relay-user.ts'
 
 export type Settings = {
@@ -13,9 +15,12 @@ export type Settings = {
 serveParent(async ({ port, users, bodyBytes, domain }: Settings) => {
   const receiver = new Receiver()
   for (let i = 0; i < users; i++) {
-    await attach(port, userName(i, domain), (bytes, _start, end) => {
+    let confirm = (_id: number): undefined => undefined
+    const socket = await attach(port, userName(i, domain), (bytes, start, end) => {
       receiver.arrived(bytes, end - bodyBytes)
+      confirm(wire.idOf(bytes, start))
     })
+    confirm = confirmTo(socket, wire.responseFrame())
   }
   return {
     facts: {},

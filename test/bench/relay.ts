@@ -2,7 +2,7 @@
  * The bare relay pair as a subject: the least that two gateways must do, measured as the floor of the others.
  *
  *   sending users ─TCP▶ relay A ─TLS 1.3▶ relay B ─TCP▶ receiving users        (four processes)
- *         ◀── one answer per message, made by relay B ──
+ *         ◀────────── the confirmation of the receiving user is the answer ──────────
  */
 
 import { makeCertificate } from './certificate.ts'

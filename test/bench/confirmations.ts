@@ -1,0 +1,28 @@
+/** What a receiving user says to each message: confirmed, all of one turn of the event loop in one write. */
+import type { Socket } from 'node:net'
+import { putU32 } from './relay-frame.ts'
+
+/** Far more than one turn brings. */
+const mostWaiting = 4096
+
+/** `confirmation` is the whole frame of an answer; its id is written anew for each message. */
+export function confirmTo(socket: Socket, confirmation: Buffer): (id: number) => undefined {
+  let waiting = Buffer.allocUnsafe(confirmation.length * mostWaiting)
+  let filled = 0
+  let isPlanned = false
+  const flush = (): undefined => {
+    isPlanned = false
+    socket.write(waiting.subarray(0, filled))
+    waiting = Buffer.allocUnsafe(waiting.length)
+    filled = 0
+  }
+  return (id) => {
+    if (filled === waiting.length) flush()
+    confirmation.copy(waiting, filled)
+    putU32(waiting, filled + 5, id)
+    filled += confirmation.length
+    if (isPlanned) return
+    isPlanned = true
+    setImmediate(flush)
+  }
+}

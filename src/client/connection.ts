@@ -8,6 +8,9 @@
  * Out:   `up` with each new link, `down` when it takes nothing new; `changed` at each change of state.
  * Fails: the first attempt rejects with the reason; later ones are repeated, unless the gateway refuses the proof.
  * Spec:  [LINK-8.2-1] (RELEASE), design 5 (redial: doubling, cap, then jitter)
+ *
+ * Two waits: short ones while the gateway cannot be reached, so that its users are back soon after it is; long ones
+ * for a gateway that can be reached and lets go of us again and again.
  */
 import { GatewayError, type Status, statuses } from '../errors.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
@@ -58,7 +61,9 @@ export class Connection {
   #state: ClientState = 'connecting'
   #current: Attachment | undefined
   #attachedAt = 0
+  /** Dials in a row that reached nobody, and links in a row that were lost soon. */
   #failures = 0
+  #losses = 0
   #first: Waiter | undefined
   #isGone = false
   #closing: (() => void)[] = []
@@ -110,7 +115,7 @@ export class Connection {
       this.#links.add(attachment)
       attachment.start()
     } catch (error) {
-      this.#failed(asGatewayError(error))
+      this.#failed(asGatewayError(error), () => this.#unreachedMs())
     }
   }
 
@@ -145,6 +150,7 @@ export class Connection {
   #attached(attachment: Attachment): undefined {
     this.#current = attachment
     this.#attachedAt = this.#needs.clock.now()
+    this.#failures = 0
     this.#enter('attached', undefined)
     this.#needs.up(attachment.link)
     this.#first?.resolve()
@@ -158,7 +164,7 @@ export class Connection {
     if (attachment.wasAttached) return
     const { refusal } = attachment
     if (refusal !== undefined && isFinal(refusal.code)) return this.#end(refusal)
-    this.#failed(refusal ?? new GatewayError(reason, detail))
+    this.#failed(refusal ?? new GatewayError(reason, detail), () => this.#lostMs())
   }
 
   /** The link takes nothing new. */
@@ -169,20 +175,29 @@ export class Connection {
     if (this.#isClosed) return
     // A gateway that lets us in and drops us at once is not dialled faster than one that is away.
     const { clock, limits } = this.#needs
-    if (clock.now() - this.#attachedAt > limits.redialCapMs) this.#failures = 0
-    this.#wait(new GatewayError(reason, detail))
+    if (clock.now() - this.#attachedAt > limits.redialCapMs) this.#losses = 0
+    this.#wait(new GatewayError(reason, detail), this.#lostMs())
   }
 
-  #failed(error: GatewayError): undefined {
+  #failed(error: GatewayError, waitMs: () => number): undefined {
     if (this.#isClosed) return
     if (this.#first !== undefined) return this.#end(error)
-    this.#wait(error)
+    this.#wait(error, waitMs())
   }
 
-  #wait(error: GatewayError): undefined {
-    const { clock, random, limits } = this.#needs
-    const doubled = limits.redialMs * 2 ** Math.min(this.#failures++, 20)
-    const waitMs = jitter(random, Math.min(doubled, limits.redialCapMs), 0.8, 1.4)
+  #unreachedMs(): number {
+    const { redialMs, clientRedialCapMs } = this.#needs.limits
+    return Math.min(redialMs * 2 ** Math.min(this.#failures++, 20), clientRedialCapMs)
+  }
+
+  #lostMs(): number {
+    const { redialMs, redialCapMs } = this.#needs.limits
+    return Math.min(redialMs * 2 ** Math.min(this.#losses++, 20), redialCapMs)
+  }
+
+  #wait(error: GatewayError, ms: number): undefined {
+    const { clock, random } = this.#needs
+    const waitMs = jitter(random, ms, 0.8, 1.4)
     this.#enter('waiting', error)
     this.#stopWaiting = clock.after(Math.max(waitMs, error.retryAfterMs ?? 0), () => {
       void this.#dial()

@@ -199,16 +199,18 @@ export class MessageLane {
       return this.#goOn()
     }
     this.#isTurning = true
+    // That this attempt failed for a time says nothing about one before.
+    const isInDoubt = status === 'unknown-outcome' || message.isDoubtful
     if (status === 'order' && message.orders < this.#lanes.limits.laneInFlight) {
       message.orders++
       if (message.laneSequence === 1) this.#refusedStarts++
       this.#back.push(message)
-    } else if (status === 'unknown-outcome' && this.#mayRepeat(message)) {
-      this.#pause(againMs)
+    } else if (isInDoubt && this.#mayRepeat(message)) {
+      this.#pause(Math.max(retryAfterMs, againMs))
       this.#back.push(message)
     } else {
       this.#pause(retryAfterMs)
-      this.#end(message, status, retryAfterMs, answer)
+      this.#end(message, isInDoubt ? 'unknown-outcome' : status, retryAfterMs, answer)
     }
     this.#goOn()
   }

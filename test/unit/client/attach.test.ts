@@ -100,14 +100,14 @@ describe('attaching', () => {
 })
 
 describe('staying attached', () => {
-  test('a lost link is dialled again, twice as late each time up to a minute', async () => {
+  test('a lost link is dialled again, twice as late each time up to two seconds', async () => {
     const states: ClientState[] = []
     const { clock, gateway } = await attached({ onState: (state) => states.push(state) })
     gateway.dialFault = new GatewayError('link-refused', 'down')
     gateway.link.pair.cut('both')
     const waits: number[] = []
     let last = 0
-    for (let ms = 0; ms < 400_000; ms += 10) {
+    for (let ms = 0; ms < 60_000; ms += 10) {
       await clock.advance(10)
       if (gateway.dials === waits.length + 2) {
         waits.push(ms - last)
@@ -116,7 +116,8 @@ describe('staying attached', () => {
     }
     expect(waits.length).toBeGreaterThan(10)
     for (const [i, wait] of waits.entries()) {
-      const middle = Math.min(200 * 2 ** i, 60_000)
+      // One wait for the loss, then those between dials that fail.
+      const middle = Math.min(200 * 2 ** Math.max(0, i - 1), 2000)
       expect(wait).toBeGreaterThan(middle * 0.75)
       expect(wait).toBeLessThan(middle * 1.45)
     }
@@ -125,6 +126,22 @@ describe('staying attached', () => {
     expect(states.slice(0, 4)).toEqual(['connecting', 'attached', 'waiting', 'connecting'])
     expect(states.at(-1)).toBe('attached')
     expect(gateway.link.user?.text).toBe(alice)
+  })
+
+  test('a gateway that was away for long and is lost again soon is dialled at once', async () => {
+    const { client, clock, gateway } = await attached()
+    const away = async (ms: number): Promise<void> => {
+      gateway.dialFault = new GatewayError('link-refused', 'down')
+      gateway.link.pair.cut('both')
+      await clock.advance(ms)
+      gateway.dialFault = undefined
+    }
+    await away(3_600_000)
+    await clock.advance(3000)
+    expect(client.state).toBe('attached')
+    await away(10)
+    await clock.advance(1000)
+    expect(client.state).toBe('attached')
   })
 
   test('a gateway that drops clients at once is not dialled in a hot loop', async () => {

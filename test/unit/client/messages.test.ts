@@ -478,6 +478,22 @@ describe('when nobody knows', () => {
     expect(statuses(sent)).toEqual(['stored', 'delivered'])
   })
 
+  test('what may have arrived is not told as failed when a repetition of it fails for a time', async () => {
+    const { client, clock, gateway } = await attached({ lifeMs: 5000 })
+    answers(gateway, ['unknown-outcome', 'remote-unreachable'])
+    const sent = sendAll(client, ['m1'])
+    await clock.advance(4000)
+    expect(statuses(sent)).toEqual(['delivered'])
+    answers(gateway, ['unknown-outcome', ...names(10).map(() => 'remote-unreachable' as const)])
+    sent.push(...sendAll(client, ['m2']))
+    await clock.advance(7000)
+    expect(statuses(sent)).toEqual(['delivered', 'unknown-outcome'])
+    answers(gateway, ['unknown-outcome', 'refused'])
+    sent.push(...sendAll(client, ['m3']))
+    await clock.advance(2000)
+    expect(statuses(sent)[2]).toBe('refused')
+  })
+
   test('a message that was never written is given up as lost, one that was as unknown', async () => {
     const { client, clock, gateway } = await attached({ lifeMs: 5000 })
     answers(gateway, ['later'])

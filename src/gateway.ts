@@ -348,6 +348,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     const scope = scopes.filter((name): name is Scope => read.scope.includes(name))
     if (scope.length === 0)
       return originOf(session).answer(id, trafficClass, command, 'credential-scope', -1)
+    const waitMs = checks.waitOfSender(senders.sender(user), clock.now())
+    if (waitMs >= 0)
+      return originOf(session).answer(id, trafficClass, command, 'rate-limited', waitMs)
     const { signer } = hosted.get(user.domain) as HostedDomain
     const seconds = limits.credentialSeconds
     const token = signer.signCredential({ sub: user, aud: audience, scope, seconds, jkt: userKey })

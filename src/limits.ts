@@ -126,8 +126,10 @@ export const limitTable = {
 
   // Policy
   hops: row(4, 'hops', 'Hops of a request; more is hop-limit.'),
-  peerPerSecond: row(200, 'per second', 'Requests of one peer domain; more are rate-limited.'),
+  peerPerSecond: row(200, 'per second', 'Requests of one peer domain but NOTIFY, a RENEW counting once; more are rate-limited.'),
   peerBurst: row(1000, 'count', 'Burst of requests of one peer domain.'),
+  peerNotifyPerSecond: row(2000, 'per second', 'NOTIFY requests of one peer domain; more are rate-limited, and come again.'),
+  peerNotifyBurst: row(10_000, 'count', 'Burst of NOTIFY requests of one peer domain.'),
   senderPerSecond: row(10, 'per second', 'Requests of one sender; more are rate-limited.'),
   senderBurst: row(50, 'count', 'Burst of requests of one sender.'),
   lanePerSecond: row(2, 'per second', 'Messages of one sender to one recipient; more are rate-limited.'),

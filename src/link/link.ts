@@ -7,15 +7,17 @@
  * Spec:  `docs/protocol.md` sections 3 to 8
  */
 import { createHash } from 'node:crypto'
-import { type Status, statusNumber, statusOf } from '../errors.ts'
+import { isSuccess, type Status, statusNumber, statusOf } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
+import { encodeFailure, type Failure } from '../wire/failure.ts'
 import { FieldTable } from '../wire/fields.ts'
 import { FrameReader } from '../wire/reader.ts'
 import {
   trafficClass as classes,
   classMask,
   classShift,
+  commands,
   fields,
   flag,
   frame,
@@ -221,9 +223,29 @@ export class Link {
     this.#outbox.ask(outgoing)
   }
 
-  /** [LINK-4.3-2] Answers without fields or body. */
+  /** [LINK-4.3-2] Answers with a bare success, or with a failure of this gateway. */
   answer(id: number, trafficClass: TrafficClass, command: number, status: Status): undefined {
+    if (!isSuccess(status))
+      return this.fail(id, trafficClass, command, { status, retryAfterMs: -1, about: [] })
     this.answerWith(id, trafficClass, command, status, empty, 0, 0, 0)
+  }
+
+  /** [LINK-6.5-3] A failure tells who found it and where. */
+  fail(id: number, trafficClass: TrafficClass, command: number, failure: Failure): undefined {
+    const bytes = encodeFailure(this.#options.hello.domain, failure)
+    const { length } = bytes
+    this.answerWith(id, trafficClass, command, failure.status, bytes, 0, length, length)
+  }
+
+  /** Refuses a request whose fields have just been read. [LINK-6.13-6] */
+  #refuse(id: number, trafficClass: TrafficClass, command: number, status: Status): undefined {
+    const { tag } = fields.subscription
+    const about = command === commands.notify.number ? this.#fields.bytes(tag) : undefined
+    this.fail(id, trafficClass, command, {
+      status,
+      retryAfterMs: -1,
+      about: about === undefined ? [] : [[tag, about]],
+    })
   }
 
   /** Answers with encoded fields (`fieldsAt` to `bodyAt`) and a body (to `end`). */
@@ -430,7 +452,7 @@ export class Link {
         return this.#fault('flow-exceeded', 'too many bodies under way')
       }
       this.#discarding.set(id, trafficClass)
-      this.answer(id, trafficClass, buffer[start] as number, 'too-large')
+      this.#refuse(id, trafficClass, buffer[start] as number, 'too-large')
       return true
     }
     const code = this.#inbox.begin(
@@ -467,7 +489,7 @@ export class Link {
     request.end = end
     // [LINK-4.1-4] An odd tag of this hop that is not known.
     if (this.#fields.unknownHop !== 0) {
-      this.answer(id, request.trafficClass, request.command, 'feature-required')
+      this.#refuse(id, request.trafficClass, request.command, 'feature-required')
       return true
     }
     this.#options.owner.request(this, request)

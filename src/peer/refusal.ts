@@ -5,7 +5,6 @@
  */
 import type { Status } from '../errors.ts'
 import type { Link, RequestView } from '../link/link.ts'
-import { encodeFields } from '../wire/fields.ts'
 import { commands, fields, type TrafficClass } from '../wire/registry.ts'
 
 /** What is left of a request when it is put aside. */
@@ -33,6 +32,6 @@ export const refusableOf = ({
 export function refuse(link: Link, request: Refusable, code: Status): undefined {
   const { id, trafficClass, command, subscription } = request
   if (subscription === undefined) return link.answer(id, trafficClass, command, code)
-  const bytes = encodeFields([[fields.subscription.tag, subscription]])
-  link.answerWith(id, trafficClass, command, code, bytes, 0, bytes.length, bytes.length)
+  const about = [[fields.subscription.tag, subscription]] as const
+  link.fail(id, trafficClass, command, { status: code, retryAfterMs: -1, about })
 }

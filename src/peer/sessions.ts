@@ -545,8 +545,9 @@ export class Sessions {
       return this.#settleCredential(session, held, { ok: false, code: read, detail: '' }, answer)
     const token = parseCredentialToken(read.token, this.#needs.limits)
     if (!token.ok) return this.#settleCredential(session, held, token, answer)
-    const { iss } = token.value.claims
-    if (session.claimsUnderWay > 0 && !session.speaksFor(iss)) {
+    const { iss, aud } = token.value.claims
+    // [LINK-6.3-8] Its pair may be the one whose proof is still being checked.
+    if (session.claimsUnderWay > 0 && !session.isProven(aud, iss)) {
       return session.waiting.enter(request, reference, this.#needs.clock.now())
     }
     const verdict = this.#verify(session, token.value)

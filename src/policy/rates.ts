@@ -9,13 +9,14 @@ import type { Limits } from '../limits.ts'
 
 /** Which bucket is empty, and for how long. */
 export type Excess = {
-  readonly limit: 'peerPerSecond' | 'senderPerSecond' | 'lanePerSecond'
+  readonly limit: 'peerPerSecond' | 'peerNotifyPerSecond' | 'senderPerSecond' | 'lanePerSecond'
   readonly waitMs: number
 }
 
 export class Rates {
   readonly #limits: Limits
   readonly #peers = new Map<string, TokenBucket>()
+  readonly #notifiers = new Map<string, TokenBucket>()
 
   constructor(limits: Limits) {
     this.#limits = limits
@@ -32,6 +33,18 @@ export class Rates {
     return bucket.take(now) ? undefined : { limit: 'peerPerSecond', waitMs: bucket.waitMs() }
   }
 
+  /** One NOTIFY of `peer`: what we asked for ourselves, so that a busy evening there stops no message. */
+  takeNotify(peer: string, now: number): Excess | undefined {
+    const { peers, peerNotifyPerSecond, peerNotifyBurst } = this.#limits
+    let bucket = this.#notifiers.get(peer)
+    if (bucket === undefined) {
+      if (this.#notifiers.size >= peers) this.sweep(now)
+      bucket = new TokenBucket(peerNotifyPerSecond, peerNotifyBurst, now)
+      this.#notifiers.set(peer, bucket)
+    }
+    return bucket.take(now) ? undefined : { limit: 'peerNotifyPerSecond', waitMs: bucket.waitMs() }
+  }
+
   takeSender(sender: Sender, now: number): Excess | undefined {
     sender.bucket ??= new TokenBucket(this.#limits.senderPerSecond, this.#limits.senderBurst, now)
     const { bucket } = sender
@@ -46,6 +59,8 @@ export class Rates {
 
   /** Once a minute. */
   sweep(now: number): undefined {
-    for (const [name, bucket] of this.#peers) if (bucket.isFull(now)) this.#peers.delete(name)
+    for (const buckets of [this.#peers, this.#notifiers]) {
+      for (const [name, bucket] of buckets) if (bucket.isFull(now)) buckets.delete(name)
+    }
   }
 }

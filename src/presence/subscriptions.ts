@@ -98,16 +98,22 @@ export class Subscriptions {
     return 'ok'
   }
 
-  /** [LINK-6.11-2] For each id the granted seconds, or 0: no such subscription of this domain (`lease-unknown`). */
+  /**
+   * [LINK-6.11-2] For each id the granted seconds, or 0: no such subscription of this domain to somebody in `audience`
+   * (`undefined`: anywhere), or `lease-unknown`.
+   */
   renew(
     domain: Domain,
+    audience: Domain | undefined,
     ids: readonly string[],
     leaseSeconds: number | undefined,
   ): readonly number[] {
     const home = this.#homes.get(domain)
     return ids.map((id) => {
       const row = home?.byId.get(id)
-      return row === undefined ? 0 : this.#lease(row, leaseSeconds)
+      if (row === undefined) return 0
+      const isMeant = audience === undefined || row.presentity.domain === audience
+      return isMeant ? this.#lease(row, leaseSeconds) : 0
     })
   }
 

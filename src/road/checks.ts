@@ -14,7 +14,7 @@ import type { Limits } from '../limits.ts'
 import type { Held } from '../peer/held-credentials.ts'
 import type { Session } from '../peer/session.ts'
 import type { DomainRules } from '../policy/domain-rules.ts'
-import type { Rates } from '../policy/rates.ts'
+import type { Excess, Rates } from '../policy/rates.ts'
 
 /** Reused for the next request. */
 export type Passage = {
@@ -78,6 +78,30 @@ export class Checks {
     }
     return undefined
   }
+
+  /** [LINK-6.5-5] A request of a domain itself: -1, or how long it has to wait. `NOTIFY` counts by itself. */
+  waitOfPeer(domain: string, isNotify: boolean, now: number): number {
+    const { rates } = this.#needs
+    const excess = isNotify ? rates.takeNotify(domain, now) : rates.takePeer(domain, now)
+    return waitAfter(excess, domain, this.#needs)
+  }
+
+  /** The same for a request of a client about itself. */
+  waitOfSender(sender: Sender, now: number): number {
+    return waitAfter(this.#needs.rates.takeSender(sender, now), undefined, this.#needs)
+  }
+}
+
+/** Counts that somebody asked for too much, and says how long to wait; -1: it was not too much. */
+function waitAfter(
+  excess: Excess | undefined,
+  peer: string | undefined,
+  { meter, peerLimitHit }: CheckNeeds,
+): number {
+  if (excess === undefined) return -1
+  meter.counter('limit_hits_total', { limit: excess.limit }).n++
+  if (peer !== undefined) peerLimitHit(peer)
+  return excess.waitMs
 }
 
 /** The domain at the far side of the border: of the sender, if the recipient is ours. */
@@ -114,18 +138,15 @@ function checkHops({ hops }: Passage, { limits }: CheckNeeds): Status | undefine
   return hops <= limits.hops ? undefined : 'hop-limit'
 }
 
-function checkRate(
-  passage: Passage,
-  { rates, meter, peerLimitHit }: CheckNeeds,
-): Status | undefined {
+function checkRate(passage: Passage, needs: CheckNeeds): Status | undefined {
   const { session, sender, lane, now } = passage
+  const { rates } = needs
+  const peer = session.role === 'gateway' ? sender.address.domain : undefined
   const excess =
-    (session.role === 'gateway' ? rates.takePeer(sender.address.domain, now) : undefined) ??
+    (peer === undefined ? undefined : rates.takePeer(peer, now)) ??
     rates.takeSender(sender, now) ??
     (lane === undefined ? undefined : rates.takeLane(lane, now))
   if (excess === undefined) return undefined
-  meter.counter('limit_hits_total', { limit: excess.limit }).n++
-  if (session.role === 'gateway') peerLimitHit(sender.address.domain)
-  passage.waitMs = excess.waitMs
+  passage.waitMs = waitAfter(excess, peer, needs)
   return 'rate-limited'
 }

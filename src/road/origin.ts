@@ -1,23 +1,11 @@
 /** How a request is answered at the door it came by: success bare, failure with who, where and when to try again. */
 import type { Domain } from '../address/domain.ts'
 import type { Answer, Envelope, Origin } from '../envelope.ts'
-import { isSuccess, type Status, statusNumber } from '../errors.ts'
+import { isSuccess, type Status } from '../errors.ts'
 import type { Session } from '../peer/session.ts'
-import { encodeFields, type FieldValue } from '../wire/fields.ts'
+import { encodeFailure } from '../wire/failure.ts'
+import { encodeFields } from '../wire/fields.ts'
 import { fields, type TrafficClass } from '../wire/registry.ts'
-
-/** [LINK-6.5-3] Where a failure was found: the group of its number. */
-const stages = ['answer', 'link', 'request', 'proof', 'policy', 'way', 'state', 'capacity']
-
-/** Fields of a failure that this gateway reports. `retryAfterMs` below 0: nothing is said. */
-function encodeFailure(reporter: Domain, status: Status, retryAfterMs: number): Buffer {
-  const values: (readonly [number, FieldValue])[] = [
-    [fields.reporter.tag, reporter],
-    [fields.stage.tag, stages[statusNumber(status) >> 8] ?? 'capacity'],
-  ]
-  if (retryAfterMs >= 0) values.push([fields.retryAfter.tag, Math.min(retryAfterMs, 0xffffffff)])
-  return encodeFields(values)
-}
 
 export class SessionOrigin implements Origin {
   readonly kind: 'peer' | 'client'
@@ -69,7 +57,7 @@ export class SessionOrigin implements Origin {
   ): undefined {
     const { link } = this.#session
     if (isSuccess(status)) return link.answer(id, trafficClass, command, status)
-    const bytes = encodeFailure(this.#reporter, status, retryAfterMs)
+    const bytes = encodeFailure(this.#reporter, { status, retryAfterMs, about: [] })
     link.answerWith(id, trafficClass, command, status, bytes, 0, bytes.length, bytes.length)
   }
 }

@@ -12,7 +12,7 @@
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { encodeFetched, readFetch } from '../command/fetch.ts'
-import { encodeNotify, encodeRefusedNotify, readNotify } from '../command/notify.ts'
+import { encodeNotify, readNotify } from '../command/notify.ts'
 import { encodeLease, readPublish } from '../command/publish.ts'
 import { encodeRenew, encodeRenewed, readRenew, readRenewed, renewBatch } from '../command/renew.ts'
 import { type ReadAddress, readTo } from '../command/request.ts'
@@ -140,8 +140,13 @@ export class PresenceRoad {
       document: publish.document,
     })
     if ('detail' in result) return answer(result.status)
-    // With lease-too-short: the shortest that is granted.
-    this.#answerFields(session, request, result.status, encodeLease(result.leaseSeconds))
+    const { status, leaseSeconds } = result
+    if (isSuccess(status)) {
+      return this.#answerFields(session, request, status, encodeLease(leaseSeconds))
+    }
+    // lease-too-short: the shortest that is granted.
+    const about = [[fields.lease.tag, leaseSeconds]] as const
+    session.link.fail(id, trafficClass, command, { status, retryAfterMs: -1, about })
   }
 
   /** [LINK-6.9-1] Once, of ours or of another domain. */
@@ -219,40 +224,50 @@ export class PresenceRoad {
   /** [LINK-6.11-1] Of a client for its own, of a domain for its users: on the proof of the domain alone. */
   renew(session: Session, request: RequestView): undefined {
     const { id, trafficClass, command } = request
-    const origin = this.#needs.originOf(session)
+    const { checks, clock, senders, originOf } = this.#needs
+    const answer = (status: Status, waitMs = -1): undefined =>
+      originOf(session).answer(id, trafficClass, command, status, waitMs)
     const renew = readRenew(request)
-    if (typeof renew === 'string') return origin.answer(id, trafficClass, command, renew, -1)
+    if (typeof renew === 'string') return answer(renew)
     const { user } = session
     if (user !== undefined) {
-      const ours = this.subscriptions.renew(user.domain, renew.ids, renew.leaseSeconds)
+      // [LINK-6.5-5]
+      const waitMs = checks.waitOfSender(senders.sender(user), clock.now())
+      if (waitMs >= 0) return answer('rate-limited', waitMs)
+      const ours = this.subscriptions.renew(user.domain, undefined, renew.ids, renew.leaseSeconds)
       const theirs = this.watching.renew(user, renew.ids, renew.leaseSeconds)
       const granted = ours.map((seconds, i) => Math.max(seconds, theirs[i] ?? 0))
       return this.#answerFields(session, request, 'ok', encodeRenewed(granted))
     }
     const { domain, audience } = renew
-    if (domain === undefined || audience === undefined || !session.isProven(audience, domain)) {
-      return origin.answer(id, trafficClass, command, 'domain-not-proven', -1)
-    }
-    const granted = this.subscriptions.renew(domain as Domain, renew.ids, renew.leaseSeconds)
+    if (domain === undefined || audience === undefined) return answer('bad-request')
+    const pair = session.pair(audience, domain)
+    if (pair === undefined) return answer('domain-not-proven')
+    const waitMs = checks.waitOfPeer(domain, false, clock.now())
+    if (waitMs >= 0) return answer('rate-limited', waitMs)
+    const { remote, local } = pair
+    const granted = this.subscriptions.renew(remote, local, renew.ids, renew.leaseSeconds)
     this.#answerFields(session, request, 'ok', encodeRenewed(granted))
   }
 
   /** [LINK-6.13-1] Another domain tells of one of its own; anything else is refused, and nothing is shown. */
   notify(session: Session, request: RequestView, held: Held | undefined): undefined {
     const { trafficClass, command } = request
+    const { checks, clock } = this.#needs
+    const refuse = (status: Status, waitMs = -1): undefined =>
+      this.#refuseNotify(session, request, status, waitMs)
     const notify = readNotify(request)
     this.#notified.received.n++
-    if (typeof notify === 'string') return this.#refuseNotify(session, request, notify, undefined)
+    if (typeof notify === 'string') return refuse(notify)
     const presentity = held?.subject
     // [LINK-6.13-2]
-    if (held === undefined || presentity === undefined || !held.scope.has('pres.notify')) {
-      return this.#refuseNotify(session, request, 'credential-scope', notify.subscription)
-    }
+    if (held === undefined || presentity === undefined) return refuse('credential-missing')
+    if (!held.scope.has('pres.notify')) return refuse('credential-scope')
+    const waitMs = checks.waitOfPeer(presentity.domain, true, clock.now())
+    if (waitMs >= 0) return refuse('rate-limited', waitMs)
     const { subscription } = notify
     const watcher = this.watching.watcherOf(presentity.domain, subscription)
-    if (watcher !== undefined && held.audience !== watcher) {
-      return this.#refuseNotify(session, request, 'credential-audience', subscription)
-    }
+    if (watcher !== undefined && held.audience !== watcher) return refuse('credential-audience')
     const notification = { id: subscription, from: presentity.domain, presentity }
     let status: Status = 'ok'
     if (notify.state === 'terminated') {
@@ -260,7 +275,7 @@ export class PresenceRoad {
     } else if (notify.state === 'active' && notify.version !== undefined) {
       status = this.watching.notified(notification, notify.document, notify.version)
     }
-    if (!isSuccess(status)) return this.#refuseNotify(session, request, status, notify.subscription)
+    if (!isSuccess(status)) return refuse(status)
     session.link.done(trafficClass, command)
   }
 
@@ -347,18 +362,20 @@ export class PresenceRoad {
     session.link.answerWith(id, trafficClass, command, status, bytes, 0, bytes.length, bytes.length)
   }
 
+  /** [LINK-6.13-6] */
   #refuseNotify(
-    session: Session,
-    request: RequestView,
+    { link }: Session,
+    { id, trafficClass, command, fields: table }: RequestView,
     status: Status,
-    id: string | undefined,
+    retryAfterMs: number,
   ): undefined {
-    this.#answerFields(
-      session,
-      request,
+    const { tag } = fields.subscription
+    const about = table.bytes(tag)
+    link.fail(id, trafficClass, command, {
       status,
-      id === undefined ? nothing : encodeRefusedNotify(id),
-    )
+      retryAfterMs,
+      about: about === undefined ? [] : [[tag, about]],
+    })
   }
 
   /** FETCH of somebody elsewhere: asked there, its answer passed on. */

@@ -96,6 +96,8 @@ const felt: readonly LimitName[] = [
   'hops',
   'peerPerSecond',
   'peerBurst',
+  'peerNotifyPerSecond',
+  'peerNotifyBurst',
   'senderPerSecond',
   'senderBurst',
   'lanePerSecond',

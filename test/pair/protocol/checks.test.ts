@@ -188,6 +188,44 @@ describe('every request', () => {
     expect(new Set(groups.filter((group) => group > 0)).size).toBe(7)
   })
 
+  test('[LINK-6.5-3] whatever fails on a link says so, too', async () => {
+    const world = new World()
+    const peer = await world.provenPeer()
+    const ids = [
+      peer.prove({ claims: { iss: 'b.example' } }),
+      peer.ask(wire.control, { command: command.keys, fields: [[tag.domain, 'z.example']] }),
+      peer.show(0, 'alice@a.example'),
+      peer.show(1, 'alice@z.example'),
+      peer.message({ reference: 9 }),
+      peer.ask(wire.control, { command: command.forget }),
+      peer.ask(wire.im, { command: command.message, fields: [[0x05, 1]] }),
+      peer.ask(wire.pres, { command: command.renew }),
+      peer.ask(wire.im | wire.more, {
+        command: command.message,
+        fields: [[tag.bodyLength, 1_000_000]],
+      }),
+    ]
+    await world.run()
+    const told = ids.map((id) => {
+      const { status = 0, fields } = peer.answer(id) ?? {}
+      const stage = fields?.get(tag.stage)?.toString()
+      return [peer.status(id), fields?.get(tag.reporter)?.toString(), stage === stages[status >> 8]]
+    })
+    expect(told).toEqual(
+      [
+        'credential-issuer',
+        'domain-not-hosted',
+        'bad-request',
+        'credential-subject',
+        'credential-ref-unknown',
+        'bad-request',
+        'feature-required',
+        'bad-request',
+        'too-large',
+      ].map((status) => [status, 'b.example', true]),
+    )
+  })
+
   test('[LINK-6.5-3] that fails elsewhere keeps what is said there', async () => {
     const world = new World()
     const bob = await world.attached()
@@ -280,6 +318,14 @@ describe('ISSUE', () => {
     const id = bob.ask(wire.control, shape)
     await world.run()
     expect(bob.status(id)).toBe(expected)
+  })
+
+  test('[LINK-6.5-5] is counted', async () => {
+    const world = new World({ limits: { senderPerSecond: 0.001, senderBurst: 1 } })
+    const bob = await world.attached()
+    const ids = [1, 2].map(() => bob.ask(wire.control, ask('z.example', 'im.send')))
+    await world.run()
+    expect(ids.map((id) => bob.status(id))).toEqual(['ok', 'rate-limited'])
   })
 
   test('[LINK-6.6-1] is not for gateways', async () => {

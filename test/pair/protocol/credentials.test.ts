@@ -224,6 +224,24 @@ describe('CREDENTIAL', () => {
     await world.run()
     expect([shown, sent].map((id) => peer.status(id))).toEqual(['ok', 'delivered'])
   })
+
+  test('[LINK-6.3-8] waits for the claim of its own pair, though its issuer is proven for another', async () => {
+    const world = new World({ pinned: [], domains: ['b.example', 'c.example'] })
+    const peer = world.dialIn()
+    peer.sayHello()
+    peer.prove()
+    await world.tellKeys()
+    await world.run(31_000)
+    const claim = peer.prove({ claims: { aud: 'c.example' }, key: forgeKey('the next key') })
+    const shown = peer.show(1, 'alice@a.example', { claims: { aud: 'c.example' } })
+    await world.run()
+    expect([claim, shown].map((id) => peer.status(id))).toEqual(['no answer', 'no answer'])
+    await world.tellKeys({
+      ver: 2,
+      keys: [{ name: 'script: a.example' }, { name: 'the next key' }],
+    })
+    expect([claim, shown].map((id) => peer.status(id))).toEqual(['ok', 'ok'])
+  })
 })
 
 describe('FORGET', () => {

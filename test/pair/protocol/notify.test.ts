@@ -146,7 +146,7 @@ describe('NOTIFY', () => {
   })
 
   test.for<readonly [string, Readonly<Record<string, unknown>> | undefined, Status]>([
-    ['no credential', undefined, 'credential-scope'],
+    ['no credential', undefined, 'credential-missing'],
     [
       'a credential for other things',
       { scope: 'im.send pres.watch pres.publish' },
@@ -168,6 +168,43 @@ describe('NOTIFY', () => {
     expect(far.status(id)).toBe(expected)
     expect(told(bob)).toEqual([])
   })
+
+  test('[LINK-6.5-5] is counted, and what is too much comes again', async () => {
+    const watch = await watching({ limits: { peerNotifyPerSecond: 0.001, peerNotifyBurst: 1 } })
+    const { world, bob, far, subscription } = watch
+    const ids = [
+      notify(watch, { version: [1, 1], note: 'a' }),
+      notify(watch, { version: [1, 2], note: 'b' }),
+    ]
+    await world.run()
+    expect(ids.map((id) => far.status(id))).toEqual(['no answer', 'rate-limited'])
+    const { fields } = far.answer(ids[1] ?? 0) ?? {}
+    expect(fields?.get(tag.subscription)).toEqual(subscription)
+    expect(fields?.get(tag.retryAfter)?.readUInt32BE(0)).toBeGreaterThan(0)
+    expect(told(bob)).toEqual(['a'])
+  })
+
+  test.for([
+    ['of an unknown field of this hop', [[0x05, 1]], 'feature-required'],
+    ['of an unknown number', [], 'credential-ref-unknown'],
+  ] as const)(
+    '[LINK-6.13-6] is refused with its subscription because %s',
+    async ([, more, code]) => {
+      const watch = await watching()
+      const { world, far, subscription } = watch
+      const id = far.ask(wire.pres, {
+        command: command.notify,
+        hops: 1,
+        reference: 77,
+        fields: [...more, [tag.subscription, subscription], [tag.state, Buffer.of(2)]],
+      })
+      await world.run()
+      expect(far.status(id)).toBe(code)
+      const { fields } = far.answer(id) ?? {}
+      expect(fields?.get(tag.subscription)).toEqual(subscription)
+      expect(fields?.get(tag.reporter)?.toString()).toBe('b.example')
+    },
+  )
 
   test('[LINK-6.13-2] with a credential for another of our domains shows nothing', async () => {
     const watch = await watching({ domains: ['b.example', 'c.example'] })

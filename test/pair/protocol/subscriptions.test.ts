@@ -215,6 +215,10 @@ describe('RENEW', () => {
       renew(other, ['one']),
       renew(other, ['one'], { domain: 'd.example' }),
       renew(other, ['one'], { domain: 'd.example', audience: 'c.example' }),
+      other.ask(wire.pres, {
+        command: command.renew,
+        fields: [[tag.subscriptions, id16('one')]],
+      }),
     ]
     const own = renew(peer, ['one'])
     await world.run()
@@ -222,9 +226,39 @@ describe('RENEW', () => {
       'domain-not-proven',
       'ok',
       'domain-not-proven',
+      'bad-request',
     ])
     expect(leasesOf(other, ids[1] ?? 0)).toEqual([0])
     expect(leasesOf(peer, own)).toEqual([1000])
+  })
+
+  test('[LINK-6.11-2] renews nothing of a presentity of another domain than it names', async () => {
+    const [world, peer] = await meet({ domains: ['b.example', 'c.example'] })
+    peer.prove({ claims: { aud: 'c.example' } })
+    subscribe(peer)
+    const ids = [renew(peer, ['one'], { audience: 'c.example' }), renew(peer, ['one'])]
+    await world.run()
+    expect(ids.map((id) => leasesOf(peer, id))).toEqual([[0], [1000]])
+  })
+
+  test('[LINK-6.5-5] is counted, once for all of its ids', async () => {
+    const [world, peer] = await meet({ limits: { peerPerSecond: 0.001, peerBurst: 2 } })
+    subscribe(peer)
+    const ids = [renew(peer, ['one', 'two', 'three']), renew(peer, ['one'])]
+    await world.run()
+    expect(ids.map((id) => peer.status(id))).toEqual(['ok', 'rate-limited'])
+    const wait = peer.answer(ids[1] ?? 0)?.fields.get(tag.retryAfter)
+    expect(wait?.readUInt32BE(0)).toBeGreaterThan(0)
+  })
+
+  test('[LINK-6.5-5] of a client is counted', async () => {
+    const world = new World({ limits: { senderPerSecond: 0.001, senderBurst: 1 } })
+    const bob = await world.attached()
+    const ids = [1, 2].map(() =>
+      bob.ask(wire.pres, { command: command.renew, fields: [[tag.subscriptions, id16('one')]] }),
+    )
+    await world.run()
+    expect(ids.map((id) => bob.status(id))).toEqual(['ok', 'rate-limited'])
   })
 
   test('[LINK-6.11-1] of a client is about its own', async () => {

@@ -95,7 +95,8 @@ class World {
     for (const watch of this.watching.dueToSubscribe(home, 10)) this.ask(watch)
     const renewals = this.watching.dueForRenewal(home, 10)
     const ids = renewals.map((one) => one.id)
-    if (this.isUp) this.watching.renewed(renewals, this.subscriptions.renew(away, ids, 900))
+    if (this.isUp)
+      this.watching.renewed(renewals, this.subscriptions.renew(away, undefined, ids, 900))
     for (const watch of this.watching.dueToUnsubscribe(home, 10)) {
       if (!this.isUp) continue
       this.subscriptions.unsubscribe(watch.watcher, watch.id)

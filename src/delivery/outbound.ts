@@ -43,6 +43,9 @@ export type OutboundNeeds = {
   readonly ended: (envelope: Envelope, status: Status) => undefined
 }
 
+/** What a sender is asked to wait at most: the far side may come by itself, and to be refused here costs little. */
+const mostWaitMs = 1000
+
 export class Outbound implements Carrier {
   readonly #needs: OutboundNeeds
   readonly #laneInFlight: number
@@ -98,7 +101,7 @@ export class Outbound implements Carrier {
     if (sent) this.#end(envelope, 'unknown-outcome', -1)
     else {
       const wait = this.#needs.retryAfterMs(sender.domain, recipient.domain)
-      this.#end(envelope, publicStatus(code), wait)
+      this.#end(envelope, publicStatus(code), Math.min(wait, mostWaitMs))
     }
     this.#finish(lane)
   }

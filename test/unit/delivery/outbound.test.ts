@@ -41,17 +41,19 @@ function makeOutbound() {
   let isFirst = true
   const outbound = new Outbound({
     send: (_local, _remote, envelope, carry) => carry(isFirst ? first.way : second.way, envelope),
-    retryAfterMs: () => 0,
+    retryAfterMs: () => 84_000,
     clock,
     limits,
     limitHit: () => undefined,
     ended: () => undefined,
   })
   const told: (readonly [number, Status])[] = []
+  const waits: number[] = []
   const origin = {
     kind: 'client' as const,
-    reply: ({ originId }: Envelope, status: Status): undefined => {
+    reply: ({ originId }: Envelope, status: Status, retryAfterMs: number): undefined => {
       told.push([originId, status])
+      waits.push(retryAfterMs)
     },
     relay: ({ originId }: Envelope, { status }: Answer): undefined => {
       told.push([originId, status])
@@ -74,7 +76,7 @@ function makeOutbound() {
     first.link.isUsable = false
     isFirst = false
   }
-  return { first, second, send, answer, leaveFirst, told, lane }
+  return { first, second, send, answer, leaveFirst, told, waits, lane }
 }
 
 const idsOf = (envelopes: readonly Envelope[]) => envelopes.map(({ originId }) => originId)
@@ -137,4 +139,12 @@ describe('a link that lets go', () => {
     expect(idsOf(second.given)).toEqual([1, 2])
     expect([lane.back, lane.held]).toEqual([[], []])
   })
+})
+
+test('a sender need not wait as long as the next dial: the far side may come by itself before', () => {
+  const { first, send, told, waits } = makeOutbound()
+  send(1)
+  first.given[0]?.failed('remote-unreachable', false)
+  expect(told).toEqual([[1, 'remote-unreachable']])
+  expect(waits).toEqual([1000])
 })

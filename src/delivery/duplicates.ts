@@ -6,6 +6,7 @@
  */
 import type { LanePlace } from '../envelope.ts'
 import type { Lane, Sender } from '../lane.ts'
+import type { ContentHash } from '../lib/content-hash.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import { RecordTable } from './record-table.ts'
@@ -29,13 +30,13 @@ export class Duplicates {
     lane: Lane,
     buffer: Buffer,
     at: number,
-    digest: string,
+    content: ContentHash,
     place: LanePlace,
     now: number,
   ): number {
     const { epoch, sequence } = place
     if (this.table.size >= this.#most) this.#evict()
-    const slot = this.table.add(lane.sender.number, buffer, at, digest, epoch, sequence, now)
+    const slot = this.table.add(lane.sender.number, buffer, at, content, epoch, sequence, now)
     if (slot !== -1) lane.unsettled.push(slot)
     return slot
   }

@@ -6,10 +6,10 @@
  * Fails: `conflict` (id used for something else), `order` (gap in the lane), `busy` (no room for a record).
  * Spec:  [LINK-6.7-5], [LINK-6.7-9] to [LINK-6.7-11]
  */
-import { hash } from 'node:crypto'
 import type { Envelope } from '../envelope.ts'
 import { isTemporary, type Status, statusNumber, statusOf } from '../errors.ts'
 import type { Senders } from '../lane.ts'
+import { ContentHash } from '../lib/content-hash.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import { Duplicates } from './duplicates.ts'
@@ -30,12 +30,15 @@ export type InboundNeeds = {
 export class Inbound {
   readonly #needs: InboundNeeds
   readonly #duplicates: Duplicates
+  /** Of the message that is judged. */
+  readonly #content: ContentHash
   /** Repetitions of messages that are under way, by the slot of their record. */
   readonly #repeated = new Map<number, Envelope[]>()
 
   constructor(needs: InboundNeeds) {
     this.#needs = needs
     this.#duplicates = new Duplicates(needs.limits, needs.random)
+    this.#content = new ContentHash(needs.random)
   }
 
   get records(): number {
@@ -47,11 +50,11 @@ export class Inbound {
     const { lane, cameAs, buffer, fieldsAt, end, at } = envelope
     const duplicates = this.#duplicates
     duplicates.settle(lane, cameAs)
-    const digest = hash('sha256', buffer.subarray(fieldsAt, end), 'latin1' as 'hex').slice(0, 16)
+    this.#content.take(buffer, fieldsAt, end)
     const known = duplicates.table.find(lane.sender.number, buffer, idAt)
-    if (known !== -1) return this.#repeat(envelope, known, digest)
+    if (known !== -1) return this.#repeat(envelope, known)
     if (!takePlace(lane, cameAs)) return this.#end(envelope, 'order')
-    const slot = duplicates.add(lane, buffer, idAt, digest, cameAs, at)
+    const slot = duplicates.add(lane, buffer, idAt, this.#content, cameAs, at)
     if (slot === -1) {
       this.#needs.limitHit('duplicates')
       goBack(lane, cameAs)
@@ -82,10 +85,10 @@ export class Inbound {
   }
 
   /** [LINK-6.7-9] The same answer again; a repetition of one under way shares the answer. */
-  #repeat(envelope: Envelope, slot: number, digest: string): undefined {
+  #repeat(envelope: Envelope, slot: number): undefined {
     const { table } = this.#duplicates
     // [LINK-6.7-10]
-    if (!table.hasDigest(slot, digest)) return this.#end(envelope, 'conflict')
+    if (!table.hasContent(slot, this.#content)) return this.#end(envelope, 'conflict')
     // It may have a new place in the lane, which counts as taken.
     takePlace(envelope.lane, envelope.cameAs)
     if (table.isEnded(slot)) return this.#end(envelope, statusOf(table.status(slot)) ?? 'internal')

@@ -1,8 +1,14 @@
 import { describe, expect, test } from 'vitest'
 import { RecordTable } from '../../../src/delivery/record-table.ts'
+import { ContentHash } from '../../../src/lib/content-hash.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
-const digest = 'd'.repeat(16)
+const contentOf = (text: string): ContentHash => {
+  const hash = new ContentHash(seededRandom(1))
+  hash.take(Buffer.from(text), 0, text.length)
+  return hash
+}
+const content = contentOf('a message')
 const idOf = (n: number): Buffer => {
   const id = Buffer.alloc(16)
   id.writeUInt32BE(n, 12)
@@ -12,22 +18,22 @@ const idOf = (n: number): Buffer => {
 describe('record table', () => {
   test('finds what was added, for the sender who added it alone', () => {
     const table = new RecordTable(10, seededRandom(1))
-    const slot = table.add(1, idOf(7), 0, digest, 5, 6, 2500)
+    const slot = table.add(1, idOf(7), 0, content, 5, 6, 2500)
     expect(table.find(1, idOf(7), 0)).toBe(slot)
     expect(table.find(2, idOf(7), 0)).toBe(-1)
     expect([table.epoch(slot), table.sequence(slot), table.ageMs(slot, 4000)]).toEqual([5, 6, 2000])
-    expect(table.hasDigest(slot, digest)).toBe(true)
-    expect(table.hasDigest(slot, 'e'.repeat(16))).toBe(false)
+    expect(table.hasContent(slot, contentOf('a message'))).toBe(true)
+    expect(table.hasContent(slot, contentOf('A message'))).toBe(false)
   })
 
   test('has no room beyond its bound, and room again once a slot is given back', () => {
     const table = new RecordTable(3, seededRandom(1))
-    const slots = [1, 2, 3].map((n) => table.add(1, idOf(n), 0, digest, 1, n, 0))
-    expect(table.add(1, idOf(4), 0, digest, 1, 4, 0)).toBe(-1)
+    const slots = [1, 2, 3].map((n) => table.add(1, idOf(n), 0, content, 1, n, 0))
+    expect(table.add(1, idOf(4), 0, content, 1, 4, 0)).toBe(-1)
     table.remove(slots[1] as number)
-    expect(table.add(1, idOf(4), 0, digest, 1, 4, 0)).toBe(-1)
+    expect(table.add(1, idOf(4), 0, content, 1, 4, 0)).toBe(-1)
     table.free(slots[1] as number)
-    expect(table.add(1, idOf(4), 0, digest, 1, 4, 0)).toBe(slots[1])
+    expect(table.add(1, idOf(4), 0, content, 1, 4, 0)).toBe(slots[1])
     expect(table.size).toBe(3)
   })
 
@@ -45,7 +51,7 @@ describe('record table', () => {
         table.free(slot)
         model.delete(key)
       } else {
-        const added = table.add(sender, idOf(n), 0, digest, 1, n, 0)
+        const added = table.add(sender, idOf(n), 0, content, 1, n, 0)
         if (added !== -1) model.set(key, added)
       }
     }

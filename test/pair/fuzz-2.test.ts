@@ -1,0 +1,3 @@
+import { testFrames } from '../support/fuzz/test-frames.ts'
+
+testFrames(1, 2)

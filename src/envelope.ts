@@ -84,6 +84,8 @@ export class Envelope {
   sentAt = -1
 
   carrier: Carrier | undefined = undefined
+  /** delivery/, on the way in: the slot of its duplicate record. */
+  record = -1
   /** How often it was given to a link. */
   attempts = 0
 

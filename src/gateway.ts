@@ -94,7 +94,7 @@ export type Gateway = {
 }
 
 /** Addresses that are remembered in parsed form. */
-const addressesKept = 20_000
+const addressesKept = 16_384
 
 export function createGateway(options: GatewayOptions): Gateway {
   const { domains, random, limits, meter, log, pinned } = options

@@ -16,7 +16,7 @@ import { Duplicates } from './duplicates.ts'
 import { goBack, takePlace } from './lane-in.ts'
 
 /** Told once how a message ended that was handed over. */
-export type Delivery = { readonly ended: (status: Status) => undefined }
+export type Delivery = { readonly ended: (envelope: Envelope, status: Status) => undefined }
 
 export type InboundNeeds = {
   /** Hands the message to the sessions of its recipient; `delivery.ended` is called once. */
@@ -27,7 +27,7 @@ export type InboundNeeds = {
   readonly ended: (envelope: Envelope, status: Status) => undefined
 }
 
-export class Inbound {
+export class Inbound implements Delivery {
   readonly #needs: InboundNeeds
   readonly #duplicates: Duplicates
   /** Of the message that is judged. */
@@ -60,11 +60,13 @@ export class Inbound {
       goBack(lane, cameAs)
       return this.#end(envelope, 'busy')
     }
-    this.#needs.deliver(envelope, new Settlement(this, slot, envelope))
+    envelope.record = slot
+    this.#needs.deliver(envelope, this)
   }
 
-  settle(slot: number, envelope: Envelope, status: Status): undefined {
+  ended(envelope: Envelope, status: Status): undefined {
     const { table } = this.#duplicates
+    const slot = envelope.record
     const failed = isTemporary(status)
     if (failed) table.remove(slot)
     else table.end(slot, statusNumber(status))
@@ -100,22 +102,5 @@ export class Inbound {
   #end(envelope: Envelope, status: Status): undefined {
     this.#needs.ended(envelope, status)
     envelope.origin.reply(envelope, status, -1)
-  }
-}
-
-/** The end of one message, for its record. */
-class Settlement implements Delivery {
-  readonly #inbound: Inbound
-  readonly #slot: number
-  readonly #envelope: Envelope
-
-  constructor(inbound: Inbound, slot: number, envelope: Envelope) {
-    this.#inbound = inbound
-    this.#slot = slot
-    this.#envelope = envelope
-  }
-
-  ended(status: Status): undefined {
-    return this.#inbound.settle(this.#slot, this.#envelope, status)
   }
 }

@@ -23,7 +23,7 @@ export class ContentHash {
   take(buffer: Buffer, start: number, end: number): undefined {
     if (buffer !== this.#buffer) {
       this.#buffer = buffer
-      this.#view: DataView = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
+      this.#view = new DataView(buffer.buffer, buffer.byteOffset, buffer.length)
     }
     const view = this.#view
     let high = this.#seed

@@ -483,7 +483,7 @@ export class Link {
     request.hops = buffer[start + 1] as number
     request.reference = buffer.readUInt32BE(start + 2)
     request.at = this.#heardAt
-    request.buffer = buffer
+    if (request.buffer !== buffer) request.buffer = buffer
     request.payloadAt = start
     request.bodyAt = bodyAt
     request.end = end
@@ -531,7 +531,7 @@ export class Link {
     const answer = this.#answer
     answer.status = status
     answer.retryAfterMs = this.#fields.u32(fields.retryAfter.tag)
-    answer.buffer = buffer
+    if (answer.buffer !== buffer) answer.buffer = buffer
     answer.fieldsAt = this.#fields.endToEndAt
     answer.bodyAt = bodyAt
     answer.end = end

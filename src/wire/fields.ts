@@ -49,7 +49,8 @@ export class FieldTable {
       this.#end[tag] = 0
     }
     this.#count = 0
-    this.buffer = buffer
+    // Most frames of a chunk share its buffer, and storing what is young costs more than looking.
+    if (this.buffer !== buffer) this.buffer = buffer
     this.endToEndAt = end
     this.unknownHop = 0
     this.unknownEndToEnd = 0

@@ -48,7 +48,7 @@ export type HomeNeeds = {
 }
 
 /** Told once how a message ended. */
-export type Delivery = { readonly ended: (status: Status) => undefined }
+export type Delivery = { readonly ended: (envelope: Envelope, status: Status) => undefined }
 
 export class Home {
   readonly #needs: HomeNeeds
@@ -87,10 +87,10 @@ export class Home {
     const links = this.#sessions.get(recipient.text)
     if (links === undefined) {
       // [LINK-6.5-4]
-      return delivery.ended(this.#needs.exists(recipient) ? 'inbox-closed' : 'refused')
+      return delivery.ended(envelope, this.#needs.exists(recipient) ? 'inbox-closed' : 'refused')
     }
-    const attempt = new Attempt(links.length, delivery)
-    for (const link of links) link.ask(new Handing(envelope, attempt))
+    const shared = links.length === 1 ? delivery : new Attempt(links.length, delivery)
+    for (const link of links) link.ask(new Handing(envelope, shared))
   }
 
   /** Sends the same request to every session of `user` that `wants` it; only failures are answered. */
@@ -102,8 +102,8 @@ export class Home {
   }
 }
 
-/** One message at all sessions of its recipient: settled by the first confirmation, or the last failure. */
-class Attempt {
+/** One message at several sessions of its recipient: settled by the first confirmation, or the last failure. */
+class Attempt implements Delivery {
   #left: number
   #worst: Status = 'inbox-closed'
   #delivery: Delivery | undefined
@@ -113,21 +113,17 @@ class Attempt {
     this.#delivery = delivery
   }
 
-  answered(status: Status): undefined {
-    if (isSuccess(status)) return this.#settle('delivered')
-    this.refused(status)
-  }
-
-  refused(status: Status): undefined {
+  ended(envelope: Envelope, status: Status): undefined {
+    if (isSuccess(status)) return this.#settle(envelope, status)
     // [LINK-6.7-12] "Perhaps" weighs more than "no": the sender must not believe that nothing was shown.
     if (this.#worst !== 'unknown-outcome') this.#worst = status
-    if (--this.#left === 0) this.#settle(this.#worst)
+    if (--this.#left === 0) this.#settle(envelope, this.#worst)
   }
 
-  #settle(status: Status): undefined {
+  #settle(envelope: Envelope, status: Status): undefined {
     const delivery = this.#delivery
     this.#delivery = undefined
-    return delivery?.ended(status)
+    return delivery?.ended(envelope, status)
   }
 }
 
@@ -149,9 +145,10 @@ class Handing implements ClientRequest {
   bodyAt: number
   end: number
   sentAt = -1
-  readonly #attempt: Attempt
+  readonly #envelope: Envelope
+  readonly #delivery: Delivery
 
-  constructor(envelope: Envelope, attempt: Attempt) {
+  constructor(envelope: Envelope, delivery: Delivery) {
     this.command = envelope.command
     this.trafficClass = envelope.trafficClass
     this.hops = envelope.hops
@@ -161,15 +158,17 @@ class Handing implements ClientRequest {
     this.fieldsAt = envelope.fieldsAt
     this.bodyAt = envelope.bodyAt
     this.end = envelope.end
-    this.#attempt = attempt
+    this.#envelope = envelope
+    this.#delivery = delivery
   }
 
   answered({ status }: Answer): undefined {
-    return this.#attempt.answered(status)
+    return this.#delivery.ended(this.#envelope, isSuccess(status) ? 'delivered' : status)
   }
 
   failed(code: Status, sent: boolean): undefined {
-    return this.#attempt.refused(
+    return this.#delivery.ended(
+      this.#envelope,
       sent ? 'unknown-outcome' : code === 'busy' ? 'busy' : 'inbox-closed',
     )
   }

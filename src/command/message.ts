@@ -21,7 +21,7 @@ export function readMessage(request: Request, readAddress: ReadAddress): Read<Me
   return { to: recipient, idAt: table.start(id.tag) }
 }
 
-/** Place in the lane; `undefined` if the field is malformed, sequence 0 if it is absent. [LINK-6.7-4] */
+/** Place in the lane; `undefined` if the field is malformed, sequence 0 if it is absent. [LINK-6.7-4] [LINK-4.1-8] */
 export function readLane({
   fields: table,
   buffer,

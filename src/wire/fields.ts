@@ -91,7 +91,7 @@ export class FieldTable {
     return (this.#end[tag] as number) - (this.#start[tag] as number)
   }
 
-  /** The value of a 32-bit field; -1 if it is absent or of another length. */
+  /** The value of a 32-bit field; -1 if it is absent or of another length. [LINK-4.1-8] */
   u32(tag: number): number {
     return this.length(tag) === 4 ? this.buffer.readUInt32BE(this.#start[tag] as number) : -1
   }

@@ -1,5 +1,6 @@
 /** Section 4.1 of `docs/protocol.md`: fields. */
 import { describe, expect, test } from 'vitest'
+import type { Status } from '../../../src/errors.ts'
 import * as wire from '../../support/script/codec.ts'
 import type { ScriptedPeer } from '../../support/script/peer.ts'
 import { World } from '../../support/script/world.ts'
@@ -277,5 +278,70 @@ describe('what is passed on', () => {
     ])
     await world.run()
     expect(peer.status(sent)).toBe('delivered')
+  })
+})
+
+describe('a malformed field of this hop', () => {
+  const toBob = [tag.to, 'bob@b.example'] as const
+  const id = [tag.id, Buffer.alloc(16, 3)] as const
+
+  test.for<readonly [string, wire.RequestShape, Status]>([
+    [
+      'lane',
+      { command: command.message, reference: 1, fields: [[tag.lane, Buffer.alloc(7)], toBob, id] },
+      'bad-request',
+    ],
+    [
+      'settled',
+      {
+        command: command.message,
+        reference: 1,
+        fields: [[tag.lane, wire.u32(1, 1)], [tag.settled, 'abc'], toBob, id],
+      },
+      'inbox-closed',
+    ],
+    [
+      'retryAfter',
+      {
+        command: command.message,
+        reference: 1,
+        fields: [[tag.retryAfter, 'x'], [tag.lane, wire.u32(1, 1)], toBob, id],
+      },
+      'inbox-closed',
+    ],
+    ['answerCredit', keys([[tag.answerCredit, 'x'], own]), 'ok'],
+    [
+      'lane, where it has no meaning,',
+      { command: command.fetch, reference: 1, fields: [[tag.lane, 'x'], toBob] },
+      'ok',
+    ],
+  ])('[LINK-4.1-8] %s', async ([, shape, expected]) => {
+    const world = new World()
+    const peer = await world.provenPeer()
+    peer.show(1, 'alice@a.example')
+    const asked = peer.ask(wire.im, shape)
+    await world.run()
+    expect(peer.status(asked)).toBe(expected)
+  })
+
+  test('[LINK-4.1-8] bodyLength', async () => {
+    const world = new World()
+    const peer = await world.provenPeer()
+    const fields = [[tag.bodyLength, Buffer.of(0, 9)]] as const
+    peer.ask(wire.im | wire.more, { command: command.message, fields })
+    await world.run()
+    expect(peer.release?.reason).toBe('bad-frame')
+  })
+
+  test('[LINK-4.1-8] retryAfter of an answer', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const sent = bob.message({ reference: 0, sequence: 0, to: 'zoe@z.example' })
+    const far = await world.accepted()
+    const [message] = far.requestsOf(command.message)
+    far.respond(message?.id ?? 0, 'inbox-full', [[tag.retryAfter, 'later']])
+    await world.run()
+    expect(bob.status(sent)).toBe('inbox-full')
+    expect(bob.answer(sent)?.fields.has(tag.retryAfter)).toBe(false)
   })
 })

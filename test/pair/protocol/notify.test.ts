@@ -169,6 +169,24 @@ describe('NOTIFY', () => {
     expect(told(bob)).toEqual([])
   })
 
+  test('[LINK-6.12-1] that crosses UNSUBSCRIBE is refused and not shown', async () => {
+    const watch = await watching()
+    const { world, bob, far } = watch
+    bob.ask(wire.pres, {
+      command: command.unsubscribe,
+      fields: [
+        [tag.to, 'zoe@z.example'],
+        [tag.subscription, messageId('of bob')],
+      ],
+    })
+    await world.run(1000)
+    expect(far.requestsOf(command.unsubscribe).length).toBe(1)
+    const id = notify(watch, { version: [1, 1], note: 'late' })
+    await world.run()
+    expect(far.status(id)).toBe('lease-unknown')
+    expect(told(bob)).toEqual([])
+  })
+
   test('[LINK-6.5-5] is counted, and what is too much comes again', async () => {
     const watch = await watching({ limits: { peerNotifyPerSecond: 0.001, peerNotifyBurst: 1 } })
     const { world, bob, far, subscription } = watch

@@ -132,6 +132,27 @@ test.for(
   expect(isPublishedTestKey(keyPairOf(Buffer.from(seed, 'hex')).publicKey)).toBe(true)
 })
 
+const published = readFileSync(
+  new URL('../../vectors/ed25519-published.txt', import.meta.url),
+  'utf8',
+)
+  .split('\n')
+  .filter((line) => line !== '' && !line.startsWith('#'))
+  .map((line) => line.split('\t')[0] ?? '')
+
+test.for(published)('A104: the published key %s is known as such', (hex) => {
+  const key = importPublicKey(xOf(hex))
+  expect(key !== undefined && isPublishedTestKey(key)).toBe(true)
+})
+
+test('A104: the vectors list every key that is refused', () => {
+  const code = readFileSync(
+    new URL('../../../src/credential/known-keys.ts', import.meta.url),
+    'utf8',
+  )
+  expect(published.map(xOf)).toEqual(code.match(/(?<=')[\w-]{43}(?=', \/\/)/g))
+})
+
 test('A104: a key of chance is not among the published ones', () => {
   expect(isPublishedTestKey(generateKeyPair(seededRandom(5)).publicKey)).toBe(false)
 })

@@ -70,8 +70,10 @@ class User {
     const client = await connectClient({
       ...{ user, key: own, host: address, port: clientPort, ca: [ca], ...options },
       credential: async () => signer.signCredential({ ...facts, jkt: own.publicKey.thumbprint }),
-      onMessage: ({ id }) => {
+      // Slow to confirm: at any time there are many that were shown and whose senders do not know it yet.
+      onMessage: async ({ id }) => {
         shown.set(id, (shown.get(id) ?? 0) + 1)
+        await elapsed(50)
       },
     })
     onTestFinished(async () => {

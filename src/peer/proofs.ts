@@ -11,6 +11,7 @@ import type { Domain } from '../address/domain.ts'
 import { encodeProve, type Prove, readProve } from '../command/prove.ts'
 import type { LinkClaims } from '../credential/claims.ts'
 import { importPublicKey, type PublicKey } from '../credential/ed25519.ts'
+import { isPublishedTestKey } from '../credential/known-keys.ts'
 import { parseCredentialToken, parseLinkToken } from '../credential/token.ts'
 import { refuse, type Verdict } from '../credential/verdict.ts'
 import type { Verifier } from '../credential/verify.ts'
@@ -185,7 +186,10 @@ function judgeClient(
   }
   const key =
     prove.publicKey === undefined ? undefined : importPublicKey(encodeBase64url(prove.publicKey))
-  if (key === undefined) return finish('credential-key', 'no usable key')
+  // [LINK-10.6-2]
+  if (key === undefined || isPublishedTestKey(key)) {
+    return finish('credential-key', 'no usable key')
+  }
   const held: Verdict<LinkClaims> = needs.verifier.holder(
     token.value,
     {

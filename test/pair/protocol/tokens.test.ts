@@ -459,6 +459,18 @@ describe('keys that must not be used', () => {
     expect(client.status(id)).toBe('credential-key')
   })
 
+  test('[LINK-10.6-2] a key of the test vectors, of a client', async () => {
+    const world = new World()
+    const client = world.dialIn('client', 'b.example')
+    client.sayHello({ role: 'client' })
+    const key = forgeKey('gatehouse vectors: key of alice@a.example')
+    const id = client.prove({ key, claims: { iss: 'bob@b.example' } }, [
+      [tag.publicKey, Buffer.from(key.x, 'base64url')],
+    ])
+    await world.run()
+    expect(client.status(id)).toBe('credential-key')
+  })
+
   test('[LINK-10.6-2] a key of the test vectors', async () => {
     const name = 'gatehouse vectors: key of a.example for both'
     expect(

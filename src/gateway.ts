@@ -87,6 +87,8 @@ export type Gateway = {
   readonly peers: PeerTally
   /** Whether `domain` was proven or pinned before: its stale addresses may be used, and its keys are known. */
   readonly isProven: (domain: string) => boolean
+  /** Other rules from the next request on. */
+  readonly obey: (rules: DomainRuleSet) => undefined
   /** Answers what is under way, lets go of every link, then resolves. */
   readonly drain: () => Promise<undefined>
   /** Closes everything at once. */
@@ -156,7 +158,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     origins.set(session, origin)
     return origin
   }
-  const attached = new Map<string, Session>()
+  /** By user. */
+  const attached = new Map<string, Set<Session>>()
 
   const sessions: Sessions = new Sessions({
     verifier,
@@ -207,12 +210,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     orphan: (session, answer) => presence.orphan(session, answer),
     attach: (session, user) => {
       const code = home.attach(user, session.link)
-      if (code === 'ok') attached.set(session.name, session)
+      if (code === 'ok')
+        attached.set(user.text, (attached.get(user.text) ?? new Set()).add(session))
       options.provenChannel(session.link.channel)
       return code
     },
     detach: (session, user) => {
-      attached.delete(session.name)
+      const own = attached.get(user.text)
+      if (own?.delete(session) === true && own.size === 0) attached.delete(user.text)
       return home.detach(user, session.link)
     },
     joined: (session, pair) => {
@@ -294,9 +299,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     readAddress: interner.read,
     originOf,
     senders,
-    sessionOf: (name) => attached.get(name),
-    sessionsOf: (user) =>
-      [...attached.values()].filter((session) => session.user?.text === user.text),
+    sessionsOf: (user) => attached.get(user.text) ?? [],
     clock,
     random,
     limits,
@@ -391,6 +394,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     presence,
     peers,
     isProven: (domain) => keys.known(domain),
+    obey: (next) => rules.replace(next),
     drain: async () => {
       await sessions.drain('shutdown')
       return stop()

@@ -32,6 +32,7 @@ const host: Host = {
     stdin.once('end', task).once('error', task).resume()
   },
   onStop,
+  onReload,
   again: [process.execPath, ...process.execArgv, script],
   typed: script.endsWith('.ts') ? 'npm run -s gatehouse --' : 'gatehouse',
   software: `gatehouse/${version()}`,
@@ -57,6 +58,14 @@ function onStop(task: (signal: StopSignal) => undefined): Cancel {
   process.on('SIGINT', listener).on('SIGTERM', listener)
   return () => {
     process.off('SIGINT', listener).off('SIGTERM', listener)
+    return undefined
+  }
+}
+
+function onReload(task: () => undefined): Cancel {
+  process.on('SIGHUP', task)
+  return () => {
+    process.off('SIGHUP', task)
     return undefined
   }
 }

@@ -9,7 +9,6 @@
 import type { Directory } from './adapter/home/directory.ts'
 import type { Service } from './address/address.ts'
 import type { Domain } from './address/domain.ts'
-import { readCertificates } from './config/certificate-check.ts'
 import type { Files } from './config/files.ts'
 import type { Config, DomainConfig, ListenerConfig } from './config/schema.ts'
 import { readPrivateKey } from './credential/ed25519.ts'
@@ -62,6 +61,11 @@ export type Running = {
   readonly resolver: Resolver
   readonly domains: readonly OwnDomain[]
   readonly ports: { readonly peers: readonly number[]; readonly clients: readonly number[] }
+  /**
+   * Takes what can change while it runs: certificates of our domains, authorities, domain rules, peers to watch. Returns
+   * the domains whose certificate is another one.
+   */
+  readonly reload: (config: Config, files: Files) => readonly Domain[]
   /** Takes no more connections, answers what is under way, closes; at most `limits.drainMs`. */
   readonly drain: () => Promise<undefined>
   readonly close: () => Promise<undefined>
@@ -76,7 +80,7 @@ const keySetSeconds = 30 * 86_400
 const keySetRenewMs = 7 * 86_400_000
 
 export async function startGateway(needs: RunNeeds): Promise<Running> {
-  const { config, files, clock, random, meter, log } = needs
+  const { config, clock, random, meter, log } = needs
   const { limits } = config
   const admissions = new WeakMap<Channel, Admission>()
   const gateWith = (role: Role, own: Partial<Limits>): AcceptGate =>
@@ -96,7 +100,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       handshakesPerAddressBurst: limits.clientHandshakesPerAddressBurst,
     }),
   }
-  const trust = trustIn(files.trustedCertificates)
+  const shown = new Shown(needs)
   const resolver: Resolver = createResolver({
     exchange: needs.exchange,
     servers:
@@ -121,7 +125,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
     discontinuity: 'accept',
     connect: (remote, service, signal) =>
-      counted(meter, connect(needs, resolver, trust, { domain: remote, service, signal })),
+      counted(meter, connect(needs, resolver, shown.trust, { domain: remote, service, signal })),
     provenChannel: (channel) => admissions.get(channel)?.proven(),
     clock,
     random,
@@ -130,8 +134,6 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     log,
   })
   gateway.peers.watch(config.metrics.watch)
-  const domains = ownDomains(needs)
-  const certificates = shownCertificates(files)
   const open = (listener: ListenerConfig, role: Role): Promise<Listening> => {
     const { address, port } = listener
     const onChannel = (channel: Channel, admission: Admission): undefined => {
@@ -140,7 +142,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     }
     const common = { address, port, onChannel, gate: gates[role], limits, clock, meter, log }
     return listener.tls
-      ? listenTls({ ...common, certificates: (name) => certificates.get(name) })
+      ? listenTls({ ...common, certificates: (name) => shown.certificates.get(name) })
       : listenPlain(common)
   }
   const doors: Listening[] = []
@@ -165,8 +167,14 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
   return {
     gateway,
     resolver,
-    domains,
+    domains: ownDomains(needs, shown),
     ports,
+    reload: (next, nextFiles) => {
+      const renewed = shown.replace(nextFiles)
+      gateway.obey(next.policy)
+      gateway.peers.watch(next.metrics.watch)
+      return renewed
+    },
     drain: async () => {
       await Promise.all([shut(), gateway.drain()])
       return undefined
@@ -224,22 +232,21 @@ async function counted(meter: Meter, attempt: Promise<Connected>): Promise<Conne
   }
 }
 
-function ownDomains({ config, files, clock }: RunNeeds): readonly OwnDomain[] {
-  return config.domains.map(({ name, services }, index) => {
-    const [certificate] = readCertificates(files.domains[index]?.certificate ?? '') ?? []
-    const certificateFrom = certificate?.validFromDate.getTime() ?? 0
-    const certificateUntil = certificate?.validToDate.getTime() ?? 0
-    return {
-      name,
-      services,
-      certificateFrom,
-      certificateUntil,
-      // Signed anew long before: this much is always left.
-      get keysUntil() {
-        return clock.wall() + keySetSeconds * 1000 - keySetRenewMs
-      },
-    }
-  })
+function ownDomains({ config, clock }: RunNeeds, shown: Shown): readonly OwnDomain[] {
+  return config.domains.map(({ name, services }) => ({
+    name,
+    services,
+    get certificateFrom() {
+      return shown.certificates.get(name)?.notBeforeMs ?? 0
+    },
+    get certificateUntil() {
+      return shown.certificates.get(name)?.notAfterMs ?? 0
+    },
+    // Signed anew long before: this much is always left.
+    get keysUntil() {
+      return clock.wall() + keySetSeconds * 1000 - keySetRenewMs
+    },
+  }))
 }
 
 function hostedDomains({ config, files, clock, random }: RunNeeds): readonly HostedDomain[] {
@@ -317,14 +324,33 @@ function pinnedKeys(config: Config): ReadonlyMap<string, readonly SetKey[]> {
   return pinned
 }
 
-/** The certificate of each of our domains, by the server name that asks for it. */
-function shownCertificates({ domains }: Files): ReadonlyMap<string, ShownCertificate> {
-  return new Map(
-    domains.map(({ name, certificate, certificateKey }) => [
-      name,
-      shownCertificate(certificate, certificateKey),
-    ]),
-  )
+/** What TLS shows and believes: made of files, and made anew when those change. */
+class Shown {
+  /** By the server name that asks for it. */
+  certificates: ReadonlyMap<string, ShownCertificate> = new Map()
+  trust: Trust
+  readonly #names: readonly Domain[]
+
+  constructor({ config, files }: RunNeeds) {
+    this.#names = config.domains.map(({ name }) => name)
+    this.trust = trustIn(files.trustedCertificates)
+    this.replace(files)
+  }
+
+  /** All or nothing; returns the domains whose certificate is another one. */
+  replace({ domains, trustedCertificates }: Files): readonly Domain[] {
+    const before = this.certificates
+    const after = new Map(before)
+    for (const { name, certificate, certificateKey } of domains) {
+      // A domain that was not there at the start is not ours yet.
+      if (this.#names.includes(name)) after.set(name, shownCertificate(certificate, certificateKey))
+    }
+    this.trust = trustIn(trustedCertificates)
+    this.certificates = after
+    return this.#names.filter(
+      (name) => before.get(name)?.fingerprint !== after.get(name)?.fingerprint,
+    )
+  }
 }
 
 const observeSince = (histogram: Histogram, clock: Clock, since: number): undefined =>

@@ -24,6 +24,8 @@ export type Host = {
   readonly onInputEnd: (task: () => undefined) => undefined
   /** From now on these signals do not end the process but call `task`. */
   readonly onStop: (task: (signal: StopSignal) => undefined) => Cancel
+  /** From now on SIGHUP does not end the process but calls `task`. */
+  readonly onReload: (task: () => undefined) => Cancel
   /** Program and words that start this program again, without a command. */
   readonly again: readonly [string, ...string[]]
   /** The same as a person types it. */

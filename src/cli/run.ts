@@ -15,13 +15,16 @@ import { exitCodes } from './exit-codes.ts'
 import { type Place, unavailable } from './free-ports.ts'
 import type { Host } from './host.ts'
 import type { End } from './program.ts'
+import { LeveledLog, Reloader } from './reload.ts'
 
 type Options = { readonly config?: string; readonly exitWithParent?: boolean }
 
 export function addRun(program: Command, host: Host, end: End): undefined {
   program
     .command('run')
-    .description('run the gateway; SIGTERM and Ctrl-C let it finish what is under way')
+    .description(
+      'run the gateway; SIGTERM and Ctrl-C let it finish what is under way, SIGHUP reads its files again',
+    )
     .option(...configOption)
     .option('--exit-with-parent', 'stop when standard input ends, as when the parent is gone')
     .action(async (options: Options) => end(await run(host, options)))
@@ -31,15 +34,18 @@ type Doors = { readonly running: Running; readonly admin: OpenedAdmin }
 
 async function run(host: Host, { config: named, exitWithParent }: Options): Promise<number> {
   const { config, files, file, warnings } = await readConfig(host, named)
-  const log = await host.log(config.log.level)
+  const log = new LeveledLog(await host.log(config.log.level))
   for (const { path, message } of warnings) log.warn('config.warning', { path, message })
   const busy = await unavailable(placesOf(config))
   if (busy.length > 0) throw new GatewayError('port-unavailable', busy.join('\n'))
   // From here on: a signal that comes before the doors are open is not lost.
   const stop = new Stop(host, exitWithParent === true)
+  const reload = new Reloader(host, log)
   const doors = await open(host, config, files, log)
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
+  reload.start({ config, files, file }, doors.running)
   await untilStopped(host, doors, { config, log, stop })
+  reload.forget()
   return exitCodes.ok.number
 }
 

@@ -29,12 +29,19 @@ function differences(before: unknown, after: unknown, path: Path): readonly Chan
     const names = new Set([...Object.keys(before), ...Object.keys(after)])
     return [...names].flatMap((name) => differences(before[name], after[name], [...path, name]))
   }
+  if (isList(before) && isList(after) && before.length === after.length) {
+    return before.flatMap((item, i) => differences(item, after[i], [...path, i]))
+  }
   const shown = { before: show(before, path), after: show(after, path) }
   return [{ path: showPath(path), ...shown, reload: reloadAt(path) }]
 }
 
 const isMapping = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
+
+/** Of mappings; a list of plain values is told as a whole. */
+const isList = (value: unknown): value is readonly unknown[] =>
+  Array.isArray(value) && value.every(isMapping)
 
 const show = (value: unknown, path: Path): string =>
   Array.isArray(value)

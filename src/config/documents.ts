@@ -30,7 +30,7 @@ const introduction = [
   '',
   generated,
   '',
-  'One YAML 1.2 file, read once at start and again at each reload. `gatehouse init` writes it,',
+  'One YAML 1.2 file, read at start and at each reload. `gatehouse init` writes it,',
   '`gatehouse check-config` names every mistake in it with line and column, and `gatehouse print-config`',
   'prints all settings with their defaults, secrets hidden. `deploy/gatehouse.schema.json` is the same',
   'table for editors.',
@@ -43,6 +43,12 @@ const introduction = [
   '',
   '**Reload** says whether a running gateway takes a new value (`live`) or has to be started again',
   '(`restart`). `[]` stands for each entry of a list, `<domain>` for a name that you choose.',
+  '',
+  'A reload is SIGHUP (`systemctl reload gatehouse`): the file and the PEM files that it names are read again. The log',
+  'tells what was taken (`config.reloaded`) and which settings wait for a restart; if anything is wrong, nothing is',
+  'taken, and `config.reload-refused` tells why. No link is closed: a new certificate is shown on the next link, new',
+  'rules hold from the next request on. After a renewal of a certificate a reload is all that is needed, as with',
+  '`certbot renew --deploy-hook "systemctl reload gatehouse"`.',
 ]
 
 const settingTable = (rows: readonly Setting[]): readonly string[] => [

@@ -47,10 +47,10 @@ const directory = z.discriminatedUnion(
           keys: listOf(publicKey)
             .prefault([])
             .meta(
-              live('Ed25519 public keys of the user; whoever holds one may attach as the user.'),
+              restart('Ed25519 public keys of the user; whoever holds one may attach as the user.'),
             ),
         }).prefault({}),
-      ).meta(live('The users, by the part before the @; for kind: static only.')),
+      ).meta(restart('The users, by the part before the @; for kind: static only.')),
     }),
   ],
   {
@@ -60,29 +60,29 @@ const directory = z.discriminatedUnion(
 )
 
 const domainSettings = group({
-  name: domain.meta(live('The domain, as it stands behind the @.')),
+  name: domain.meta(restart('The domain, as it stands behind the @.')),
   services: listOf(oneOf(['im', 'pres']))
     .default(['im', 'pres'])
-    .meta(live('Services that the domain offers: im (messages) and pres (presence).')),
+    .meta(restart('Services that the domain offers: im (messages) and pres (presence).')),
   key: privateKeyFile.meta(
-    live(
+    restart(
       'PEM file (PKCS8) of the Ed25519 key that speaks for the domain on links and vouches for its users.',
     ),
   ),
   userKey: privateKeyFile
     .nullable()
     .default(null)
-    .meta(live('PEM file of another Ed25519 key that vouches for the users instead.')),
+    .meta(restart('PEM file of another Ed25519 key that vouches for the users instead.')),
   otherKeys: listOf(privateKeyFile)
     .prefault([])
     .meta(
-      live(
+      restart(
         'PEM files of Ed25519 keys that are published and do not sign: the next one and the last one.',
       ),
     ),
   revokedKeys: listOf(keyId)
     .prefault([])
-    .meta(live('Ids of keys that are published as revoked: peers refuse what they sign.')),
+    .meta(restart('Ids of keys that are published as revoked: peers refuse what they sign.')),
   certificate: certificateFile.meta(
     live(
       'PEM file with the TLS certificate for the domain and its chain, the certificate itself first.',
@@ -90,7 +90,7 @@ const domainSettings = group({
   ),
   certificateKey: privateKeyFile.meta(live('PEM file with the private key of that certificate.')),
   directory: directory.prefault({ kind: 'any' }).meta({
-    ...live(
+    ...restart(
       'Who the users of the domain are: {kind: any} for any name, or {kind: static, users: …}.',
     ),
     sample: { kind: 'any' },
@@ -158,7 +158,7 @@ const resolve = section(
     fallback: oneOf(['proven', 'draft', 'strict'])
       .default('proven')
       .meta(
-        live(
+        restart(
           'When no host of the SRV records can be reached: proven uses the addresses of the domain if a known key answers there, draft uses them if the certificate fits, strict never does.',
         ),
       ),
@@ -169,13 +169,15 @@ const resolve = section(
     )
       .prefault({})
       .meta({
-        ...live('Hosts of a domain, in the order to try them; DNS is not asked for it.'),
+        ...restart('Hosts of a domain, in the order to try them; DNS is not asked for it.'),
         sample: { 'b.example': ['192.0.2.7:5279'] },
       }),
     allowRanges: listOf(ipRange)
       .prefault([])
       .meta({
-        ...live('Private address ranges that may be dialled; without this no private address is.'),
+        ...restart(
+          'Private address ranges that may be dialled; without this no private address is.',
+        ),
         sample: ['10.0.0.0/8'],
       }),
     trustedCertificates: listOf(certificateFile)
@@ -191,18 +193,18 @@ const resolve = section(
 const peer = group({
   keys: listOf(publicKey)
     .prefault([])
-    .meta(live('Pinned Ed25519 public keys of the domain; with any, no other key proves it.')),
+    .meta(restart('Pinned Ed25519 public keys of the domain; with any, no other key proves it.')),
   plain: flag
     .default(false)
     .meta(
-      live(
+      restart(
         'True speaks plain TCP with this peer; wants pinned keys and a route to private addresses.',
       ),
     ),
   require: listOf(oneOf(['certificate', 'key', 'pinned']))
     .prefault([])
     .meta(
-      live(
+      restart(
         'Proofs that every link with this domain must have, whoever dialled: certificate (TLS, for the domain), key (an assertion signed with a key of the domain), pinned (the same with a pinned key).',
       ),
     ),

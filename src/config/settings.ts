@@ -104,7 +104,7 @@ const namesSecretFile = ({ file, items }: Node): boolean =>
 
 /** Whether a running gateway takes a new value at `path`. */
 export const reloadAt = (path: Path): Reload =>
-  nodesOn(path).findLast(({ reload }) => reload !== undefined)?.reload ?? 'live'
+  nodesOn(path).findLast(({ reload }) => reload !== undefined)?.reload ?? 'restart'
 
 /** A node that may be null is read as what it is otherwise. */
 const reading = (node: Node): Node => {

@@ -37,6 +37,7 @@ export type ShownCertificate = {
   /** Whether it names `domain`, for either service. */
   readonly showedFor: (domain: Domain) => boolean
   /** Milliseconds since 1970. */
+  readonly notBeforeMs: number
   readonly notAfterMs: number
   readonly fingerprint: string
 }
@@ -49,6 +50,7 @@ export function shownCertificate(chain: string, key: string): ShownCertificate {
     return {
       context: createSecureContext({ ...settings, cert: chain, key }),
       showedFor: (domain) => covers(domain, 'im') || covers(domain, 'pres'),
+      notBeforeMs: x509.validFromDate.getTime(),
       notAfterMs: x509.validToDate.getTime(),
       fingerprint,
     }

@@ -18,13 +18,21 @@ export type DomainRuleSet = {
 const mostJudged = 10_000
 
 export class DomainRules {
-  readonly #default: Verdict
+  #default: Verdict = 'deny'
   readonly #exact = new Map<string, Verdict>()
   readonly #below = new Map<string, Verdict>()
-  /** Verdicts so far; the rules do not change. */
+  /** Verdicts of these rules so far. */
   readonly #judged = new Map<string, boolean>()
 
-  constructor({ default: otherwise, allow, deny }: DomainRuleSet) {
+  constructor(rules: DomainRuleSet) {
+    this.replace(rules)
+  }
+
+  /** Other rules from now on. */
+  replace({ default: otherwise, allow, deny }: DomainRuleSet): undefined {
+    this.#exact.clear()
+    this.#below.clear()
+    this.#judged.clear()
     this.#default = otherwise
     for (const rule of allow) this.#add(rule, 'allow')
     for (const rule of deny) this.#add(rule, 'deny')

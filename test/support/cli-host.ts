@@ -43,6 +43,7 @@ export function hostOf(words: readonly string[], given: Given = {}) {
     readInput: async () => Buffer.from(given.input ?? ''),
     onInputEnd: () => undefined,
     onStop: () => () => undefined,
+    onReload: () => () => undefined,
     again: ['/usr/bin/false'],
     typed: 'gatehouse',
     software: 'gatehouse/1.2.3',

@@ -76,7 +76,7 @@ limits: {links: 10}
     )
     expect(changesBetween(configOf(domainText), after)).toEqual([
       { path: 'listen.admin.token', before: 'nothing', after: '(hidden)', reload: 'restart' },
-      { path: 'peers[b.example]', before: 'nothing', after: 'a mapping', reload: 'live' },
+      { path: 'peers[b.example]', before: 'nothing', after: 'a mapping', reload: 'restart' },
       { path: 'policy.deny', before: '', after: '"b.example", "c.example"', reload: 'live' },
       { path: 'limits.links', before: '4096', after: '10', reload: 'restart' },
     ])

@@ -1,0 +1,91 @@
+/** SIGHUP: what a running gateway takes of new files, and what it keeps when they are wrong. */
+import { X509Certificate } from 'node:crypto'
+import { once } from 'node:events'
+import { readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { connect } from 'node:tls'
+import { expect, test } from 'vitest'
+import { createLeaf } from '../../src/config/certificates.ts'
+import { generateKeyPair, writePrivateKey } from '../../src/credential/ed25519.ts'
+import { systemRandom } from '../../src/lib/random.ts'
+import { type Process, run } from '../support/gatehouse.ts'
+import { gateway, type Site, set, twoSites } from '../support/sites.ts'
+
+const inFolder = ({ folder }: Site, name: string): string => join(folder, 'certificates', name)
+
+/** What the door shows to a peer. */
+async function shown(site: Site): Promise<string> {
+  const ca = await readFile(inFolder(site, 'development-ca.pem'), 'utf8')
+  const options = { servername: 'a.example', ca, ALPNProtocols: ['pitp-mitp/1'] }
+  const socket = connect({ host: '127.0.0.1', port: site.peer, ...options })
+  await once(socket, 'secureConnect')
+  const { fingerprint256 } = socket.getPeerCertificate()
+  socket.destroy()
+  return fingerprint256
+}
+
+/** As an ACME client does it: another certificate with another key, in the same files. */
+async function renewed(site: Site): Promise<string> {
+  const text = (name: string) => readFile(inFolder(site, name), 'utf8')
+  const ca = {
+    certificatePem: await text('development-ca.pem'),
+    keyPem: await text('development-ca.key.pem'),
+  }
+  const leaf = await createLeaf(ca, ['a.example'], { days: 30, wall: Date.now })
+  await writeFile(inFolder(site, 'a.example.pem'), leaf.certificatePem)
+  await writeFile(inFolder(site, 'a.example.key.pem'), leaf.keyPem)
+  return new X509Certificate(leaf.certificatePem).fingerprint256
+}
+
+/** Sends SIGHUP and waits for the line that tells how it went. */
+async function reload(one: Process, event: string): Promise<Readonly<Record<string, unknown>>> {
+  const before = one.lines.length
+  one.signal('SIGHUP')
+  return one.until(() => one.lines.slice(before).find((line) => line['event'] === event))
+}
+
+test('a running gateway takes new certificates and rules, and keeps what it has when they are wrong', async () => {
+  const { a, b } = await twoSites()
+  const [one] = await Promise.all([gateway(a), gateway(b)])
+  const say = () =>
+    run(['send', 'bob@b.example', 'Hello', '--json', '--user', 'alice', '--config', a.config])
+  const statusOf = async () => JSON.parse((await say()).out) as { readonly status: string }
+
+  const first = await shown(a)
+  const second = await renewed(a)
+  expect(await shown(a)).toBe(first)
+  expect(await reload(one, 'config.reloaded')).toMatchObject({
+    level: 'info',
+    certificates: 'a.example',
+    changed: '',
+    restart: '',
+  })
+  expect(await shown(a)).toBe(second)
+
+  await writeFile(inFolder(a, 'a.example.pem'), 'nothing')
+  const refused = await reload(one, 'config.reload-refused')
+  expect(refused).toMatchObject({ level: 'error', cause: 'config-invalid' })
+  expect(String(refused['message'])).toContain('domains[0].certificate')
+  expect(await shown(a)).toBe(second)
+  const third = await renewed(a)
+
+  expect(await statusOf()).toMatchObject({ status: 'inbox-closed' })
+  await set(a.config, { deny: '[b.example]', level: 'warn', limits: '{idleMs: 1000000}' })
+  const keyFile = join(a.folder, 'keys/a.example.key.pem')
+  const key = await readFile(keyFile)
+  await writeFile(keyFile, writePrivateKey(generateKeyPair(systemRandom)))
+  expect(await reload(one, 'config.reloaded')).toMatchObject({
+    certificates: 'a.example',
+    changed: 'policy.deny, log.level',
+    restart: 'limits.idleMs, domains[0].key',
+  })
+  expect(await shown(a)).toBe(third)
+  // The gateway still takes the word of the old one.
+  await writeFile(keyFile, key)
+  expect(await statusOf()).toMatchObject({ status: 'domain-refused' })
+
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+  // Lines of less weight than `warn` are not written any more.
+  expect(one.lines.at(-1)).toMatchObject({ event: 'config.reloaded' })
+})

@@ -10,12 +10,13 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 
-/** Real servers that the system tests talk to, as Debian packages them; each with a file that shows it is there. */
+/** Real servers and tools that the system tests use, as Debian packages them; each with a file that shows it is there. */
 const peers: Readonly<Record<string, string>> = {
   nsd: '/usr/sbin/nsd',
   unbound: '/usr/sbin/unbound',
   ldnsutils: '/usr/bin/ldns-signzone',
   prometheus: '/usr/bin/promtool',
+  systemd: '/usr/bin/systemd-analyze',
 }
 
 const root = join(import.meta.dirname, '..')

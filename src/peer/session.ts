@@ -37,8 +37,6 @@ export class Session {
   readonly shown: ShownCredentials
   readonly waiting: WaitingRoom
   readonly bornAt: number
-  /** Names the session within this process. */
-  readonly name: string
   standing: Standing = 'silent'
   /** Claims whose keys are being fetched. */
   claimsUnderWay = 0
@@ -64,13 +62,11 @@ export class Session {
     mint: Mint,
     evict: (session: Session, numbers: readonly number[]) => undefined,
     now: number,
-    name: string,
   ) {
     this.link = link
     this.role = role
     this.dialled = dialled
     this.bornAt = now
-    this.name = name
     this.held = new HeldCredentials(limits.references)
     this.shown = new ShownCredentials(
       mint,

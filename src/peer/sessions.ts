@@ -107,7 +107,6 @@ export class Sessions {
   /** Ends the dials that are under way. */
   readonly #dials = new AbortController()
   #strangerDials = 0
-  #named = 0
   #isStopping = false
 
   constructor(needs: SessionsNeeds) {
@@ -343,16 +342,7 @@ export class Sessions {
       limitHit: (limit) => this.#limitHit(limit),
       readDomain,
     })
-    const session = new Session(
-      link,
-      role,
-      dialled,
-      limits,
-      mint,
-      forget,
-      clock.now(),
-      `${++this.#named}`,
-    )
+    const session = new Session(link, role, dialled, limits, mint, forget, clock.now())
     owner.session = session
     this.#all.add(session)
     const { verificationsPerSecond } = limits

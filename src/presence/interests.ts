@@ -1,6 +1,6 @@
 /**
- * What the sessions of our users want to see elsewhere: each wish has the id that the client gave it, and a lease of its
- * own. A session that is gone says nothing: its wishes end with their leases, or move to the session that repeats them.
+ * What our users want to see elsewhere: each wish has the id that a client gave it, and a lease of its own. It belongs
+ * to the user and not to a session: one that is gone says nothing, and its wishes end with their leases.
  */
 import type { Address } from '../address/address.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -8,18 +8,17 @@ import type { LimitName, Limits } from '../limits.ts'
 import { grantLease, subscriptionEnd } from './lease.ts'
 import { nowhere, Wheel } from './wheel.ts'
 
-/** `id` is 16 bytes as text, one character a byte, scoped under the watcher; `session` is whatever names a session. */
+/** `id` is 16 bytes as text, one character a byte, scoped under the watcher. */
 export type Interest = {
   readonly id: string
   readonly watcher: Address
   readonly presentity: Address
-  readonly session: string
 }
 
 /** One address for all wishes of a watcher. */
 type Watcher = { readonly address: Address; count: number }
 
-type Held = { -readonly [K in keyof Interest]: Interest[K] } & { leaseSlot: number }
+type Held = Interest & { leaseSlot: number }
 
 export class Interests {
   readonly #clock: Clock
@@ -57,20 +56,14 @@ export class Interests {
     return own >= this.#limits.subscriptionsPerWatcher ? 'subscriptionsPerWatcher' : undefined
   }
 
-  add({ id, watcher, presentity, session }: Interest): Interest {
+  add({ id, watcher, presentity }: Interest): Interest {
     const { text } = watcher
     const known = this.#watchers.get(text) ?? { address: watcher, count: 0 }
     this.#watchers.set(text, known)
     known.count++
-    const held = { id, watcher: known.address, presentity, session, leaseSlot: nowhere }
+    const held = { id, watcher: known.address, presentity, leaseSlot: nowhere }
     this.#byKey.set(keyOf(known.address, id), held)
     return held
-  }
-
-  /** From now on `session` is told; the client repeats its wish after each new attachment. */
-  move({ watcher, id }: Interest, session: string): undefined {
-    const held = this.#byKey.get(keyOf(watcher, id))
-    if (held !== undefined) held.session = session
   }
 
   /** Grants a lease from now on; 0: there is no such wish. */

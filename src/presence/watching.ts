@@ -99,9 +99,9 @@ export class Watching {
     meter.gauge('presence_watches', {}, () => this.#agenda.size)
   }
 
-  /** A session wants to watch; with the id of an interest that is there: it renews it, and takes it over. */
+  /** A session wants to watch; with the id of an interest that is there: it renews it. */
   watch(request: WatchRequest): WatchAnswer {
-    const { watcher, id, presentity, session, leaseSeconds: wanted } = request
+    const { watcher, id, presentity, leaseSeconds: wanted } = request
     const known = this.#interests.find(watcher, id)
     if (known !== undefined && known.presentity.text !== presentity.text) {
       return { status: 'conflict', detail: 'the id stands for another presentity' }
@@ -111,7 +111,6 @@ export class Watching {
       if (limit !== undefined) return this.#full(limit)
     }
     const interest = known ?? this.#interests.add(request)
-    if (known !== undefined) this.#interests.move(known, session)
     const leaseSeconds = this.#interests.lease(watcher, id, wanted)
     const row = this.#rowFor(interest)
     const mustSubscribe = row.interests.length === 0

@@ -3,7 +3,7 @@
  *
  *   publish      client ─▶ presentities ─▶ subscriptions ─▶ NOTIFY to each watcher
  *   subscribe    client ─▶ watching ─▶ SUBSCRIBE to the presentity's domain; peer ─▶ checks ─▶ subscriptions
- *   notify       peer ─▶ watching ─▶ NOTIFY to each session that wants it
+ *   notify       peer ─▶ watching ─▶ NOTIFY to the sessions of each watcher
  *
  * In:    requests whose speaker is proven; events of the presence stage and of links.
  * Out:   answers; requests to other domains and to sessions.
@@ -54,8 +54,6 @@ export type PresenceRoadNeeds = {
   readonly exists: (user: Address) => boolean
   readonly readAddress: ReadAddress
   readonly originOf: (session: Session) => SessionOrigin
-  /** The session of this name, if it is attached. */
-  readonly sessionOf: (name: string) => Session | undefined
   readonly sessionsOf: (user: Address) => Iterable<Session>
   readonly senders: Senders
   readonly clock: Clock
@@ -433,7 +431,6 @@ export class PresenceRoad {
       id: subscription,
       watcher,
       presentity: to,
-      session: session.name,
       leaseSeconds,
     })
     if ('detail' in result) {
@@ -455,11 +452,8 @@ export class PresenceRoad {
       answer(result.status)
       if (result.presence !== undefined) {
         const { document, version } = result.presence
-        this.#show(
-          { id: subscription, watcher, presentity: to, session: session.name },
-          document,
-          version,
-        )
+        const notice = { subscription, version, state: 'active', event: undefined } as const
+        this.#tellSession(session, to, encodeNotify(notice), document)
       }
       return
     }
@@ -652,7 +646,7 @@ export class PresenceRoad {
     )
   }
 
-  /** To all sessions of one of ours: each knows its own subscriptions. */
+  /** [LINK-6.13-8] To all sessions of one of ours: each knows its own subscriptions. */
   #tell(watcher: Address, presentity: Address, bytes: Buffer, body: Buffer): undefined {
     for (const session of this.#needs.sessionsOf(watcher))
       this.#tellSession(session, presentity, bytes, body)
@@ -679,25 +673,17 @@ export class PresenceRoad {
     )
   }
 
-  #show(
-    { id, presentity, session: name }: Interest,
-    document: Buffer,
-    version: Version,
-  ): undefined {
-    const session = this.#needs.sessionOf(name)
-    if (session === undefined) return
+  #show({ id, watcher, presentity }: Interest, document: Buffer, version: Version): undefined {
     const bytes = encodeNotify({ subscription: id, version, state: 'active', event: undefined })
-    this.#tellSession(session, presentity, bytes, document)
+    this.#tell(watcher, presentity, bytes, document)
   }
 
   #tellState(
-    { id, presentity, session: name }: Interest,
+    { id, watcher, presentity }: Interest,
     state: 'unknown' | 'terminated',
     event: Subscription['event'] | undefined = undefined,
   ): undefined {
-    const session = this.#needs.sessionOf(name)
-    if (session === undefined) return
     const bytes = encodeNotify({ subscription: id, version: undefined, state, event })
-    this.#tellSession(session, presentity, bytes, nothing)
+    this.#tell(watcher, presentity, bytes, nothing)
   }
 }

@@ -439,6 +439,31 @@ describe('NOTIFY', () => {
     expect(told(bob)).toEqual([])
   })
 
+  test('[LINK-6.13-8] of another domain goes to all sessions of the watcher, also if an old one speaks late', async () => {
+    const watch = await watching()
+    const { world, bob } = watch
+    const next = await world.attached()
+    for (const session of [next, bob]) {
+      session.ask(wire.pres, {
+        command: command.subscribe,
+        fields: [
+          [tag.to, 'zoe@z.example'],
+          [tag.subscription, messageId('of bob')],
+        ],
+      })
+      await world.run()
+    }
+    notify(watch, { version: [1, 1], note: 'a' })
+    await world.run()
+    expect([told(bob), told(next)]).toEqual([['a'], ['a']])
+    notify(watch, { state: 3, event: 8 })
+    await world.run()
+    expect([told(bob), told(next)]).toEqual([
+      ['a', 3],
+      ['a', 3],
+    ])
+  })
+
   test('[LINK-6.13-8] that a session does not know does no harm', async () => {
     const watch = await watching()
     const { world, bob } = watch

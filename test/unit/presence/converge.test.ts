@@ -158,7 +158,7 @@ const watch = fc.tuple(fc.constantFrom(...watchers), person, fc.nat(1)).map(
     (world) => {
       const wish = id(`${presentity.user}${n}`)
       const key = `${watcher.text} ${wish}`
-      const request = { id: wish, watcher, presentity, session: 's', leaseSeconds: 900 }
+      const request = { id: wish, watcher, presentity, leaseSeconds: 900 }
       const answer = world.watching.watch(request)
       if ('detail' in answer) return
       world.views.set(key, {

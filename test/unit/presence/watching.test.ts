@@ -40,14 +40,14 @@ function makeWatcher(overrides: Partial<Limits> = {}, seed = 1) {
     work: (name) => {
       work.push(name)
     },
-    deliver: ({ session }, document, { seq }) => {
-      told.push(`${session} ${text(document)} ${seq}`)
+    deliver: (interest, document, { seq }) => {
+      told.push(`${nameOf(interest)} ${text(document)} ${seq}`)
     },
-    unknown: ({ session }) => {
-      told.push(`${session} unknown`)
+    unknown: (interest) => {
+      told.push(`${nameOf(interest)} unknown`)
     },
-    terminated: ({ session, id }, event) => {
-      told.push(`${session} ${id} ${event}`)
+    terminated: (interest, event) => {
+      told.push(`${nameOf(interest)} ${event}`)
     },
   })
   return { clock, limits, meter, told, work, watching }
@@ -58,14 +58,9 @@ type Watcher = ReturnType<typeof makeWatcher>
 function watch(
   { watching }: Watcher,
   name: string,
-  {
-    watcher = bob,
-    presentity = alice,
-    session = 'tab',
-    leaseSeconds = undefined as number | undefined,
-  } = {},
+  { watcher = bob, presentity = alice, leaseSeconds = undefined as number | undefined } = {},
 ) {
-  const answer = watching.watch({ id: id(name), watcher, presentity, session, leaseSeconds })
+  const answer = watching.watch({ id: id(name), watcher, presentity, leaseSeconds })
   if ('detail' in answer) throw new Error(answer.detail)
   return answer
 }
@@ -99,7 +94,8 @@ const due = ({ watching }: Watcher) => [
   ...watching.dueToUnsubscribe(a, 100).map((one) => `unsubscribe ${one.presentity.user}`),
 ]
 
-const shown = (session: string, seq: number): string => `${session} ${text(open(`t${seq}`))} ${seq}`
+const nameOf = ({ id }: { readonly id: string }): string => id.replace(/\.+$/, '')
+const shown = (wish: string, seq: number): string => `${wish} ${text(open(`t${seq}`))} ${seq}`
 
 describe('a session that watches', () => {
   test('has SUBSCRIBE sent for it, and is pending until it is granted', () => {
@@ -122,31 +118,23 @@ describe('a session that watches', () => {
     const watcher = makeWatcher()
     const subscription = granted(watcher, '1')
     notify(watcher, subscription, 5)
-    const second = watch(watcher, '2', { session: 'phone', leaseSeconds: 7200 })
+    const second = watch(watcher, '2', { leaseSeconds: 7200 })
     expect(second.mustSubscribe).toBe(false)
     expect(second.watch).toMatchObject({ id: subscription.id, wantedSeconds: 7200 })
-    watch(watcher, '3', { session: 'desk', leaseSeconds: 300 })
+    watch(watcher, '3', { leaseSeconds: 300 })
     expect(subscription.wantedSeconds).toBe(7200)
     watcher.watching.unwatch(bob, id('3'))
     expect(second.presence && text(second.presence.document)).toBe(text(open('t5')))
     expect(second.presence?.version).toEqual({ epoch: 1, seq: 5 })
     notify(watcher, subscription, 6)
-    expect(watcher.told).toEqual([shown('tab', 5), shown('tab', 6), shown('phone', 6)])
-  })
-
-  test('may be another one than before: the wish goes with its id', () => {
-    const watcher = makeWatcher()
-    const subscription = granted(watcher, '1')
-    watch(watcher, '1', { session: 'new tab' })
-    notify(watcher, subscription, 1)
-    expect(watcher.told).toEqual([shown('new tab', 1)])
+    expect(watcher.told).toEqual([shown('1', 5), shown('1', 6), shown('2', 6)])
   })
 
   test('cannot use the id of one wish for another presentity', () => {
     const watcher = makeWatcher()
     granted(watcher, '1')
     const { watching } = watcher
-    const other = { id: id('1'), watcher: bob, session: 'tab', leaseSeconds: undefined }
+    const other = { id: id('1'), watcher: bob, leaseSeconds: undefined }
     expect(watching.watch({ ...other, presentity: address('eve@a.example') }).status).toBe(
       'conflict',
     )
@@ -167,7 +155,6 @@ describe('a session that watches', () => {
       id: id('3'),
       watcher: address(third),
       presentity: address('mallory@a.example'),
-      session: 'tab',
       leaseSeconds: undefined,
     }
     expect(watcher.watching.watch(request).status).toBe(status)
@@ -185,7 +172,7 @@ describe('the end of a wish', () => {
       watcher.watching.unwatch(bob, id('1'))
       due(watcher)
       const next = { id: id('2'), watcher: bob, presentity: address('eve@a.example') }
-      const request = { ...next, session: 'tab', leaseSeconds: undefined }
+      const request = { ...next, leaseSeconds: undefined }
       // The far side may still hold it.
       expect(watcher.watching.watch(request).status).toBe('limit-reached')
       watcher.watching.unsubscribed(subscription)
@@ -199,7 +186,7 @@ describe('the end of a wish', () => {
   test('the last one ends the subscription, and is told until it is answered', async () => {
     const watcher = makeWatcher()
     const subscription = granted(watcher, '1')
-    watch(watcher, '2', { session: 'phone' })
+    watch(watcher, '2')
     watcher.watching.unwatch(bob, id('1'))
     await watcher.clock.advance(2 * second)
     expect(watcher.work).toEqual([])
@@ -218,7 +205,7 @@ describe('the end of a wish', () => {
   test('a client that does not renew loses its wish, to the second and two ping periods', async () => {
     const watcher = makeWatcher()
     watch(watcher, '1', { leaseSeconds: 600 })
-    watch(watcher, '2', { leaseSeconds: 300, session: 'phone' })
+    watch(watcher, '2', { leaseSeconds: 300 })
     await watcher.clock.advance(200 * second)
     expect(watcher.watching.renew(bob, [id('2'), id('x')], 300)).toEqual([300, 0])
     await watcher.clock.advance(359 * second)
@@ -266,7 +253,7 @@ describe('the end of a wish', () => {
     watcher.watching.subscribed(subscription, 'ok', 3600)
     // The document is the same as before, and the session needs it.
     notify(watcher, subscription, 5)
-    expect(watcher.told).toEqual([shown('tab', 5), shown('tab', 5)])
+    expect(watcher.told).toEqual([shown('1', 5), shown('1', 5)])
   })
 
   test('who comes back while the other side is being told gets a new subscription', () => {
@@ -326,7 +313,7 @@ describe('NOTIFY', () => {
     notify(watcher, subscription, 5)
     watcher.told.length = 0
     expect(notify(watcher, subscription, seq, { epoch })).toBe('ok')
-    expect(watcher.told).toEqual(isShown ? [shown('tab', seq)] : [])
+    expect(watcher.told).toEqual(isShown ? [shown('w', seq)] : [])
     expect(watcher.meter.total('presence_dropped_total')).toBe(isShown ? 0 : 1)
   })
 
@@ -337,7 +324,7 @@ describe('NOTIFY', () => {
     notify(watcher, subscription, 1, { epoch: 2 })
     notify(watcher, subscription, 99, { epoch: 1 })
     notify(watcher, subscription, 2, { epoch: 2 })
-    expect(watcher.told).toEqual([5, 1, 2].map((seq) => shown('tab', seq)))
+    expect(watcher.told).toEqual([5, 1, 2].map((seq) => shown('w', seq)))
   })
 
   test.for([
@@ -352,7 +339,7 @@ describe('NOTIFY', () => {
       expect(notify(watcher, subscription, 1, { document })).toBe(status)
       expect(notify(watcher, subscription, 1)).toBe('ok')
       expect(notify(watcher, subscription, 2, { document })).toBe(status)
-      expect(watcher.told).toEqual([shown('tab', 1)])
+      expect(watcher.told).toEqual([shown('w', 1)])
       expect(watcher.meter.total('presence_dropped_total', { cause: 'bad-document' })).toBe(2)
     },
   )
@@ -361,7 +348,7 @@ describe('NOTIFY', () => {
     const watcher = makeWatcher()
     const { watch: subscription } = watch(watcher, '1')
     notify(watcher, subscription, 1)
-    expect(watcher.told).toEqual([shown('tab', 1)])
+    expect(watcher.told).toEqual([shown('1', 1)])
   })
 
   test('lends its bytes: what was seen stays when they change', () => {
@@ -387,7 +374,7 @@ describe('NOTIFY', () => {
     expect(end(watcher, subscription, event, domain('c.example'))).toBe('lease-unknown')
     expect(end(watcher, subscription, event)).toBe('ok')
     const isGone = then === 'gone'
-    expect(watcher.told).toEqual(isGone ? [`tab ${id('w')} ${event}`] : [])
+    expect(watcher.told).toEqual(isGone ? [`w ${event}`] : [])
     await watcher.clock.advance(minute)
     expect(due(watcher)).toEqual(then === 'again within a minute' ? ['subscribe alice'] : [])
     await watcher.clock.advance(4 * minute)
@@ -484,10 +471,10 @@ describe('renewal', () => {
     await watcher.clock.advance(299 * second)
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
-    expect([watcher.told, due(watcher)]).toEqual([['tab unknown'], ['subscribe alice']])
+    expect([watcher.told, due(watcher)]).toEqual([['w unknown'], ['subscribe alice']])
     watcher.watching.subscribed(subscription, 'ok', 300)
     notify(watcher, subscription, 7)
-    expect(watcher.told).toEqual(['tab unknown', shown('tab', 7)])
+    expect(watcher.told).toEqual(['w unknown', shown('w', 7)])
   })
 
   test('of a lease of no time at all is no stream of renewals', async () => {
@@ -521,7 +508,7 @@ describe('SUBSCRIBE that fails', () => {
         watcher.watching.linkUp(a)
         due(watcher)
         watcher.watching.subscribed(subscription, status, 0)
-        expect(watcher.told).toEqual(then === 'gone' ? [`tab ${id('w')} rejected`] : [])
+        expect(watcher.told).toEqual(then === 'gone' ? ['w rejected'] : [])
         await watcher.clock.advance(minute)
         expect(due(watcher)).toEqual(then === 'gone' ? [] : ['subscribe alice'])
       }
@@ -577,7 +564,7 @@ describe('a lost link', () => {
     const watcher = makeWatcher()
     const subscription = granted(watcher)
     notify(watcher, subscription, 1)
-    watch(watcher, '2', { session: 'phone' })
+    watch(watcher, '2')
     watcher.told.length = 0
     watcher.watching.linkLost(a, keepMs)
     await watcher.clock.advance(10 * second)
@@ -585,13 +572,13 @@ describe('a lost link', () => {
     await watcher.clock.advance(35 * second - 1)
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
-    expect(watcher.told).toEqual(['tab unknown', 'phone unknown'])
-    expect(watch(watcher, '2', { session: 'phone' }).presence).toBe(undefined)
+    expect(watcher.told).toEqual(['w unknown', '2 unknown'])
+    expect(watch(watcher, '2').presence).toBe(undefined)
     await watcher.clock.advance(10 * minute)
     watcher.watching.linkUp(a)
     notify(watcher, subscription, 1)
-    const back = [shown('tab', 1), shown('phone', 1)]
-    expect(watcher.told).toEqual(['tab unknown', 'phone unknown', ...back])
+    const back = [shown('w', 1), shown('2', 1)]
+    expect(watcher.told).toEqual(['w unknown', '2 unknown', ...back])
     notify(watcher, subscription, 1)
     expect(watcher.told).toHaveLength(4)
   })
@@ -601,7 +588,7 @@ describe('a lost link', () => {
     granted(watcher, 'w', 300)
     watcher.watching.linkLost(a, keepMs)
     await watcher.clock.advance(10 * minute)
-    expect(watcher.told).toEqual(['tab unknown'])
+    expect(watcher.told).toEqual(['w unknown'])
   })
 
   test('after a RELEASE the value is kept until its time', async () => {
@@ -611,7 +598,7 @@ describe('a lost link', () => {
     await watcher.clock.advance(10 * minute - 1)
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
-    expect(watcher.told).toEqual(['tab unknown'])
+    expect(watcher.told).toEqual(['w unknown'])
   })
 
   test('gives out one SUBSCRIBE now and then, which finds out, and nothing else', async () => {

@@ -2,7 +2,7 @@
  * What our users watch at other domains: we say which subscriptions exist, the other domain says what is to be seen.
  *
  * In:    wishes of our sessions; NOTIFY of other domains; answers to our SUBSCRIBE, RENEW and UNSUBSCRIBE; links.
- * Out:   `deliver`, `unknown` and `terminated` to each session that wants it; `work` when a domain has errands, which
+ * Out:   `deliver`, `unknown` and `terminated` for each wish; `work` when a domain has errands, which
  *        `dueToSubscribe`, `dueForRenewal` and `dueToUnsubscribe` then give out. What gets no answer is given out again.
  * Fails: `conflict` and `limit-reached` for sessions; `lease-unknown` and a bad document for NOTIFY.
  * Spec:  draft §6.6; hardening A068 (no NOTIFY without a subscription), A137 (no old version), 4.5 (renewal at 60–80 %,

@@ -266,13 +266,16 @@ function payloadLines({ type, payload }: wire.Frame): readonly Line[] {
     case frame.release:
       return [
         [octets(payload.subarray(0, 2)), statusName(payload.readUInt16BE(0))],
-        [octets(payload.subarray(2, 6)), 'retry time: nothing is said'],
+        [octets(payload.subarray(2, 6)), retryText(payload.readUInt32BE(2))],
         [octets(payload.subarray(6, 10)), `last ${payload.readUInt32BE(6)}`],
       ]
     default:
       return payload.length === 0 ? [] : [[octets(payload), '']]
   }
 }
+
+const retryText = (ms: number): string =>
+  ms === 0 ? 'retry time: nothing is said' : `retry time ${ms} ms`
 
 const statusName = (number: number): string =>
   Object.entries(statuses as Readonly<Record<string, StatusRow>>).find(

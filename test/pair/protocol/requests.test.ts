@@ -68,6 +68,16 @@ describe('REQUEST', () => {
     expect(controls.every(({ hops }) => hops === 0)).toBe(true)
   })
 
+  test('[LINK-4.2-3] with fewer hops than it has passed is taken', async () => {
+    const world = new World()
+    await world.attached()
+    const peer = await world.provenPeer()
+    peer.show(1, 'alice@a.example')
+    const id = peer.message({ hops: 0, to: 'carol@b.example' })
+    await world.run()
+    expect(peer.status(id)).toBe('inbox-closed')
+  })
+
   test.for([0x00, 0x05, 0x11, 0x26, 0x29, 0x7f, 0xff])(
     '[LINK-4.2-4] of the unknown command %i is answered, and the link stays',
     async (number) => {

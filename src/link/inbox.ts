@@ -6,7 +6,7 @@
 import type { Status } from '../errors.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
-import { startBytes, startRequests } from './outbox.ts'
+import { startBytes, startRequests } from './credit.ts'
 
 /** A request or an answer whose body is not complete. */
 export type Partial = {

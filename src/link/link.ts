@@ -25,10 +25,12 @@ import {
   responseHeadBytes,
   type TrafficClass,
 } from '../wire/registry.ts'
+import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
+import { needsNoCredit } from './credit.ts'
 import { decodeHello, encodeHello, type Hello, type ReadDomain } from './hello.ts'
 import { Inbox } from './inbox.ts'
-import { needsNoCredit, Outbox, type OutboxCounters, type Queue } from './outbox.ts'
+import { Outbox, type OutboxCounters } from './outbox.ts'
 import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
 
@@ -590,7 +592,7 @@ export class Link {
     const trafficClass = buffer[start] as number
     if (trafficClass > 2) return this.#fault('bad-frame', 'CREDIT for an unknown class')
     const fits = this.#outbox.grant(
-      trafficClass,
+      trafficClass as TrafficClass,
       buffer.readUInt32BE(start + 1),
       buffer.readUInt32BE(start + 5),
     )

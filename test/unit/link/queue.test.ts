@@ -1,7 +1,8 @@
 /** What waits on a link, as an operator is told. */
 import { expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
-import { Outbox, startRequests } from '../../../src/link/outbox.ts'
+import { startRequests } from '../../../src/link/credit.ts'
+import { Outbox } from '../../../src/link/outbox.ts'
 import type { Outgoing } from '../../../src/link/outgoing.ts'
 import { commands } from '../../../src/wire/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'

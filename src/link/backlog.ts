@@ -1,0 +1,153 @@
+/**
+ * Requests whose turn has not come, and long bodies on their way: which of them moves next.
+ *
+ * In:    requests, in classes; credit.
+ * Out:   the class whose first request may move: control first, then im and pres 4 to 1.
+ * Spec:  [LINK-7.2-1] order of classes, [LINK-7.2-2] long bodies take turns, [LINK-7.1-6] credentials
+ */
+import type { Limits } from '../limits.ts'
+import { trafficClass as classes, requestHeadBytes, type TrafficClass } from '../wire/registry.ts'
+import type { Credit } from './credit.ts'
+import { FairQueue } from './fair-queue.ts'
+import type { Outgoing } from './outgoing.ts'
+
+/** A request whose turn has not come (`id` 0), or whose body goes out in chunks, from `at` on. */
+export type Waiting = {
+  readonly outgoing: Outgoing
+  readonly since: number
+  id: number
+  at: number
+}
+
+/** `since`: clock time, exact to a second; `undefined`: nothing waits. */
+export type Queue = { readonly count: number; readonly since: number | undefined }
+
+/** IM moves so often before presence has a turn. */
+const imPerPres = 4
+
+export class Backlog {
+  readonly #credit: Credit
+  readonly #limits: Limits
+  readonly #payloadBytes: (outgoing: Outgoing) => number
+  readonly #queues = [new FairQueue<Waiting>(), new FairQueue<Waiting>(), new FairQueue<Waiting>()]
+  readonly #bodies = [0, 0, 0]
+  #imInARow = 0
+  #count = 0
+  #bytes = 0
+
+  /** `payloadBytes`: length of a request in one piece. */
+  constructor(credit: Credit, limits: Limits, payloadBytes: (outgoing: Outgoing) => number) {
+    this.#credit = credit
+    this.#limits = limits
+    this.#payloadBytes = payloadBytes
+  }
+
+  get count(): number {
+    return this.#count
+  }
+
+  /** Of fields and bodies. */
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  isEmpty(trafficClass: TrafficClass): boolean {
+    return this.#queue(trafficClass).length === 0
+  }
+
+  look(trafficClass: TrafficClass): Queue {
+    const queue = this.#queue(trafficClass)
+    let since: number | undefined
+    for (const waiting of queue.firsts()) since = Math.min(since ?? waiting.since, waiting.since)
+    return { count: queue.length, since }
+  }
+
+  *items(): Generator<Outgoing> {
+    for (const queue of this.#queues) for (const { outgoing } of queue.items()) yield outgoing
+  }
+
+  push(outgoing: Outgoing, now: number): undefined {
+    this.#queue(outgoing.trafficClass).push(outgoing.user, { outgoing, since: now, id: 0, at: 0 })
+    this.#count++
+    this.#bytes += outgoing.end - outgoing.fieldsAt
+  }
+
+  /** [LINK-7.2-1] The request whose turn it is, among those that have credit. */
+  next(): Waiting | undefined {
+    const turn = this.#turn()
+    return turn === undefined ? undefined : this.#queue(turn).peek()
+  }
+
+  /** A long body begins, or goes on: it takes turns with what else waits. */
+  rotate({ outgoing: { trafficClass } }: Waiting, isBegun: boolean): undefined {
+    if (isBegun) this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) + 1
+    this.#queue(trafficClass).rotate()
+  }
+
+  /** The request that `next` gave is out. */
+  leave({ outgoing, id }: Waiting): undefined {
+    const { trafficClass } = outgoing
+    this.#queue(trafficClass).shift()
+    if (id !== 0) this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) - 1
+    this.#forget(outgoing)
+  }
+
+  /** Takes what was not begun; with `all` everything. */
+  drain(all: boolean): readonly Waiting[] {
+    const taken: Waiting[] = []
+    for (const queue of this.#queues) {
+      for (const waiting of queue.drain()) {
+        if (waiting.id !== 0 && !all) {
+          queue.push(waiting.outgoing.user, waiting)
+          continue
+        }
+        this.#forget(waiting.outgoing)
+        taken.push(waiting)
+      }
+    }
+    return taken
+  }
+
+  /** Whether one frame is not enough for it. */
+  isLong(outgoing: Outgoing): boolean {
+    return this.#payloadBytes(outgoing) > this.#limits.frameBytes
+  }
+
+  #turn(): TrafficClass | undefined {
+    if (this.#canMove(classes.control)) return classes.control
+    const pres = this.#canMove(classes.pres)
+    if (this.#canMove(classes.im) && (this.#imInARow < imPerPres || !pres)) {
+      this.#imInARow++
+      return classes.im
+    }
+    if (!pres) return undefined
+    this.#imInARow = 0
+    return classes.pres
+  }
+
+  #canMove(trafficClass: TrafficClass): boolean {
+    const first = this.#queue(trafficClass).peek()
+    if (first === undefined) return false
+    const { outgoing, id, at } = first
+    const { frameBytes, bodiesUnderWay } = this.#limits
+    if (id !== 0) {
+      return this.#credit.has(trafficClass, 0, Math.min(outgoing.end - at, frameBytes))
+    }
+    const { reference } = outgoing
+    const isShown = reference === undefined || reference.shown
+    // [LINK-7.1-6] A credential and the request that needs it.
+    const shownBytes = isShown ? 0 : requestHeadBytes + reference.fieldBytes().length
+    const bytes = Math.min(shownBytes + this.#payloadBytes(outgoing), frameBytes)
+    if (!this.#credit.has(trafficClass, isShown ? 1 : 2, bytes)) return false
+    return !this.isLong(outgoing) || (this.#bodies[trafficClass] as number) < bodiesUnderWay
+  }
+
+  #forget(outgoing: Outgoing): undefined {
+    this.#count--
+    this.#bytes -= outgoing.end - outgoing.fieldsAt
+  }
+
+  #queue(trafficClass: TrafficClass): FairQueue<Waiting> {
+    return this.#queues[trafficClass] as FairQueue<Waiting>
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * When what a link has to say goes to its channel: once per tick, and under load with as few writes as it takes.
+ *
+ * In:    frames in a writer.
+ * Out:   one write for many frames.
+ */
+import type { Clock } from '../lib/clock.ts'
+import type { Counter } from '../lib/meter.ts'
+import type { FrameWriter } from '../wire/writer.ts'
+import type { Channel } from './channel.ts'
+
+/** A link that wrote this lately is busy. */
+const busyMs = 5
+
+/** Ticks that a busy link waits at most. */
+const mostWaits = 4
+
+/** So much is worth a write of its own. */
+const fullBytes = 16_384
+
+/** An idle link gives its memory for writing back. */
+const restMs = 2000
+
+export class Flusher {
+  readonly #channel: Channel
+  readonly #writer: FrameWriter
+  readonly #clock: Clock
+  readonly #bytes: Counter
+  readonly #run: () => undefined
+  #isPlanned = false
+  #isStopped = false
+  #waits = 0
+  #seen = 0
+  #flushedAt = Number.NEGATIVE_INFINITY
+  /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
+  #now: number
+  #wroteAt: number
+  #progressAt: number
+
+  constructor(channel: Channel, writer: FrameWriter, clock: Clock, bytes: Counter) {
+    this.#channel = channel
+    this.#writer = writer
+    this.#clock = clock
+    this.#bytes = bytes
+    this.#run = () => this.#turn()
+    this.#now = clock.now()
+    this.#wroteAt = this.#now
+    this.#progressAt = this.#now
+  }
+
+  /** Bytes that are written, here or in the channel, and not out. */
+  get waiting(): number {
+    return this.#writer.length + this.#channel.queued()
+  }
+
+  /** How long nothing moved. */
+  get stuckMs(): number {
+    return this.#now - this.#progressAt
+  }
+
+  /** Something is written: it goes out soon. */
+  plan(): undefined {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    this.#clock.soon(this.#run)
+  }
+
+  /** Hands over what has collected; the channel calls back when it has drained. */
+  flush(): undefined {
+    if (this.#isStopped || this.#writer.length === 0) return
+    this.#wroteAt = this.#now
+    if (this.#channel.queued() === 0) this.#progressAt = this.#now
+    this.#bytes.n += this.#writer.length
+    this.#channel.write(this.#writer.take())
+  }
+
+  drained(): undefined {
+    this.#progressAt = this.#now
+  }
+
+  /** Once a second. */
+  sweep(now: number): undefined {
+    this.#now = now
+    if (now - this.#wroteAt > restMs) this.#writer.rest()
+  }
+
+  /** Nothing more is written. */
+  stop(): undefined {
+    this.flush()
+    this.#isStopped = true
+  }
+
+  /**
+   * A link that wrote a moment ago waits while more comes in, a few ticks at most: under load much goes with one call
+   * to the system, and a link that was quiet never waits.
+   */
+  #turn(): undefined {
+    const now = this.#clock.now()
+    const { length } = this.#writer
+    const isBusy = now - this.#flushedAt < busyMs && length < fullBytes
+    if (isBusy && this.#waits < mostWaits && length > this.#seen) {
+      this.#waits++
+      this.#seen = length
+      this.#clock.soon(this.#run)
+      return
+    }
+    this.#waits = 0
+    this.#seen = 0
+    this.#isPlanned = false
+    this.#flushedAt = now
+    this.flush()
+  }
+}

@@ -17,6 +17,7 @@ type Options = AttachOptions & {
   readonly contact?: string
   readonly tuple?: string
   readonly lease?: string
+  readonly replaces?: string
   readonly stay?: boolean
   readonly json?: boolean
 }
@@ -24,21 +25,33 @@ type Options = AttachOptions & {
 export function addPublish(program: Command, host: Host, end: End): undefined {
   addAttachOptions(program.command('publish'))
     .description('publish presence for a time; each call is a publication of its own')
-    .argument('<status>', 'open, closed, or - for a document on standard input: {"tuples": …}')
+    .argument(
+      '<status>',
+      'open, closed, - for a document on standard input: {"tuples": …}, or none with --replaces',
+    )
     .option('-n, --note <text>', 'a note, such as "at my desk"')
     .option('--contact <uri>', 'where to reach the user, such as im:alice@a.example')
     .option('--tuple <id>', 'id of the tuple (else a new one)')
     .option('--lease <seconds>', 'how long it holds (the gateway may say less)')
+    .option('--replaces <tag>', 'replace, or take back, the publication with this entity-tag')
     .option('--stay', 'keep it alive until Ctrl-C, then take it back')
     .option('--json', 'print one JSON object')
     .action(async (status: string, options: Options) => end(await publish(host, status, options)))
 }
 
 async function publish(host: Host, status: string, options: Options): Promise<number> {
+  const { replaces } = options
+  if (status === 'none' && replaces === undefined) {
+    throw new GatewayError('usage', 'expected --replaces <tag> with none: what is to be taken back')
+  }
   const lease = wholeOf(options.lease, '--lease', 1, 2_000_000)
   const document = await documentOf(host, status, options)
   const client = await attach(host, options)
-  const result = await withProgress(host, 'publishing', client.publish(document, { lease }))
+  const result = await withProgress(
+    host,
+    'publishing',
+    client.publish(document, { lease, replaces }),
+  )
   host.out(options.json === true ? `${JSON.stringify(result)}\n` : report(host, result))
   if (options.stay === true && isSuccess(result.status)) {
     await new Promise<undefined>((resolve) => host.onStop(() => resolve(undefined) as undefined))
@@ -53,10 +66,11 @@ async function documentOf(
   host: Host,
   status: string,
   { note, contact, tuple }: Options,
-): Promise<PresenceDocument> {
+): Promise<PresenceDocument | null> {
+  if (status === 'none') return null
   if (status === '-') return readDocument((await host.readInput()).toString())
   if (status !== 'open' && status !== 'closed') {
-    throw new GatewayError('usage', `expected open, closed or -, found "${status}"`)
+    throw new GatewayError('usage', `expected open, closed, none or -, found "${status}"`)
   }
   const id = tuple ?? `cli-${host.random.bytes(4).toString('hex')}`
   const told = {
@@ -78,5 +92,6 @@ function readDocument(text: string): PresenceDocument {
 
 function report(host: Host, result: PublishResult): string {
   const told = outcomeText(result, painter(host, 'out'))
-  return isSuccess(result.status) ? `${told}, for ${result.leaseSeconds} s\n` : `${told}\n`
+  if (!isSuccess(result.status) || result.entityTag === undefined) return `${told}\n`
+  return `${told}, for ${result.leaseSeconds} s, entity-tag ${result.entityTag}\n`
 }

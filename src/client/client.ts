@@ -89,6 +89,16 @@ export type SendOptions = {
 
 export type SendResult = Outcome & { readonly id: string }
 
+export type PublishOptions = {
+  /** Wanted seconds. */
+  readonly lease?: number | undefined
+  /**
+   * The `entityTag` that another client was told: its publication is replaced, or taken back with `null`. Counts while
+   * this client has published nothing itself.
+   */
+  readonly replaces?: string | undefined
+}
+
 export type FetchResult = Outcome & {
   readonly document: PresenceDocument | undefined
   readonly version: Version | undefined
@@ -136,7 +146,7 @@ export type Client = {
    */
   readonly publish: (
     document: PresenceDocument | null,
-    options?: { readonly lease?: number | undefined },
+    options?: PublishOptions,
   ) => Promise<PublishResult>
   /** Asks for presence once. */
   readonly fetch: (presentity: Address | string) => Promise<FetchResult>

@@ -21,8 +21,12 @@ import type { Way } from './message-lane.ts'
 import { localOutcome, type Outcome, outcomeOf } from './outcome.ts'
 import { requestOf } from './request.ts'
 
-/** `leaseSeconds`: granted; 0 if nothing is published now. */
-export type PublishResult = Outcome & { readonly leaseSeconds: number }
+export type PublishResult = Outcome & {
+  /** Granted; 0 if nothing is published now. */
+  readonly leaseSeconds: number
+  /** What names the publication that holds now, for whoever is to replace it or to take it back. */
+  readonly entityTag: string | undefined
+}
 
 export type PublicationNeeds = {
   readonly clock: Clock
@@ -33,12 +37,16 @@ export type PublicationNeeds = {
 
 type Told = (result: PublishResult) => void
 
-/** What somebody wants to hold. `document` `undefined`: nothing. */
-type Change = {
+/** What somebody wants to hold. */
+type Wish = {
+  /** `undefined`: nothing. */
   readonly document: Buffer | undefined
   readonly leaseSeconds: number | undefined
-  told: Told[]
+  /** Tag of a publication that another client made; counts while this one holds none. */
+  readonly replaces: string | undefined
 }
+
+type Change = Wish & { told: Told[] }
 
 /** What the gateway holds, as far as is known. */
 type Held = {
@@ -77,13 +85,15 @@ export class Publication {
     this.#needs = needs
   }
 
-  /** `document` is to hold from now on; `undefined`: nothing. */
-  publish(document: Buffer | undefined, leaseSeconds: number | undefined, told: Told): undefined {
+  /** That is to hold from now on. */
+  publish(wish: Wish, told: Told): undefined {
     if (this.#isStopped) {
-      told({ ...localOutcome('link-stopped', undefined), leaseSeconds: 0 })
+      const nothing = { leaseSeconds: 0, entityTag: undefined }
+      told({ ...localOutcome('link-stopped', undefined), ...nothing })
       return
     }
-    this.#change = { document, leaseSeconds, told: [...(this.#change?.told ?? []), told] }
+    const replaces = wish.replaces ?? this.#change?.replaces
+    this.#change = { ...wish, replaces, told: [...(this.#change?.told ?? []), told] }
     this.#tryAt = 0
     this.#work()
   }
@@ -135,14 +145,14 @@ export class Publication {
     const change = this.#change
     this.#change = undefined
     const held = this.#held
-    const ifMatch = held?.entityTag
+    const ifMatch = held?.entityTag ?? change?.replaces
     if (change?.document !== undefined) {
       const { document, leaseSeconds } = change
       return { kind: 'put', change, entityTag: this.#newTag(), ifMatch, document, leaseSeconds }
     }
     const plain = { change, entityTag: undefined, ifMatch, document: undefined }
     if (change !== undefined) {
-      if (held !== undefined) return { ...plain, kind: 'remove', leaseSeconds: 0 }
+      if (ifMatch !== undefined) return { ...plain, kind: 'remove', leaseSeconds: 0 }
       return this.#tell(change, localOutcome('ok', undefined), 0)
     }
     if (held === undefined || now < this.#refreshAt) return undefined
@@ -219,7 +229,7 @@ export class Publication {
     const document = step.document ?? held?.document
     if (document === undefined) return this.#tell(step.change, outcome, 0)
     const { leaseSeconds } = step
-    const change = step.change ?? { document, leaseSeconds, told: [] }
+    const change = step.change ?? { document, leaseSeconds, replaces: undefined, told: [] }
     const entityTag = this.#newTag()
     this.#step = { kind: 'put', change, entityTag, ifMatch: undefined, document, leaseSeconds }
   }
@@ -239,7 +249,9 @@ export class Publication {
     if (change === undefined) return
     const { told } = change
     change.told = []
-    for (const tell of told) tell({ ...outcome, leaseSeconds })
+    const held = this.#held?.entityTag
+    const entityTag = held === undefined ? undefined : Buffer.from(held, 'latin1').toString('hex')
+    for (const tell of told) tell({ ...outcome, leaseSeconds, entityTag })
   }
 
   #newTag(): string {

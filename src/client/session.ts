@@ -24,6 +24,7 @@ import type {
   ClientOptions,
   FetchResult,
   OnState,
+  PublishOptions,
   RawClient,
   SendOptions,
   SendResult,
@@ -180,12 +181,18 @@ export class ClientSession implements Client {
     })
   }
 
-  publish(
+  async publish(
     document: PresenceDocument | null,
-    options: { readonly lease?: number | undefined } = {},
+    { lease: leaseSeconds, replaces: tag }: PublishOptions = {},
   ): Promise<PublishResult> {
+    const replaces = tag === undefined ? undefined : idBytesOf(tag)?.toString('latin1')
+    if (tag !== undefined && replaces === undefined) {
+      const fault = localOutcome('bad-request', 'expected an entity-tag of 32 hexadecimal digits')
+      return { ...fault, leaseSeconds: 0, entityTag: undefined }
+    }
     const bytes = document === null ? undefined : writeDocument(document)
-    return new Promise((resolve) => this.#publication.publish(bytes, options.lease, resolve))
+    const wish = { document: bytes, leaseSeconds, replaces }
+    return new Promise((resolve) => this.#publication.publish(wish, resolve))
   }
 
   async fetch(presentity: Address | string): Promise<FetchResult> {

@@ -35,13 +35,20 @@ describe('two gateways', () => {
     ])
 
     const published = await run(['publish', 'open', '--note', 'here', ...as('bob', b)])
-    expect(published).toMatchObject({ code: 0, out: expect.stringMatching(/^ok, for \d+ s\n$/) })
+    const [, tag = ''] = /^ok, for \d+ s, entity-tag ([0-9a-f]{32})\n$/.exec(published.out) ?? []
+    expect(published.code).toBe(0)
     const fetched = await run(['fetch', 'bob@b.example', '--json', ...as('alice', a)])
     expect(fetched.code).toBe(0)
     const { tuples } = JSON.parse(fetched.out) as { tuples: Record<string, object> }
     expect(Object.values(tuples)).toEqual([{ basic: 'open', note: 'here' }])
     const watched = await run(['watch', 'bob@b.example', '--count', '1', ...as('alice', a)])
     expect(watched).toMatchObject({ code: 0, out: 'bob@b.example  open "here"\n' })
+    const back = await run(['publish', 'none', '--replaces', tag, ...as('bob', b)])
+    expect(back).toMatchObject({ code: 0, out: 'ok\n' })
+    const after = await run(['fetch', 'bob@b.example', '--json', ...as('alice', a)])
+    expect((JSON.parse(after.out) as { tuples: object }).tuples).toEqual({
+      default: { basic: 'closed' },
+    })
   })
 
   test('let a message that is under way be answered when one of them is stopped', async () => {

@@ -62,6 +62,28 @@ describe('publishing', () => {
     expect(gateway.asked('publish').length).toBe(4)
   })
 
+  test('what another client published is replaced and taken back by its entity-tag', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => leased(3600)
+    const theirs = 'ab'.repeat(16)
+    expect(await client.publish(open, { replaces: 'nothing' })).toMatchObject({
+      status: 'bad-request',
+      entityTag: undefined,
+    })
+    const made = watched(client.publish(open, { replaces: theirs }))
+    await clock.advance(0)
+    const [first] = publishes(gateway)
+    expect(first).toMatchObject({ match: theirs, tag: made.value()?.entityTag })
+    // What this client holds itself goes before.
+    const gone = watched(client.publish(null, { replaces: theirs }))
+    await clock.advance(0)
+    expect(publishes(gateway)[1]).toEqual({ match: first?.['tag'], lease: 0 })
+    expect(gone.value()).toMatchObject({ status: 'ok', entityTag: undefined })
+    void client.publish(null, { replaces: theirs })
+    await clock.advance(0)
+    expect(publishes(gateway)[2]).toEqual({ match: theirs, lease: 0 })
+  })
+
   test('taking back nothing is done at once', async () => {
     const { client, gateway } = await attached()
     expect(await client.publish(null)).toMatchObject({ status: 'ok', leaseSeconds: 0 })

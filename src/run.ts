@@ -15,6 +15,7 @@ import { readPrivateKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
 import { isPublishedTestKey } from './credential/known-keys.ts'
 import { pinKey } from './credential/pinned-keys.ts'
+import { keySetOf, keySetSeconds } from './credential/publish-keys.ts'
 import { createSigner } from './credential/sign.ts'
 import { GatewayError, type Status } from './errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from './gateway.ts'
@@ -73,10 +74,7 @@ export type Running = {
 
 const defaultPort = 5279
 
-/** Key sets are signed at each start and once a week; their version is the second of it, so it rises. */
-const keySetSeconds = 30 * 86_400
-
-/** Long before the set that peers hold runs out. */
+/** Key sets are signed at each start and once a week: long before the set that peers hold runs out. */
 const keySetRenewMs = 7 * 86_400_000
 
 export async function startGateway(needs: RunNeeds): Promise<Running> {
@@ -263,24 +261,10 @@ function hostedDomains({ config, files, clock, random }: RunNeeds): readonly Hos
       random,
       limits: config.limits,
     })
-    const isOne = pem.key === pem.userKey
-    const keySet = renewed(clock, keySetRenewMs, () => {
-      // The second rises over renewals and restarts, as a version has to.
-      const now = Math.floor(clock.wall() / 1000)
-      const window = { nbf: now - 86_400, naf: now + 365 * 86_400 }
-      const others = pem.otherKeys.map((other) => ({ pair: keyOf(other), use: 'both' as const }))
-      const keys = [
-        { pair: linkKey, use: isOne ? ('both' as const) : ('link' as const) },
-        ...(isOne ? [] : [{ pair: userKey, use: 'user' as const }]),
-        ...others,
-      ]
-      return signer.signKeySet({
-        ver: now,
-        seconds: keySetSeconds,
-        keys: keys.map((key) => ({ ...key, ...window })),
-        revoked: settings.revokedKeys,
-      })
-    })
+    const keys = { link: linkKey, user: userKey, others: pem.otherKeys.map(keyOf) }
+    const keySet = renewed(clock, keySetRenewMs, () =>
+      signer.signKeySet(keySetOf(keys, settings.revokedKeys, Math.floor(clock.wall() / 1000))),
+    )
     const own = pinKey(userKey.publicKey.x, 'both', undefined)
     return {
       domain: settings.name,

@@ -3,6 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import type { Config, DomainConfig } from '../config/schema.ts'
 import { generateKeyPair, type KeyPair, writePrivateKey } from '../credential/ed25519.ts'
+import { keySetOf } from '../credential/publish-keys.ts'
 import { createSigner } from '../credential/sign.ts'
 import { readKeyFile } from './attach.ts'
 import { configOption, parsedConfig, readConfigText } from './config-file.ts'
@@ -84,30 +85,19 @@ async function shown(host: Host, file: string | undefined, options: Options): Pr
     .join('\n')
 }
 
-type Use = 'link' | 'user' | 'both'
-
 async function shownDomain(host: Host, { limits }: Config, settings: DomainConfig) {
   const { clock, random } = host
   const { name: domain, key, userKey, otherKeys, revokedKeys: revoked } = settings
-  const pairs: (readonly [Use, KeyPair])[] = [
-    [userKey === null ? 'both' : 'link', await readKeyFile(key)],
-  ]
-  if (userKey !== null) pairs.push(['user', await readKeyFile(userKey)])
-  for (const other of otherKeys) pairs.push(['both', await readKeyFile(other)])
-  const [, first] = pairs[0] as readonly [Use, KeyPair]
-  const signer = createSigner({ domain, linkKey: first, userKey: first, clock, random, limits })
-  const now = Math.floor(clock.wall() / 1000)
+  const link = await readKeyFile(key)
+  const user = userKey === null ? link : await readKeyFile(userKey)
+  const others = await Promise.all(otherKeys.map(readKeyFile))
+  const signer = createSigner({ domain, linkKey: link, userKey: user, clock, random, limits })
   // What `run` publishes, as of now.
-  const keySet = signer.signKeySet({
-    ver: now,
-    seconds: 30 * 86_400,
-    keys: pairs.map(([use, pair]) => ({ pair, use, nbf: now - 86_400, naf: now + 365 * 86_400 })),
-    revoked,
-  })
+  const set = keySetOf({ link, user, others }, revoked, Math.floor(clock.wall() / 1000))
   return {
     domain,
-    keys: pairs.map(([use, pair]) => ({ use, ...publicFacts(pair) })),
+    keys: set.keys.map(({ use, pair }) => ({ use, ...publicFacts(pair) })),
     revoked,
-    keySet: JSON.parse(keySet.toString()) as unknown,
+    keySet: JSON.parse(signer.signKeySet(set).toString()) as unknown,
   }
 }

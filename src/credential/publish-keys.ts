@@ -18,6 +18,34 @@ export type OwnKey = {
   readonly naf: number
 }
 
+/** The keys of a domain of ours. */
+export type DomainKeys = {
+  readonly link: KeyPair
+  /** The same key again where one does both. */
+  readonly user: KeyPair
+  /** Published, but do not sign. */
+  readonly others: readonly KeyPair[]
+}
+
+const daySeconds = 86_400
+
+/** How long a set holds that is signed now. */
+export const keySetSeconds = 30 * daySeconds
+
+/** What stands in the key set of a domain that is signed at the second `now`: that is its version, so it rises. */
+export function keySetOf(
+  { link, user, others }: DomainKeys,
+  revoked: readonly string[],
+  now: number,
+) {
+  const window = { nbf: now - daySeconds, naf: now + 365 * daySeconds }
+  const own = (pair: KeyPair, use: KeyUse): OwnKey => ({ pair, use, ...window })
+  const isOne = link.publicKey.thumbprint === user.publicKey.thumbprint
+  const signing = isOne ? [own(link, 'both')] : [own(link, 'link'), own(user, 'user')]
+  const keys = [...signing, ...others.map((pair) => own(pair, 'both'))]
+  return { ver: now, seconds: keySetSeconds, keys, revoked }
+}
+
 export type KeySetContent = {
   readonly domain: string
   readonly ver: number

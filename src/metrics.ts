@@ -93,7 +93,7 @@ export const metrics = {
 
   // Messages
   checks_total: counter({ check: ['syntax', 'domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check ran.'),
-  checks_refused_total: counter({ check: ['domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check refused.'),
+  checks_refused_total: counter({ check: ['syntax', 'domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check refused.'),
   messages_total: counter({ direction, result: 'status' }, 'Messages that passed the checks, by how they ended: in to our users, out to other domains.'),
   delivery_seconds: seconds({ direction }, 'Time from the arrival of a message here to the arrival of its answer, for those that were delivered, stored or queued.'),
   client_sessions: gauge(none, 'Sessions of our users that are attached.'),

@@ -41,6 +41,7 @@ export type MessageRoadNeeds = {
 export class MessageRoad {
   readonly #needs: MessageRoadNeeds
   readonly #accepted: Counter
+  readonly #refused: Counter
   readonly #messageBytes: number
   /** One for all: a message is judged before the next one is read. */
   readonly #passage = { scope: 'im.send' } as Passage
@@ -49,6 +50,7 @@ export class MessageRoad {
     this.#needs = needs
     this.#messageBytes = needs.limits.messageBytes
     this.#accepted = needs.meter.counter('checks_total', { check: 'syntax' })
+    this.#refused = needs.meter.counter('checks_refused_total', { check: 'syntax' })
   }
 
   accept(session: Session, request: RequestView, held: Held | undefined): undefined {
@@ -58,9 +60,9 @@ export class MessageRoad {
     this.#accepted.n++
     const message = readMessage(request, readAddress)
     const lane = readLane(request)
-    if (typeof message === 'string') return origin.answer(id, trafficClass, command, message, -1)
+    if (typeof message === 'string') return this.#malformed(origin, request, message)
     const fault = this.#grammar(session, request, lane === undefined)
-    if (fault !== undefined) return origin.answer(id, trafficClass, command, fault, -1)
+    if (fault !== undefined) return this.#malformed(origin, request, fault)
     const address = held?.subject ?? session.user
     if (address === undefined) {
       return origin.answer(id, trafficClass, command, 'credential-missing', -1)
@@ -101,6 +103,15 @@ export class MessageRoad {
       end,
     )
     this.#route(envelope, message.idAt, request)
+  }
+
+  #malformed(
+    origin: SessionOrigin,
+    { id, trafficClass, command }: RequestView,
+    code: Status,
+  ): undefined {
+    this.#refused.n++
+    return origin.answer(id, trafficClass, command, code, -1)
   }
 
   #grammar(

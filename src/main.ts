@@ -4,7 +4,7 @@
  * In:    the command line.
  * Out:   the exit code of `cli/exit-codes.ts`.
  */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
 import { exitCodes } from './cli/exit-codes.ts'
 import type { Host, LogLevel, StopSignal } from './cli/host.ts'
 import { runProgram } from './cli/program.ts'
@@ -14,6 +14,8 @@ import { systemRandom } from './lib/random.ts'
 
 const { stdin, stdout, stderr, argv, env } = process
 const script = argv[1] ?? ''
+/** Linux alone has it. */
+const boundsFile = '/proc/self/limits'
 
 const host: Host = {
   words: argv.slice(2),
@@ -33,6 +35,7 @@ const host: Host = {
   },
   onStop,
   onReload,
+  bounds: () => (existsSync(boundsFile) ? readFileSync(boundsFile, 'utf8') : ''),
   again: [process.execPath, ...process.execArgv, script],
   typed: script.endsWith('.ts') ? 'npm run -s gatehouse --' : 'gatehouse',
   software: `gatehouse/${version()}`,

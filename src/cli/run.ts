@@ -7,6 +7,7 @@ import { GatewayError } from '../errors.ts'
 import type { Log } from '../lib/log.ts'
 import { Meter } from '../lib/meter.ts'
 import { systemVitals } from '../lib/vitals.ts'
+import type { Limits } from '../limits.ts'
 import { systemServers } from '../resolve/exchange.ts'
 import { systemExchange } from '../resolve/system-exchange.ts'
 import { type Running, startGateway } from '../run.ts'
@@ -14,6 +15,7 @@ import { configOption, readConfig } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Place, unavailable } from './free-ports.ts'
 import type { Host } from './host.ts'
+import { openFilesIn, withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
 import { LeveledLog, Reloader } from './reload.ts'
 
@@ -60,10 +62,10 @@ function placesOf({ listen }: Config): readonly Place[] {
 
 async function open(host: Host, config: Config, files: Files, log: Log): Promise<Doors> {
   const { clock, random, software } = host
-  const { limits } = config
+  const limits = fitting(host, config, log)
   const meter = new Meter()
   const running = await startGateway({
-    ...{ config, files, software, clock, random, meter, log },
+    ...{ config: { ...config, limits }, files, software, clock, random, meter, log },
     exchange: systemExchange({ clock, limits, meter }),
     systemServers,
   })
@@ -75,6 +77,16 @@ async function open(host: Host, config: Config, files: Files, log: Log): Promise
     await running.close()
     throw error
   }
+}
+
+/** The limits, lowered where this process may not open as many files. */
+function fitting({ bounds }: Host, { limits }: Config, log: Log): Limits {
+  const openFiles = openFilesIn(bounds())
+  const fit = withinOpenFiles(limits, openFiles)
+  if (fit.links < limits.links) {
+    log.warn('limits.lowered', { limit: 'links', from: limits.links, to: fit.links, openFiles })
+  }
+  return fit
 }
 
 /** The ports that are open, chosen by the system or not. */

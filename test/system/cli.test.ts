@@ -9,7 +9,7 @@ import { createDevelopmentCa, createLeaf } from '../../src/config/certificates.t
 import { generateKeyPair } from '../../src/credential/ed25519.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { temporaryFolder } from '../support/cli-host.ts'
-import { isRunning, run, start } from '../support/gatehouse.ts'
+import { isRunning, main, run, start } from '../support/gatehouse.ts'
 import { gateway, type Site, set, site, twoSites } from '../support/sites.ts'
 
 const as = (user: string, { config }: Site) => ['--user', user, '--config', config]
@@ -99,6 +99,15 @@ describe('two gateways', () => {
       'gateway.draining',
       'gateway.stopped',
     ])
+  })
+
+  test('take no more links than the system gives them files, with a reserve', async () => {
+    const { a } = await twoSites()
+    const shell = ['/bin/sh', '-c', 'ulimit -n 256 && exec "$0" "$@"'] as const
+    const one = start(['run', '--config', a.config], [...shell, process.execPath, main])
+    const lowered = await one.line(({ event }) => event === 'limits.lowered')
+    expect(lowered).toMatchObject({ limit: 'links', from: 4096, to: 166, openFiles: 256 })
+    await one.line(({ event }) => event === 'gateway.started')
   })
 
   test('end when the process that started them is gone, if they were told to', async () => {

@@ -12,7 +12,7 @@ import type { Clock } from '../lib/clock.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import type { Presence, Version } from './document.ts'
-import type { Subscription, SubscriptionEvent, SubscriptionState } from './subscription.ts'
+import type { Subscription, SubscriptionState } from './subscription.ts'
 import { nowhere, Wheel } from './wheel.ts'
 
 /** A presentity that somebody watches. */
@@ -40,7 +40,6 @@ export type Subscribed = {
   readonly watched: Watched
   readonly home: Home
   state: SubscriptionState
-  event: SubscriptionEvent
   leaseSeconds: number
   leaseSlot: number
   /** What the watcher got last. */

@@ -20,8 +20,6 @@ export type Subscription = {
   readonly watcher: Address
   readonly presentity: Address
   readonly state: SubscriptionState
-  /** What led to the state. */
-  readonly event: SubscriptionEvent
   readonly leaseSeconds: number
 }
 
@@ -43,9 +41,3 @@ export type SubscribeAnswer =
   | (Granted & { readonly status: 'pending' })
   | (Refused & { readonly status: 'conflict' })
   | (Refused & { readonly status: 'limit-reached' })
-
-export type SubscriptionStatus = {
-  readonly state: SubscriptionState
-  readonly event: SubscriptionEvent
-  readonly leftSeconds: number
-}

@@ -3,9 +3,9 @@
  *
  * In:    SUBSCRIBE, RENEW and UNSUBSCRIBE of watchers that are proven; what policy/ decided about them; `changed` of a
  *        presentity; whether the domain of watchers can be reached.
- * Out:   answers; `notify` with the whole document; `terminated` when the presentity's side ends a subscription.
+ * Out:   answers; `notify` with the whole document.
  * Fails: `conflict` (the id stands for another watcher or presentity), `limit-reached`, `refused` (not the watcher's).
- * Spec:  draft §6.6 (leases); RFC 3857 §4.7 (states, events); hardening A132–A136. A lapse is silent. Ids are scoped
+ * Spec:  draft §6.6 (leases); RFC 3857 §4.7 (states); hardening A133–A136. A lapse is silent. Ids are scoped
  *        under the domain of the watcher: no domain can touch the subscriptions of another.
  */
 import type { Address } from '../address/address.ts'
@@ -17,13 +17,7 @@ import type { Presence } from './document.ts'
 import { grantLease, subscriptionEnd } from './lease.ts'
 import { type Home, Notifier, type Notify, type Subscribed, type Watched } from './notifier.ts'
 import { SnapshotPace } from './snapshot-pace.ts'
-import type {
-  SubscribeAnswer,
-  SubscribeRequest,
-  Subscription,
-  SubscriptionEvent,
-  SubscriptionStatus,
-} from './subscription.ts'
+import type { SubscribeAnswer, SubscribeRequest } from './subscription.ts'
 import { nowhere, Wheel } from './wheel.ts'
 
 export type SubscriptionsNeeds = {
@@ -35,8 +29,6 @@ export type SubscriptionsNeeds = {
   /** The document of a presentity as it is now. */
   readonly presence: (presentity: Address) => Presence
   readonly notify: Notify
-  /** The presentity's side ended it, for the reason `subscription.event`; nothing follows. */
-  readonly terminated: (subscription: Subscription) => undefined
 }
 
 type Watcher = { readonly address: Address; count: number }
@@ -59,7 +51,7 @@ export class Subscriptions {
       clock,
       tickMs: 1000,
       field: 'leaseSlot',
-      due: (row) => this.#end(row, 'timeout'),
+      due: (row) => this.#end(row),
     })
     meter.gauge('presence_leases', { of: 'subscription' }, () => this.#leases.size)
   }
@@ -77,10 +69,7 @@ export class Subscriptions {
       if (limit !== undefined) return this.#full(limit)
     }
     const row = known ?? this.#add(request)
-    if (row.state !== state) {
-      row.event = state === 'active' ? 'approved' : 'subscribe'
-      row.state = state
-    }
+    row.state = state
     const leaseSeconds = this.#lease(row, request.leaseSeconds)
     this.#notifier.snapshot(row, this.#pace.draw(`${watcher.text} ${presentity.text}`))
     return { status: state === 'active' ? 'ok' : 'pending', leaseSeconds }
@@ -88,13 +77,13 @@ export class Subscriptions {
 
   /**
    * [LINK-6.12-2] What is not there has been unsubscribed: a repeat gets the same answer. Nobody cancels for
-   * another.
+   * another (RFC 2779 §5.1.7, §5.1.8).
    */
   unsubscribe(watcher: Address, id: string): 'ok' | 'refused' {
     const row = this.#homes.get(watcher.domain)?.byId.get(id)
     if (row === undefined) return 'ok'
     if (row.watcher.text !== watcher.text) return 'refused'
-    this.#end(row, 'timeout')
+    this.#end(row)
     return 'ok'
   }
 
@@ -117,51 +106,16 @@ export class Subscriptions {
     })
   }
 
-  /** How the subscription stands, for its own watcher only (RFC 2779 §5.1.10). */
-  status(watcher: Address, id: string): SubscriptionStatus | undefined {
-    const row = this.#homes.get(watcher.domain)?.byId.get(id)
-    if (row?.watcher.text !== watcher.text) return undefined
-    const { clock, limits } = this.#needs
-    const leftMs = row.leaseSlot * 1000 - subscriptionEnd(clock.now(), 0, limits)
-    return {
-      state: row.state,
-      event: row.event,
-      leftSeconds: Math.max(0, Math.floor(leftMs / 1000)),
-    }
-  }
-
   /** The document of `presentity` is another one now. */
   changed(presentity: Address): undefined {
     const watched = this.#watched.get(presentity.text)
     if (watched !== undefined) this.#notifier.changed(watched, this.#needs.presence(presentity))
   }
 
-  /** The presentity, or a rule of it, says yes to the pending subscriptions that match. */
-  approve(presentity: Address, matches: (subscription: Subscription) => boolean): number {
-    return this.#forEach(presentity, matches, (row) => {
-      if (row.state !== 'pending') return
-      row.state = 'active'
-      row.event = 'approved'
-      this.#notifier.snapshot(row, this.#needs.clock.now())
-    })
-  }
-
-  /** The presentity's side, or the end of an authorisation, ends those that match: nothing goes out after this. */
-  terminate(
-    presentity: Address,
-    matches: (subscription: Subscription) => boolean,
-    event: SubscriptionEvent,
-  ): number {
-    return this.#forEach(presentity, matches, (row) => {
-      this.#end(row, event)
-      this.#needs.terminated(row)
-    })
-  }
-
   /** The domain of the watcher answered NOTIFY with `lease-unknown`. */
   forget(domain: Domain, id: string): undefined {
     const row = this.#homes.get(domain)?.byId.get(id)
-    if (row !== undefined) this.#end(row, 'timeout')
+    if (row !== undefined) this.#end(row)
   }
 
   /** NOTIFY failed for now: the document, as it is then, goes out again after `afterMs`. */
@@ -221,7 +175,6 @@ export class Subscriptions {
       watched,
       home,
       state,
-      event: 'subscribe',
       leaseSeconds: 0,
       leaseSlot: nowhere,
       seq: watched.presence.version.seq,
@@ -269,20 +222,9 @@ export class Subscriptions {
     return row.leaseSeconds
   }
 
-  #forEach(
-    presentity: Address,
-    matches: (subscription: Subscription) => boolean,
-    act: (row: Subscribed) => undefined,
-  ): number {
-    const rows = [...(this.#watched.get(presentity.text)?.subscribed ?? [])].filter(matches)
-    for (const row of rows) act(row)
-    return rows.length
-  }
-
-  #end(row: Subscribed, event: SubscriptionEvent): undefined {
+  #end(row: Subscribed): undefined {
     const { id, watcher, watched, home } = row
     row.state = 'terminated'
-    row.event = event
     this.#leases.delete(row)
     this.#notifier.drop(row)
     watched.subscribed.delete(row)

@@ -35,7 +35,7 @@ import type { Pool } from '../peer/pool.ts'
 import type { Session } from '../peer/session.ts'
 import type { Purpose } from '../peer/shown-credentials.ts'
 import type { Interest } from '../presence/interests.ts'
-import type { Subscription } from '../presence/subscription.ts'
+import type { Subscription, SubscriptionEvent } from '../presence/subscription.ts'
 import { Subscriptions } from '../presence/subscriptions.ts'
 import { Presentities } from '../presence/tuples.ts'
 import type { Watch } from '../presence/watch.ts'
@@ -97,7 +97,6 @@ export class PresenceRoad {
       snapshotMs: limits.snapshotMs,
       presence: (presentity) => this.presentities.presence(presentity),
       notify: (subscription, document, version) => this.#notify(subscription, document, version),
-      terminated: (subscription) => this.#terminated(subscription),
     })
     this.watching = new Watching({
       clock,
@@ -626,26 +625,6 @@ export class PresenceRoad {
     )
   }
 
-  #terminated({ id, watcher, presentity, event }: Subscription): undefined {
-    const bytes = encodeNotify({ subscription: id, version: undefined, state: 'terminated', event })
-    if (this.#needs.isHosted(watcher.domain)) return this.#tell(watcher, presentity, bytes, nothing)
-    const session = this.#needs.pool().find(presentity.domain, watcher.domain, 'pres')
-    session?.link.ask(
-      makeNotice({
-        command: 'notify',
-        hops: 1,
-        reference: session.shown.refer(presentity, watcher.domain, 'notify'),
-        from: '',
-        user: presentity.text,
-        fields: bytes,
-        body: nothing,
-        // If it does not arrive, the next RENEW tells that the subscription is gone.
-        answered: () => undefined,
-        failed: () => undefined,
-      }),
-    )
-  }
-
   /** [LINK-6.13-8] To all sessions of one of ours: each knows its own subscriptions. */
   #tell(watcher: Address, presentity: Address, bytes: Buffer, body: Buffer): undefined {
     for (const session of this.#needs.sessionsOf(watcher))
@@ -681,7 +660,7 @@ export class PresenceRoad {
   #tellState(
     { id, watcher, presentity }: Interest,
     state: 'unknown' | 'terminated',
-    event: Subscription['event'] | undefined = undefined,
+    event: SubscriptionEvent | undefined = undefined,
   ): undefined {
     const bytes = encodeNotify({ subscription: id, version: undefined, state, event })
     this.#tell(watcher, presentity, bytes, nothing)

@@ -76,9 +76,6 @@ class World {
         const status = this.watching.notified({ id, from, presentity }, document, version)
         if (status === 'lease-unknown') this.subscriptions.forget(away, id)
       },
-      terminated: ({ id, presentity, event }) => {
-        if (this.isUp) this.watching.ended({ id, from: home, presentity }, event)
-      },
     })
   }
 

@@ -54,7 +54,6 @@ export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1) {
   const meter = new Meter()
   const changes: string[] = []
   const sent: Sent[] = []
-  const terminated: string[] = []
   const presentities: Presentities = new Presentities({
     clock,
     limits,
@@ -75,11 +74,8 @@ export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1) {
       const at = clock.now()
       sent.push({ id, watcher: watcher.text, document: text(bytes), bytes, epoch, seq, at })
     },
-    terminated: ({ id, event }) => {
-      terminated.push(`${id} ${event}`)
-    },
   })
-  return { clock, limits, meter, changes, sent, terminated, presentities, subscriptions }
+  return { clock, limits, meter, changes, sent, presentities, subscriptions }
 }
 
 /** Publishes as the presentity itself. */

@@ -150,9 +150,9 @@ export class Device {
       },
     })
     this.#attachment = attachment
+    journal.begunAt.set(attachment.name, this.clock.now())
     return attachment.attached.then((status) => {
       trace.add(name, `attaches: ${status}`)
-      if (status === 'ok') journal.attachedAt.set(attachment.name, this.clock.now())
       if (this.#attachment !== attachment) return status
       if (status === 'ok') this.#resume()
       else attachment.end('drop')

@@ -57,8 +57,8 @@ export class Journal {
   readonly attempts: Attempt[] = []
   readonly showings: Showing[] = []
   readonly fetches: Fetch[] = []
-  /** When each session was attached. */
-  readonly attachedAt = new Map<string, number>()
+  /** When each session began to attach; its gateway knows it from some time after that on. */
+  readonly begunAt = new Map<string, number>()
   /** What a device noticed to be wrong by itself. */
   readonly complaints: string[] = []
   #serial = 0

@@ -87,7 +87,7 @@ function judgeAfterwards(
   name: string,
   attempts: readonly Attempt[],
   taken: readonly Showing[],
-  { attachedAt }: Journal,
+  { begunAt }: Journal,
 ): readonly string[] {
   const told = attempts.filter((attempt) => meaningOf(attempt) === 'delivered')
   const toldAt = Math.min(...told.map(({ answeredAt }) => answeredAt))
@@ -101,7 +101,7 @@ function judgeAfterwards(
         (attempt) => attempt.at >= toldAt && attempt.serial < serial,
       )
       const isSecond = before.some((other) => other.session === session)
-      return (isSecond && isSentAgain) || (attachedAt.get(session) ?? 0) > toldAt
+      return (isSecond && isSentAgain) || (begunAt.get(session) ?? 0) > toldAt
     })
     .map(({ session, at }) => `again: ${name} was shown to ${session} at ${at}, after delivered`)
 }

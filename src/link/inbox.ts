@@ -1,167 +1,459 @@
 /**
- * What arrives on one link and costs memory: bodies in pieces, credit to give back, budgets against floods.
+ * Everything that arrives by one link: bytes to frames, frames to requests and answers.
  *
- * Spec: [LINK-7.1-4] credit is given back when half of it is used; [LINK-4.4-3] bodies under way; [LINK-8.1-1] floods
+ * In:    chunks of the channel.
+ * Out:   `events`, synchronously, in the order in which it came; nothing is copied but bodies in pieces.
+ * Fails: every broken rule as `events.fault`, once: nothing more is read.
+ * Spec:  [LINK-3.2-5], [LINK-3.3-1] ids, [LINK-4.1-4] fields, [LINK-4.4-4] long answers, [LINK-7.1-4] credit,
+ *        [LINK-8.1-1] floods
  */
-import type { Status } from '../errors.ts'
+import { type Status, statusOf } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
-import { startBytes, startRequests } from './credit.ts'
+import { FieldTable } from '../wire/fields.ts'
+import { FrameReader } from '../wire/reader.ts'
+import {
+  trafficClass as classes,
+  classMask,
+  classShift,
+  fields,
+  flag,
+  frame,
+  requestHeadBytes,
+  responseHeadBytes,
+  type TrafficClass,
+} from '../wire/registry.ts'
+import { Allowance, type Grant } from './allowance.ts'
+import { Bodies } from './bodies.ts'
+import { needsNoCredit } from './credit.ts'
+import type { Outbox } from './outbox.ts'
+import type { AnswerView } from './outgoing.ts'
 
-/** A request or an answer whose body is not complete. */
-export type Partial = {
-  readonly trafficClass: number
-  /** Payload head and fields of the first frame, then the pieces of the body. */
-  readonly parts: Buffer[]
-  /** Length of `parts` together when all is there. */
-  readonly total: number
-  filled: number
+/** Reused for the next request: whoever keeps something copies it. */
+export type RequestView = {
+  id: number
+  trafficClass: TrafficClass
+  command: number
+  hops: number
+  reference: number
+  /** Clock time at which it came. */
+  at: number
+  fields: FieldTable
+  buffer: Buffer
+  /** Payload from here: request head, fields, body from `bodyAt` to `end`. */
+  payloadAt: number
+  bodyAt: number
+  end: number
 }
 
+export type InboxEvents = {
+  readonly hello: (payload: Buffer) => undefined
+  readonly request: (request: RequestView) => undefined
+  /** A request that is refused before its owner sees it; its fields have just been read. */
+  readonly refused: (
+    id: number,
+    trafficClass: TrafficClass,
+    command: number,
+    status: Status,
+    table: FieldTable | undefined,
+  ) => undefined
+  /** One of our requests has its answer. */
+  readonly answered: () => undefined
+  /** An answer to a request that expected none, or that nobody waits for any more. */
+  readonly orphan: (answer: AnswerView) => undefined
+  readonly released: (reason: Status, restMs: number, lastTaken: number) => undefined
+  readonly fault: (reason: Status, detail: string) => undefined
+}
+
+export type InboxNeeds = {
+  /** Ids of the far side's requests: odd for the initiating side. */
+  readonly idParity: 0 | 1
+  readonly limits: Limits
+  readonly clock: Clock
+  readonly frames: { n: number }
+  readonly bytes: { n: number }
+  readonly limitHit: (limit: string) => undefined
+  readonly outbox: Outbox
+  readonly events: InboxEvents
+}
+
+const empty = Buffer.alloc(0)
+/** A piece with less is tiny: it costs more than it carries. */
+const tinyBytes = 256
+
 export class Inbox {
-  readonly #limits: Limits
-  readonly #halfRequests: number
-  readonly #halfBytes: number
-  readonly #requests = new Map<number, Partial>()
-  readonly #answers = new Map<number, Partial>()
-  readonly #bodies = [0, 0, 0]
-  /** What the far side may still send, and what it used since credit was last given. */
-  readonly #credit = [startRequests, startRequests, startRequests]
-  readonly #byteCredit = [startBytes, startBytes, startBytes]
-  readonly #doneRequests = [0, 0, 0]
-  readonly #doneBytes = [0, 0, 0]
+  /** The last request that was taken. */
+  lastTaken = 0
+  /** Clock time of the last bytes, and of the last request or answer that is more than proof. */
+  heardAt: number
+  usedAt: number
+  readonly #needs: InboxNeeds
+  readonly #events: InboxEvents
+  readonly #outbox: Outbox
+  readonly #reader: FrameReader
+  readonly #fields: FieldTable
+  readonly #fieldBytes: number
+  readonly #request: RequestView
+  readonly #answer: AnswerView
+  readonly #allowance: Allowance
+  readonly #requests: Bodies
+  readonly #answers: Bodies
   readonly #cancels: TokenBucket
   readonly #mistakes: TokenBucket
   readonly #pings: TokenBucket
-  readonly #claims: TokenBucket
   #emptyChunks = 0
   #tinyBudget: number
+  #hasGreeted = false
+  #isGiving = false
+  #isTaking = true
+  #isClosed = false
 
-  constructor(limits: Limits, now: number) {
-    this.#limits = limits
-    this.#halfRequests = limits.windowRequests / 2
-    this.#halfBytes = limits.windowBytes / 2
+  constructor(needs: InboxNeeds) {
+    const { limits, clock, outbox, events } = needs
+    const now = clock.now()
+    this.#needs = needs
+    this.#events = events
+    this.#outbox = outbox
+    this.heardAt = now
+    this.usedAt = now
+    this.#fields = new FieldTable(limits)
+    this.#fieldBytes = limits.fieldBytes
+    this.#allowance = new Allowance(limits)
+    const { bodiesUnderWay } = limits
+    this.#requests = new Bodies(bodiesUnderWay, bodiesUnderWay)
+    // Those that are wanted were asked for, and each has its credit.
+    this.#answers = new Bodies(Number.POSITIVE_INFINITY, bodiesUnderWay)
     this.#cancels = new TokenBucket(limits.cancelsPerSecond, limits.cancelsBurst, now)
     this.#mistakes = new TokenBucket(limits.mistakesPerSecond, limits.mistakesBurst, now)
     this.#pings = new TokenBucket(limits.pingsPerSecond, limits.pingsBurst, now)
-    this.#claims = new TokenBucket(limits.claimsPerSecond, limits.claimsBurst, now)
     this.#tinyBudget = limits.tinyChunkBytes
+    this.#reader = new FrameReader(limits.frameBytes, (type, flags, id, buffer, start, end) =>
+      this.#frame(type, flags, id, buffer, start, end),
+    )
+    const nothing = { fields: this.#fields, buffer: empty, bodyAt: 0, end: 0 }
+    const noRequest = { id: 0, command: 0, hops: 0, reference: 0, at: 0, payloadAt: 0 }
+    this.#request = { ...nothing, ...noRequest, trafficClass: classes.control }
+    this.#answer = { ...nothing, status: 'ok', retryAfterMs: -1, fieldsAt: 0 }
   }
 
   /** Requests that were taken and are not answered. */
-  underWay = 0
-
-  mayCancel = (now: number): boolean => this.#cancels.take(now)
-  mayErr = (now: number): boolean => this.#mistakes.take(now)
-  mayPing = (now: number): boolean => this.#pings.take(now)
-  mayClaim = (now: number): boolean => this.#claims.take(now)
-
-  /** A REQUEST of `bytes` arrives; false: beyond its credit. `free` commands need none. */
-  takeRequest(trafficClass: number, bytes: number, free: boolean): boolean {
-    this.underWay++
-    if (free) return true
-    const left = (this.#credit[trafficClass] as number) - 1
-    this.#credit[trafficClass] = left
-    return left >= 0 && this.takeBytes(trafficClass, bytes)
+  get underWay(): number {
+    return this.#allowance.underWay
   }
 
-  takeBytes(trafficClass: number, bytes: number): boolean {
-    const left = (this.#byteCredit[trafficClass] as number) - bytes
-    this.#byteCredit[trafficClass] = left
-    this.#doneBytes[trafficClass] = (this.#doneBytes[trafficClass] as number) + bytes
-    return left >= 0
+  read(chunk: Buffer): undefined {
+    this.heardAt = this.#needs.clock.now()
+    this.#needs.bytes.n += chunk.length
+    if (!this.#reader.push(chunk) && !this.#isClosed) {
+      this.#events.fault('bad-frame', 'a frame is too long')
+    }
+  }
+
+  /** Reads a request again that was put aside, as it arrived. */
+  readAgain(flags: number, id: number, payload: Buffer): undefined {
+    this.#dispatch(flags, id, payload, 0, payload.length)
+  }
+
+  /** Proofs and keys are for the sake of the link: they do not keep it. */
+  use(trafficClass: number): undefined {
+    if (trafficClass !== classes.control) this.usedAt = this.heardAt
   }
 
   /** A request is answered, or needs no answer. */
-  done(trafficClass: number, free: boolean): undefined {
-    this.underWay--
-    if (!free) this.#doneRequests[trafficClass] = (this.#doneRequests[trafficClass] as number) + 1
+  done(trafficClass: TrafficClass, command: number): undefined {
+    this.#allowance.done(trafficClass, needsNoCredit(command))
+    this.#giveCredit(trafficClass)
   }
 
-  /**
-   * Credit to give back now for this class, as [requests, bytes]; `undefined` while little was used.
-   * The first grant raises the start credit to the whole window.
-   */
-  grant(trafficClass: number): readonly [number, number] | undefined {
-    const requests = this.#doneRequests[trafficClass] as number
-    const bytes = this.#doneBytes[trafficClass] as number
-    if (requests < this.#halfRequests && bytes < this.#halfBytes) return undefined
-    return this.#give(trafficClass, requests, bytes)
-  }
-
-  /** [LINK-7.1-4] What the window holds beyond the start credit, and what was used of that until now. */
-  open(trafficClass: number): readonly [number, number] {
-    const { windowRequests, windowBytes } = this.#limits
-    return this.#give(
-      trafficClass,
-      Math.max(0, windowRequests - startRequests) + (this.#doneRequests[trafficClass] as number),
-      Math.max(0, windowBytes - startBytes) + (this.#doneBytes[trafficClass] as number),
-    )
-  }
-
-  #give(trafficClass: number, requests: number, bytes: number): readonly [number, number] {
-    this.#credit[trafficClass] = (this.#credit[trafficClass] as number) + requests
-    this.#byteCredit[trafficClass] = (this.#byteCredit[trafficClass] as number) + bytes
-    this.#doneRequests[trafficClass] = 0
-    this.#doneBytes[trafficClass] = 0
-    return [requests, bytes]
-  }
-
-  /** The first frame of a long request or answer. */
-  begin(
-    id: number,
-    isAnswer: boolean,
-    trafficClass: number,
-    first: Buffer,
-    total: number,
-  ): Status | undefined {
-    const table = isAnswer ? this.#answers : this.#requests
-    if (table.has(id)) return 'protocol-state'
-    if (!isAnswer) {
-      const bodies = (this.#bodies[trafficClass] as number) + 1
-      // [LINK-4.4-3] So many bodies at once, so much memory.
-      if (bodies > this.#limits.bodiesUnderWay) return 'flow-exceeded'
-      this.#bodies[trafficClass] = bodies
+  /** [LINK-7.1-4] The far side is proven: the whole window opens. */
+  open(): undefined {
+    this.#isGiving = true
+    for (const trafficClass of Object.values(classes)) {
+      this.#sendCredit(trafficClass, this.#allowance.open(trafficClass))
     }
-    table.set(id, { trafficClass, parts: [Buffer.from(first)], total, filled: first.length })
-    return undefined
   }
 
-  /** A piece; the whole is returned when it is complete. */
-  add(id: number, isAnswer: boolean, piece: Buffer, last: boolean): Buffer | Status | 'more' {
-    const partial = (isAnswer ? this.#answers : this.#requests).get(id)
-    if (partial === undefined) return 'protocol-state'
-    if (this.isFlood(piece.length, last)) return 'flood'
-    partial.filled += piece.length
-    // [LINK-4.4-2] The length that was declared, no more and no less.
-    if (partial.filled > partial.total || (last && partial.filled < partial.total))
-      return 'bad-frame'
-    partial.parts.push(Buffer.from(piece))
-    if (!last) return partial.filled === partial.total ? 'bad-frame' : 'more'
-    this.drop(id, isAnswer)
-    return Buffer.concat(partial.parts)
+  /** [LINK-8.2-3] Our RELEASE is written: no request is taken any more. */
+  stopTaking(): undefined {
+    this.#isTaking = false
   }
 
-  /** Whether a body is under way for `id`, and of which class. */
-  partial(id: number, isAnswer: boolean): Partial | undefined {
-    return (isAnswer ? this.#answers : this.#requests).get(id)
+  /** The link lets go: no more credit. */
+  stopGiving(): undefined {
+    this.#isGiving = false
   }
 
-  drop(id: number, isAnswer: boolean): undefined {
-    const table = isAnswer ? this.#answers : this.#requests
-    const partial = table.get(id)
-    if (partial === undefined) return
-    table.delete(id)
-    if (!isAnswer)
-      this.#bodies[partial.trafficClass] = (this.#bodies[partial.trafficClass] as number) - 1
+  close(): undefined {
+    this.#isClosed = true
+  }
+
+  #frame(
+    type: number,
+    flags: number,
+    id: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    this.#needs.frames.n++
+    if (this.#isClosed) return false
+    if (!this.#hasGreeted && type !== frame.hello) {
+      return this.#fault('protocol-state', 'expected HELLO first')
+    }
+    switch (type) {
+      case frame.request:
+        return this.#onRequest(flags, id, buffer, start, end)
+      case frame.response:
+        return this.#onResponse(flags, id, buffer, start, end)
+      case frame.chunk:
+        return this.#onChunk(flags, id, buffer.subarray(start, end))
+      case frame.credit:
+        return this.#onCredit(buffer, start, end)
+      case frame.cancel:
+        return this.#onCancel(flags, id)
+      case frame.ping:
+        return this.#onPing(flags, buffer.subarray(start, end))
+      case frame.release:
+        return this.#onRelease(buffer, start, end)
+      case frame.hello:
+        return this.#onHello(buffer.subarray(start, end))
+      default:
+        return this.#onUnknown(type, flags)
+    }
+  }
+
+  #onHello(payload: Buffer): boolean {
+    if (this.#hasGreeted) return this.#fault('protocol-state', 'HELLO came twice')
+    this.#hasGreeted = true
+    this.#events.hello(payload)
+    return !this.#isClosed
+  }
+
+  /** [LINK-3.2-5] Unknown frames are passed over, unless their sender insists. */
+  #onUnknown(type: number, flags: number): boolean {
+    if ((flags & flag.critical) !== 0) {
+      return this.#fault('bad-frame', `unknown critical frame ${type}`)
+    }
+    return this.#mistakes.take(this.heardAt) || this.#fault('flood', 'unknown frames')
+  }
+
+  #onRequest(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    // [LINK-8.2-3] After our RELEASE nothing more is taken; the far side knows the last that was.
+    if (!this.#isTaking) return true
+    // [LINK-3.3-1] Odd ids are the initiating side's, even ones the receiving side's; they rise.
+    if ((id & 1) !== this.#needs.idParity || id <= this.lastTaken) {
+      return this.#fault('protocol-state', `request id ${id}`)
+    }
+    if (end - start < requestHeadBytes) {
+      return this.#fault('bad-frame', 'a REQUEST without its head')
+    }
+    // [LINK-4.2-2] Whether the class is that of the command is not looked at.
+    const trafficClass = (flags & classMask) >> classShift
+    if (trafficClass > 2) return this.#fault('bad-frame', 'unknown class')
+    this.lastTaken = id
+    this.use(trafficClass)
+    const free = needsNoCredit(buffer[start] as number)
+    if (!this.#allowance.takeRequest(trafficClass, end - start, free)) {
+      return this.#fault('flow-exceeded', 'a REQUEST without credit')
+    }
+    if ((flags & flag.more) !== 0) {
+      return this.#beginRequest(trafficClass as TrafficClass, id, buffer, start, end)
+    }
+    this.#giveCredit(trafficClass as TrafficClass)
+    return this.#dispatch(flags, id, buffer, start, end)
+  }
+
+  /** A request whose body goes on: its declared length is checked before a byte of it is kept. */
+  #beginRequest(
+    trafficClass: TrafficClass,
+    id: number,
+    buffer: Buffer,
+    start: number,
+    end: number,
+  ): boolean {
+    const bodyAt = this.#readFields(buffer, start + requestHeadBytes, start + 6, end)
+    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a REQUEST')
+    const declared = this.#fields.u32(fields.bodyLength.tag)
+    if (declared < end - bodyAt) return this.#fault('bad-frame', 'body length missing or too small')
+    const isTooLarge = declared > this.#needs.limits.messageBytes
+    // [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over.
+    const code = isTooLarge
+      ? this.#requests.passOver(id, trafficClass)
+      : this.#requests.begin(
+          id,
+          trafficClass,
+          buffer.subarray(start, end),
+          bodyAt - start + declared,
+        )
+    if (code !== undefined) return this.#fault(code, 'too many bodies under way')
+    if (!isTooLarge) return true
+    this.#needs.limitHit('messageBytes')
+    this.#events.refused(id, trafficClass, buffer[start] as number, 'too-large', this.#fields)
+    return true
+  }
+
+  #dispatch(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    const bodyAt = this.#readFields(buffer, start + requestHeadBytes, start + 6, end)
+    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a REQUEST')
+    const request = this.#request
+    request.id = id
+    request.trafficClass = ((flags & classMask) >> classShift) as TrafficClass
+    request.command = buffer[start] as number
+    request.hops = buffer[start + 1] as number
+    request.reference = buffer.readUInt32BE(start + 2)
+    request.at = this.heardAt
+    if (request.buffer !== buffer) request.buffer = buffer
+    request.payloadAt = start
+    request.bodyAt = bodyAt
+    request.end = end
+    // [LINK-4.1-4] An odd tag of this hop that is not known.
+    if (this.#fields.unknownHop !== 0) {
+      const { trafficClass, command } = request
+      this.#events.refused(id, trafficClass, command, 'feature-required', this.#fields)
+      return true
+    }
+    this.#events.request(request)
+    return !this.#isClosed
+  }
+
+  #onResponse(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start < responseHeadBytes) {
+      return this.#fault('bad-frame', 'a RESPONSE without its head')
+    }
+    const bodyAt = this.#readFields(buffer, start + responseHeadBytes, start + 2, end)
+    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a RESPONSE')
+    if ((flags & flag.more) !== 0) return this.#beginAnswer(id, buffer, start, bodyAt, end)
+    const answer = this.#answer
+    // [LINK-4.3-3] A number that is not known is a fault of somebody, and may pass.
+    answer.status = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
+    answer.retryAfterMs = this.#fields.u32(fields.retryAfter.tag)
+    if (answer.buffer !== buffer) answer.buffer = buffer
+    answer.fieldsAt = this.#fields.endToEndAt
+    answer.bodyAt = bodyAt
+    answer.end = end
+    // [LINK-4.3-4] [LINK-4.1-7] What the fields of an answer mean is for the one who asked.
+    const outgoing = this.#outbox.settle(id)
+    if (outgoing !== undefined) outgoing.answered(answer)
+    else if (id > this.#outbox.lastAsked) {
+      return this.#fault('protocol-state', 'an answer to nothing')
+    } else this.#events.orphan(answer)
+    this.#events.answered()
+    return true
+  }
+
+  /** [LINK-4.4-4] An answer over one frame is no longer than the asker granted. */
+  #beginAnswer(id: number, buffer: Buffer, start: number, bodyAt: number, end: number): boolean {
+    const outgoing = this.#outbox.waiting(id)
+    const declared = this.#fields.u32(fields.bodyLength.tag)
+    // [LINK-4.4-7] One that came too late: its pieces are passed over.
+    if (outgoing === undefined && id <= this.#outbox.lastAsked) {
+      const code = this.#answers.passOver(id, classes.control)
+      return code === undefined || this.#fault(code, 'too many answers that nobody waits for')
+    }
+    if (outgoing === undefined || declared < end - bodyAt || declared > outgoing.answerCredit) {
+      return this.#fault('flow-exceeded', 'an answer longer than granted')
+    }
+    const total = bodyAt - start + declared
+    const code = this.#answers.begin(id, classes.control, buffer.subarray(start, end), total)
+    return code === undefined || this.#fault(code, 'an answer begun twice')
+  }
+
+  /** Where the body begins, behind fields whose length stands at `lengthAt`; -1: they break the grammar. */
+  #readFields(buffer: Buffer, at: number, lengthAt: number, end: number): number {
+    const length = buffer.readUInt16BE(lengthAt)
+    const bodyAt = at + length
+    const isGood = bodyAt <= end && length <= this.#fieldBytes
+    return isGood && this.#fields.read(buffer, at, bodyAt) ? bodyAt : -1
+  }
+
+  #onChunk(flags: number, id: number, piece: Buffer): boolean {
+    const isAnswer = (flags & flag.answer) !== 0
+    const isLast = (flags & flag.more) === 0
+    // [LINK-8.2-3] The rest of a request that came after our RELEASE.
+    if (!isAnswer && !this.#isTaking && id > this.lastTaken) return true
+    const bodies = isAnswer ? this.#answers : this.#requests
+    const trafficClass = bodies.classOf(id)
+    if (trafficClass === undefined) return this.#fault('protocol-state', 'a CHUNK of nothing')
+    if (!isAnswer) {
+      if (!this.#allowance.takeBytes(trafficClass, piece.length)) {
+        return this.#fault('flow-exceeded', 'a CHUNK without credit')
+      }
+      this.#giveCredit(trafficClass)
+    }
+    if (this.#isFlood(piece.length, isLast)) return this.#fault('flood', 'tiny CHUNKs')
+    const whole = bodies.add(id, piece, isLast)
+    if (whole === 'more') return true
+    if (typeof whole === 'string') return this.#fault(whole, 'a CHUNK')
+    const { payload } = whole
+    return isAnswer
+      ? this.#onResponse(0, id, payload, 0, payload.length)
+      : this.#dispatch(trafficClass << classShift, id, payload, 0, payload.length)
   }
 
   /** [LINK-8.1-1] Whether this piece is one too many that carries next to nothing. */
-  isFlood(bytes: number, last: boolean): boolean {
-    if (bytes === 0) return ++this.#emptyChunks > this.#limits.emptyChunks
+  #isFlood(bytes: number, isLast: boolean): boolean {
+    if (bytes === 0) return ++this.#emptyChunks > this.#needs.limits.emptyChunks
     this.#emptyChunks = 0
-    if (bytes >= 256 || last) return false
-    this.#tinyBudget -= 256
+    if (bytes >= tinyBytes || isLast) return false
+    this.#tinyBudget -= tinyBytes
     return this.#tinyBudget < 0
+  }
+
+  #onCredit(buffer: Buffer, start: number, end: number): boolean {
+    if (end - start !== 9) return this.#fault('bad-frame', 'CREDIT of a wrong length')
+    const trafficClass = buffer[start] as number
+    if (trafficClass > 2) return this.#fault('bad-frame', 'CREDIT for an unknown class')
+    const fits = this.#outbox.grant(
+      trafficClass as TrafficClass,
+      buffer.readUInt32BE(start + 1),
+      buffer.readUInt32BE(start + 5),
+    )
+    return fits || this.#fault('flow-exceeded', 'CREDIT over 2^31-1')
+  }
+
+  #onCancel(flags: number, id: number): boolean {
+    if (!this.#cancels.take(this.heardAt)) return this.#fault('flood', 'CANCEL')
+    const isAnswer = (flags & flag.answer) !== 0
+    const cut = (isAnswer ? this.#answers : this.#requests).cancel(id)
+    if (isAnswer || cut === undefined) return true
+    const command = cut.first[0] as number
+    this.#events.refused(id, cut.trafficClass, command, 'cancelled', undefined)
+    return true
+  }
+
+  #onPing(flags: number, payload: Buffer): boolean {
+    // [LINK-8.3-1]
+    if (payload.length !== 8) return this.#fault('bad-frame', 'PING of a wrong length')
+    if ((flags & flag.ack) !== 0) return true
+    if (!this.#pings.take(this.heardAt)) return this.#fault('flood', 'PING')
+    this.#outbox.control(frame.ping, flag.ack, 0, payload)
+    return true
+  }
+
+  #onRelease(buffer: Buffer, start: number, end: number): boolean {
+    if (end - start < 10) return this.#fault('bad-frame', 'RELEASE of a wrong length')
+    const reason = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
+    this.#events.released(reason, buffer.readUInt32BE(start + 2), buffer.readUInt32BE(start + 6))
+    return true
+  }
+
+  #giveCredit(trafficClass: TrafficClass): undefined {
+    if (!this.#isGiving) return
+    const grant = this.#allowance.grant(trafficClass)
+    if (grant !== undefined) this.#sendCredit(trafficClass, grant)
+  }
+
+  #sendCredit(trafficClass: TrafficClass, [requests, bytes]: Grant): undefined {
+    const payload = Buffer.alloc(9)
+    payload[0] = trafficClass
+    payload.writeUInt32BE(requests, 1)
+    payload.writeUInt32BE(bytes, 5)
+    this.#outbox.control(frame.credit, 0, 0, payload)
+  }
+
+  #fault(reason: Status, detail: string): false {
+    this.#events.fault(reason, detail)
+    return false
   }
 }

@@ -20,7 +20,8 @@ import { encodeBase64url } from '../lib/base64url.ts'
 import type { Limits } from '../limits.ts'
 import type { RequestView } from '../link/link.ts'
 import type { Outgoing } from '../link/outgoing.ts'
-import { commands, trafficClass } from '../wire/registry.ts'
+import { commands } from '../wire/registry.ts'
+import { controlRequest } from './control-request.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import type { Session } from './session.ts'
 
@@ -268,33 +269,3 @@ export const proveRequest = (
     (answer) => done(answer.status, 'answer to PROVE'),
     (code) => done(code, 'PROVE'),
   )
-
-/** A request of the control class that the domain itself makes. */
-export function controlRequest(
-  command: number,
-  bytes: Buffer,
-  answerCredit: number,
-  answered: Outgoing['answered'],
-  failed: Outgoing['failed'],
-): Outgoing {
-  return {
-    command,
-    trafficClass: trafficClass.control,
-    hops: 0,
-    reference: undefined,
-    laneEpoch: 0,
-    laneSequence: 0,
-    settled: 0,
-    from: '',
-    answerCredit,
-    expectsAnswer: true,
-    user: '',
-    buffer: bytes,
-    fieldsAt: 0,
-    bodyAt: bytes.length,
-    end: bytes.length,
-    sentAt: -1,
-    answered,
-    failed,
-  }
-}

@@ -6,6 +6,7 @@
 import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
+import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 import type { Link } from '../link/link.ts'
 import { HeldCredentials } from './held-credentials.ts'
@@ -36,6 +37,8 @@ export class Session {
   readonly held: HeldCredentials
   readonly shown: ShownCredentials
   readonly waiting: WaitingRoom
+  /** Signatures that are checked for the far side. */
+  readonly verifications: TokenBucket
   readonly bornAt: number
   standing: Standing = 'silent'
   /** Claims whose keys are being fetched. */
@@ -75,6 +78,8 @@ export class Session {
       () => link.awaited,
     )
     this.waiting = new WaitingRoom(link, limits)
+    const { verificationsPerSecond } = limits
+    this.verifications = new TokenBucket(verificationsPerSecond, verificationsPerSecond, now)
   }
 
   get pairs(): Iterable<Pair> {

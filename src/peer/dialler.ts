@@ -1,0 +1,156 @@
+/**
+ * Links that this side opens: shared where one leads there already, else dialled, and handed out once they are proven.
+ *
+ * In:    a domain of ours, the domain to reach, and for which service.
+ * Out:   a session that is proven for the pair; or one that only asks for keys.
+ * Fails: the code of the search or of the dial; `remote-unreachable` or `remote-untrusted` if the link ends unproven;
+ *        `link-stopped` once this gateway stops.
+ * Spec:  [LINK-5.4-2]; draft §5.2.1.5
+ */
+import type { Service } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import { GatewayError, type Status } from '../errors.ts'
+import type { Channel } from '../link/channel.ts'
+import type { Admission } from './admission.ts'
+import type { Proofs } from './proofs.ts'
+import type { Roster } from './roster.ts'
+import type { Dialled, Session } from './session.ts'
+
+/** A connected channel and how it was found. */
+export type Connected = {
+  readonly channel: Channel
+  readonly host: string
+  readonly port: number
+  readonly needsKnownKey: boolean
+}
+
+/** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
+export type Connect = (remote: Domain, service: Service, signal: AbortSignal) => Promise<Connected>
+
+type Waiting = {
+  readonly resolve: (session: Session) => undefined
+  readonly reject: (error: GatewayError) => undefined
+}
+
+export class Dialler {
+  readonly #find: Connect
+  readonly #roster: Roster
+  readonly #proofs: Proofs
+  readonly #admission: Admission
+  /** Dials whose link is there and not proven yet. */
+  readonly #waiting = new Map<Session, Waiting>()
+  /** Ends the dials that are under way. */
+  readonly #stopping = new AbortController()
+
+  constructor(find: Connect, roster: Roster, proofs: Proofs, admission: Admission) {
+    this.#find = find
+    this.#roster = roster
+    this.#proofs = proofs
+    this.#admission = admission
+  }
+
+  get isStopped(): boolean {
+    return this.#stopping.signal.aborted
+  }
+
+  /** A link for the pair. */
+  async dial(local: Domain, remote: Domain, service: Service): Promise<Session> {
+    for (const session of this.#roster.all) {
+      const { dialled, link } = session
+      // A link of another domain of ours to the same gateway: one more claim is enough.
+      if (dialled?.remote !== remote || dialled.forKeys || dialled.service !== service) continue
+      if (!link.isUsable || session.standing !== 'proven') continue
+      if (session.isRefused(local, remote)) continue
+      if (link.channel.facts.certificate?.covers(remote, service) !== true) continue
+      this.#proofs.claim(session, local, remote)
+      this.#provenByCertificate(session, local, remote)
+      if (session.isProven(local, remote)) return session
+    }
+    return this.#open(local, remote, service)
+  }
+
+  /** A link on which `local` asks for the keys of `remote`, whoever the far side is. */
+  async dialForKeys(local: Domain, remote: Domain): Promise<Session> {
+    const service = 'im'
+    const connected = await this.#connect(remote, service)
+    return this.#start(connected, local, remote, service, true)
+  }
+
+  /** A pair is proven on the link. */
+  proven(session: Session): undefined {
+    this.#waiting.get(session)?.resolve(session)
+    this.#waiting.delete(session)
+  }
+
+  closed(session: Session, reason: Status, detail: string): undefined {
+    const code = reason === 'link-lost' ? 'remote-unreachable' : 'remote-untrusted'
+    this.#waiting.get(session)?.reject(new GatewayError(code, detail))
+    this.#waiting.delete(session)
+  }
+
+  stop(): undefined {
+    this.#stopping.abort()
+  }
+
+  async #open(local: Domain, remote: Domain, service: Service): Promise<Session> {
+    const connected = await this.#connect(remote, service)
+    const { channel, host, port, needsKnownKey } = connected
+    const shared = this.#sharing(local, remote, host, port)
+    if (shared !== undefined) {
+      channel.destroy()
+      return shared
+    }
+    const session = this.#start(connected, local, remote, service, false)
+    this.#proofs.claim(session, local, remote)
+    // [LINK-5.4-2]
+    const covered = channel.facts.certificate?.covers(remote, service) === true
+    if (covered && !needsKnownKey) this.#provenByCertificate(session, local, remote)
+    if (session.isProven(local, remote)) return session
+    // Only a key can prove this one: it is used once the far side has shown it.
+    return new Promise((resolve, reject) => {
+      this.#waiting.set(session, {
+        resolve: (proven) => resolve(proven) as undefined,
+        reject: (error) => reject(error) as undefined,
+      })
+    })
+  }
+
+  async #connect(remote: Domain, service: Service): Promise<Connected> {
+    const { signal } = this.#stopping
+    try {
+      const connected = await this.#find(remote, service, signal)
+      if (!signal.aborted) return connected
+      connected.channel.destroy()
+    } catch (cause) {
+      if (!signal.aborted) throw cause
+    }
+    throw new GatewayError('link-stopped', 'stopping')
+  }
+
+  #start(
+    { channel, host, port, needsKnownKey }: Connected,
+    local: Domain,
+    remote: Domain,
+    service: Service,
+    forKeys: boolean,
+  ): Session {
+    const dialled: Dialled = { local, remote, service, host, port, needsKnownKey, forKeys }
+    const session = this.#roster.add(channel, 'gateway', dialled, local)
+    session.link.start()
+    return session
+  }
+
+  /** Another link to the same host and port: the two services share it. */
+  #sharing(local: Domain, remote: Domain, host: string, port: number): Session | undefined {
+    for (const session of this.#roster.all) {
+      const { dialled } = session
+      if (dialled?.host !== host || dialled.port !== port || dialled.remote !== remote) continue
+      if (session.link.isUsable && session.isProven(local, remote)) return session
+    }
+    return undefined
+  }
+
+  #provenByCertificate(session: Session, local: Domain, remote: Domain): undefined {
+    this.#admission.proven(session, { local, remote, kinds: new Set(['certificate']), kid: '' })
+  }
+}

@@ -87,6 +87,8 @@ export const limitTable = {
   dialStaggerMs: row(250, 'ms', 'Start of the next attempt inside one target (RFC 8305).'),
   redialMs: row(200, 'ms', 'First wait after a failed dial; doubles, then jitter.'),
   redialCapMs: row(minute, 'ms', 'Longest wait between dials, before jitter.'),
+  redialLostCapMs: row(3 * second, 'ms', 'The same, while a proven link was lost lately: a restart is found soon.'),
+  redialLostMs: row(10 * minute, 'ms', 'How long that is lately.'),
   clientRedialCapMs: row(2 * second, 'ms', 'Longest wait of a client between dials while its gateway cannot be reached, before jitter.'),
   strangerDialsPerSecond: row(5, 'per second', 'Dials caused by the claim of a domain that was never proven.'),
   strangerDials: row(64, 'count', 'Such dials under way.'),

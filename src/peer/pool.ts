@@ -45,6 +45,8 @@ type Destination = {
   cancel: Cancel
   failures: number
   retryAt: number
+  /** When the last proven link was lost. */
+  lostAt: number
   code: Status
 }
 
@@ -147,6 +149,7 @@ export class Pool {
         const destination = this.#tables.get(local)?.get(remote)?.[service]
         if (destination?.sessions.includes(session) !== true) continue
         destination.sessions = destination.sessions.filter((other) => other !== session)
+        destination.lostAt = clock.now()
         if (restMs === 0) continue
         // Not all at once, when it is back.
         destination.retryAt = clock.now() + jitter(random, restMs, 1, 1.2)
@@ -234,9 +237,10 @@ export class Pool {
     // An accepted link may have come while we failed.
     if (destination.sessions.some(({ link }) => link.isUsable)) return this.#flush(destination)
     // [LINK-9.3-1]
+    const isLostLately = clock.now() - destination.lostAt < limits.redialLostMs
     const ms = Math.min(
       limits.redialMs * 2 ** Math.min(destination.failures, 20),
-      limits.redialCapMs,
+      isLostLately ? limits.redialLostCapMs : limits.redialCapMs,
     )
     destination.failures++
     destination.code = code
@@ -317,6 +321,7 @@ export class Pool {
       cancel: () => undefined,
       failures: 0,
       retryAt: 0,
+      lostAt: Number.NEGATIVE_INFINITY,
       code: 'remote-unreachable',
     }
     own[service] = destination

@@ -214,6 +214,31 @@ describe('links of a pair', () => {
     expect(Math.max(...waits)).toBeGreaterThan(48_000)
   })
 
+  test('[LINK-9.3-1] a domain that was there a moment ago is looked for often', async () => {
+    const world = new World()
+    let said = 0
+    const longestWait = async (): Promise<number> => {
+      const bob = await world.attached()
+      let longest = 0
+      for (let n = 0; n < 8; n++) {
+        say(bob, ++said, 'alice@a.example')
+        await world.run(1500)
+        const states = [...world.gateway.sessions.pool.states()]
+        const wait = states.find(({ remote }) => remote === 'a.example')?.retryAfterMs ?? 0
+        longest = Math.max(longest, wait)
+        await world.run(wait + 1)
+      }
+      return longest
+    }
+    const peer = await world.provenPeer()
+    peer.channel.destroy()
+    world.dialFault = 'remote-unreachable'
+    expect(await longestWait()).toBeLessThanOrEqual(3000 * 1.4)
+    await world.run(11 * 60_000)
+    // It did not come back: no hurry any more.
+    expect(await longestWait()).toBeGreaterThan(10_000)
+  })
+
   test('[LINK-9.3-1] a proof of the domain ends the wait', async () => {
     const world = new World()
     const bob = await world.attached()

@@ -238,7 +238,7 @@ export const faults = {
     const { world, random } = scene
     const site = someSite(scene)
     const { run } = site
-    if (run === undefined) return undefined
+    if (run === undefined || run.clock.pausedUntil > world.scheduler.now) return undefined
     const wires = world.network.wiresOf(site.name)
     for (const { toReceiving, toInitiating } of wires) {
       toReceiving.isHeld = true

@@ -4,6 +4,8 @@ import type { AnswerView, Outgoing, Reference } from '../link/outgoing.ts'
 import type { CommandName } from '../wire/registry.ts'
 import { commands } from '../wire/registry.ts'
 
+export const noBody = Buffer.alloc(0)
+
 export type Asked = {
   readonly command: CommandName
   readonly hops: number

@@ -10,7 +10,8 @@
  * (A144).
  */
 import { once } from 'node:events'
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { GatewayError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
@@ -22,6 +23,12 @@ import { createExporter } from './metrics.ts'
 import { pageHtml, pagePolicy } from './page.ts'
 import type { Readiness } from './readiness.ts'
 import type { GatewayStatus } from './status.ts'
+
+/**
+ * Required, since an import looks at every export: that of `WebSocket` loads a whole HTTP client, 8 MiB that nobody
+ * here uses.
+ */
+const { createServer } = createRequire(import.meta.url)('node:http') as typeof import('node:http')
 
 export type AdminOptions = {
   readonly address: string

@@ -26,6 +26,8 @@ export type Host = {
   readonly onStop: (task: (signal: StopSignal) => undefined) => Cancel
   /** From now on SIGHUP does not end the process but calls `task`. */
   readonly onReload: (task: () => undefined) => Cancel
+  /** Everything is loaded and open: from now on speed counts for more than memory. */
+  readonly serving: () => undefined
   /** What the system says of the bounds of this process (`/proc/self/limits`); empty: nothing. */
   readonly bounds: () => string
   /** Program and words that start this program again, without a command. */

@@ -44,6 +44,7 @@ async function run(host: Host, { config: named, exitWithParent }: Options): Prom
   const stop = new Stop(host, exitWithParent === true)
   const reload = new Reloader(host, log)
   const doors = await open(host, config, files, log)
+  host.serving()
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
   reload.start({ config, files, file }, doors.running)
   await untilStopped(host, doors, { config, log, stop })

@@ -6,8 +6,16 @@
  * Fails: never on outside bytes: a message that cannot be trusted is a `Fault`.
  * Spec:  RFC 1035 §4, RFC 2308 §5, RFC 6840 §5.7 (AD in a query), RFC 6891, RFC 9619.
  */
-import { Packet } from 'dns2'
+import { createRequire } from 'node:module'
+import { dirname, join } from 'node:path'
+import type * as dns2 from 'dns2'
 import { survey } from './survey.ts'
+
+/** The codec alone: the package as a whole loads HTTP/2 and DNS clients, 3 MiB that nobody here uses. */
+const require = createRequire(import.meta.url)
+const codec = join(dirname(require.resolve('dns2')), 'packet.js')
+const Packet = require(codec) as typeof dns2.Packet
+type Packet = dns2.Packet
 
 export type RecordType = 'SRV' | 'AAAA' | 'A'
 export type Question = { readonly name: string; readonly type: RecordType }

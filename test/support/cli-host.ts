@@ -44,6 +44,7 @@ export function hostOf(words: readonly string[], given: Given = {}) {
     onInputEnd: () => undefined,
     onStop: () => () => undefined,
     onReload: () => () => undefined,
+    serving: () => undefined,
     bounds: () => '',
     again: ['/usr/bin/false'],
     typed: 'gatehouse',

@@ -269,3 +269,16 @@ describe('a gateway does not start, and opens no port,', () => {
     expect(String(warning['message'])).toContain('expected mode 0600, found 0644')
   })
 })
+
+test('a gateway gets the best of the engine once it serves, and not before', async () => {
+  const one = await site(await temporaryFolder(), 'a.example')
+  const command = [process.execPath, '--trace-opt', main] as const
+  const started = start(['run', '--config', one.config], [...command])
+  await started.line(({ event }) => event === 'gateway.started')
+  const done = '[completed optimizing'
+  expect(started.out).not.toContain(done)
+  for (let n = 0; !started.out.includes(done) && n < 3000; n++) {
+    await (await fetch(`http://127.0.0.1:${one.admin}/metrics`)).text()
+  }
+  expect(started.out).toContain(done)
+})

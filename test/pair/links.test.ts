@@ -174,14 +174,16 @@ describe('a domain that cannot be reached', () => {
     scene.b.kill(true)
     await world.run(second)
     const [from, dials] = [scene.now, world.network.dials.length]
-    await talk(scene, [[alice, bob]], 500, 10 * minute)
+    await talk(scene, [[alice, bob]], 500, 20 * minute)
     const at = world.network.dials
       .slice(dials)
       .filter((dial) => dial.from === 'a')
       .map((dial) => dial.at - from)
-    expect(at.filter((ms) => ms < minute).length).toBeLessThanOrEqual(10)
-    expect(at.filter((ms) => ms >= 4 * minute).length).toBeLessThanOrEqual(8)
-    expect(at.filter((ms) => ms >= 4 * minute).length).toBeGreaterThanOrEqual(4)
+    // For ten minutes it may be a restart.
+    expect(at.filter((ms) => ms < minute).length).toBeLessThanOrEqual(25)
+    const late = at.filter((ms) => ms >= 14 * minute)
+    expect(late.length).toBeLessThanOrEqual(8)
+    expect(late.length).toBeGreaterThanOrEqual(4)
     const refused = world.journal.attempts.slice(1)
     expect(tally(refused)).toEqual({ 'remote-unreachable': refused.length })
     scene.b.start()
@@ -211,20 +213,23 @@ describe('a domain that cannot be reached', () => {
     expect(world.journal.attempts.at(-1)?.answer).toBe('delivered')
   })
 
-  test('is reached again within the longest wait after it is back', async () => {
+  test.each([
+    // 3 s, or 60 s, and the spread of 1.4 on top.
+    { out: 40 * second, most: 4.2 * second },
+    { out: 20 * minute, most: 84 * second },
+  ])('for $out ms is reached again $most ms after it is back', async ({ out, most }) => {
     const scene = await openTalking()
     const { world, alice, bob } = scene
     scene.b.kill(true)
-    await talk(scene, [[alice, bob]], second, 10 * minute)
+    await talk(scene, [[alice, bob]], second, out)
     scene.b.start()
     await world.until(() => bob.isAttached)
     const back = scene.now
-    await talk(scene, [[alice, bob]], second, 90 * second)
+    await talk(scene, [[alice, bob]], 100, 90 * second)
     const [first] = world.journal.attempts.filter(
       ({ answer, at }) => answer === 'delivered' && at >= back,
     )
-    // 60 s, and the spread of 1.4 on top.
-    expect((first?.at ?? Number.POSITIVE_INFINITY) - back).toBeLessThanOrEqual(84 * second)
+    expect((first?.at ?? Number.POSITIVE_INFINITY) - back).toBeLessThanOrEqual(most + 200)
   })
 
   test('because DNS does not answer keeps the links that it has', async () => {

@@ -91,7 +91,6 @@ class SeedRun {
     const broken = await this.#rest()
     const healedMs = world.scheduler.now - this.#healedAt
     broken.push(...judgeMessages(world.journal), ...world.journal.complaints)
-    broken.push(...judgeCredit(world))
     // Hours of doing nothing take time to simulate.
     if (this.#seed % 4 === 0) {
       await this.#leave()
@@ -222,6 +221,8 @@ class SeedRun {
         ...judgePresence(world.devices),
         ...judgeLinks(world),
         ...judgePending(world),
+        // What was written when a line was slow is still on its way for a while.
+        ...judgeCredit(world),
       ]
       if (wrong.length === 0) return []
       if (world.scheduler.now >= end) return wrong

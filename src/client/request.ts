@@ -10,7 +10,7 @@
 import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import type { AnswerView, Outgoing } from '../link/outgoing.ts'
+import { type AnswerView, bare, contentOf, type Outgoing } from '../link/outgoing.ts'
 import { type CommandName, commands } from '../wire/registry.ts'
 import type { Way } from './message-lane.ts'
 
@@ -25,26 +25,8 @@ export type Asked = {
 
 /** A request on its way to our gateway; the client speaks for itself, without a reference. */
 export function requestOf({ command, fields, body, answered, failed }: Asked): Outgoing {
-  return {
-    command: commands[command].number,
-    trafficClass: commands[command].trafficClass,
-    hops: 0,
-    reference: undefined,
-    laneEpoch: 0,
-    laneSequence: 0,
-    settled: 0,
-    from: '',
-    answerCredit: 0,
-    expectsAnswer: true,
-    user: '',
-    buffer: body.length === 0 ? fields : Buffer.concat([fields, body]),
-    fieldsAt: 0,
-    bodyAt: fields.length,
-    end: fields.length + body.length,
-    sentAt: -1,
-    answered,
-    failed,
-  }
+  const { number, trafficClass } = commands[command]
+  return { ...bare, ...contentOf(fields, body), command: number, trafficClass, answered, failed }
 }
 
 type Row = { readonly asked: Asked; readonly until: number; code: Status }

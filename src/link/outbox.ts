@@ -17,7 +17,7 @@ import { Credit, needsNoCredit } from './credit.ts'
 import { Encoder } from './encoder.ts'
 import { Flusher } from './flusher.ts'
 import { Notices } from './notices.ts'
-import type { Outgoing, Reference } from './outgoing.ts'
+import { bare, contentOf, type Outgoing, type Reference } from './outgoing.ts'
 import { Pending } from './pending.ts'
 
 /** [LINK-3.3-3] A link is given up this far before its numbers end. */
@@ -299,22 +299,11 @@ function keep(outgoing: Outgoing): undefined {
 /** The CREDENTIAL request of `reference`. */
 function presentation(reference: Reference, trafficClass: TrafficClass, bytes: Buffer): Outgoing {
   return {
+    ...bare,
+    ...contentOf(bytes, empty),
     command: commands.credential.number,
     trafficClass,
-    hops: 0,
     reference,
-    laneEpoch: 0,
-    laneSequence: 0,
-    settled: 0,
-    from: '',
-    answerCredit: 0,
-    expectsAnswer: true,
-    user: '',
-    buffer: bytes,
-    fieldsAt: 0,
-    bodyAt: bytes.length,
-    end: bytes.length,
-    sentAt: -1,
     answered: ({ status }) => reference.shownAnswer(status),
     failed: () => undefined,
   }

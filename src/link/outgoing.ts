@@ -59,3 +59,26 @@ export type Outgoing = {
   /** No answer will come. `sent`: it was written, so nobody knows what became of it; also where none was expected. */
   readonly failed: (code: Status, sent: boolean) => undefined
 }
+
+/** What most requests have in common: of the asker itself, in no lane, answered in one frame. */
+export const bare = {
+  hops: 0,
+  reference: undefined,
+  laneEpoch: 0,
+  laneSequence: 0,
+  settled: 0,
+  from: '',
+  answerCredit: 0,
+  expectsAnswer: true,
+  user: '',
+  sentAt: -1,
+} satisfies Partial<Outgoing>
+
+/** Where fields and body of a request lie. */
+export function contentOf(
+  fields: Buffer,
+  body: Buffer,
+): Pick<Outgoing, 'buffer' | 'fieldsAt' | 'bodyAt' | 'end'> {
+  const buffer = body.length === 0 ? fields : Buffer.concat([fields, body])
+  return { buffer, fieldsAt: 0, bodyAt: fields.length, end: buffer.length }
+}

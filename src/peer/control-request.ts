@@ -1,32 +1,21 @@
 /** A request that the gateway makes for the domain itself: PROVE, KEYS, FORGET. */
-import type { Outgoing } from '../link/outgoing.ts'
+import { bare, contentOf, type Outgoing } from '../link/outgoing.ts'
 import { trafficClass } from '../wire/registry.ts'
 
-export function controlRequest(
+const noBody = Buffer.alloc(0)
+
+export const controlRequest = (
   command: number,
-  bytes: Buffer,
+  fields: Buffer,
   answerCredit: number,
   answered: Outgoing['answered'],
   failed: Outgoing['failed'],
-): Outgoing {
-  return {
-    command,
-    trafficClass: trafficClass.control,
-    hops: 0,
-    reference: undefined,
-    laneEpoch: 0,
-    laneSequence: 0,
-    settled: 0,
-    from: '',
-    answerCredit,
-    expectsAnswer: true,
-    user: '',
-    buffer: bytes,
-    fieldsAt: 0,
-    bodyAt: bytes.length,
-    end: bytes.length,
-    sentAt: -1,
-    answered,
-    failed,
-  }
-}
+): Outgoing => ({
+  ...bare,
+  ...contentOf(fields, noBody),
+  command,
+  trafficClass: trafficClass.control,
+  answerCredit,
+  answered,
+  failed,
+})

@@ -1,6 +1,12 @@
 /** Requests that this gateway makes itself, as values that a link can carry. */
 import type { Status } from '../errors.ts'
-import type { AnswerView, Outgoing, Reference } from '../link/outgoing.ts'
+import {
+  type AnswerView,
+  bare,
+  contentOf,
+  type Outgoing,
+  type Reference,
+} from '../link/outgoing.ts'
 import type { CommandName } from '../wire/registry.ts'
 import { commands } from '../wire/registry.ts'
 
@@ -25,29 +31,8 @@ export const makeRequest = (asked: Asked): Outgoing => make(asked, true)
 export const makeNotice = (asked: Omit<Asked, 'answerCredit'>): Outgoing =>
   make({ ...asked, answerCredit: 0 }, false)
 
-function make(asked: Asked, expectsAnswer: boolean): Outgoing {
-  const { command, hops, reference, from, user, answerCredit, fields, body, answered, failed } =
-    asked
-  const { number, trafficClass } = commands[command]
-  const buffer = body.length === 0 ? fields : Buffer.concat([fields, body])
-  return {
-    command: number,
-    trafficClass,
-    hops,
-    reference,
-    laneEpoch: 0,
-    laneSequence: 0,
-    settled: 0,
-    from,
-    answerCredit,
-    expectsAnswer,
-    user,
-    buffer,
-    fieldsAt: 0,
-    bodyAt: fields.length,
-    end: buffer.length,
-    sentAt: -1,
-    answered,
-    failed,
-  }
+function make({ fields, body, ...asked }: Asked, expectsAnswer: boolean): Outgoing {
+  const { number, trafficClass } = commands[asked.command]
+  const content = contentOf(fields, body)
+  return { ...bare, ...asked, ...content, command: number, trafficClass, expectsAnswer }
 }

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
+import { bare, contentOf } from '../../../src/link/outgoing.ts'
 import { memoryChannelPair, plainFacts } from '../../support/memory-channel.ts'
 import * as wire from '../../support/script/codec.ts'
 import { World } from '../../support/script/world.ts'
@@ -178,22 +179,10 @@ describe('ids', () => {
 /** A request as `link/outgoing.ts` has it. */
 function nothingToAsk() {
   return {
+    ...bare,
+    ...contentOf(Buffer.alloc(0), Buffer.alloc(0)),
     command: command.forget,
     trafficClass: 0,
-    hops: 0,
-    reference: undefined,
-    laneEpoch: 0,
-    laneSequence: 0,
-    settled: 0,
-    from: '',
-    answerCredit: 0,
-    expectsAnswer: true,
-    user: '',
-    buffer: Buffer.alloc(0),
-    fieldsAt: 0,
-    bodyAt: 0,
-    end: 0,
-    sentAt: -1,
     answered: () => undefined,
     failed: () => undefined,
   } as const satisfies Parameters<Outbox['ask']>[0]

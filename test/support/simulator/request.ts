@@ -1,6 +1,6 @@
 /** A request of a user, as a link carries it. */
 import type { Status } from '../../../src/errors.ts'
-import type { AnswerView, Outgoing } from '../../../src/link/outgoing.ts'
+import { type AnswerView, bare, contentOf, type Outgoing } from '../../../src/link/outgoing.ts'
 import { type CommandName, commands } from '../../../src/wire/registry.ts'
 
 export type UserRequest = {
@@ -17,24 +17,16 @@ export type UserRequest = {
 export function userRequest(request: UserRequest): Outgoing {
   const { command, fields, body, lane, answered, failed } = request
   const { number, trafficClass } = commands[command]
-  const buffer = body === undefined ? fields : Buffer.concat([fields, body])
   return {
+    ...bare,
+    ...contentOf(fields, body ?? Buffer.alloc(0)),
     command: number,
     trafficClass,
     hops: request.hops ?? 0,
-    reference: undefined,
     laneEpoch: lane?.epoch ?? 0,
     laneSequence: lane?.sequence ?? 0,
     settled: lane?.settled ?? 0,
-    from: '',
     answerCredit: request.answerCredit ?? 0,
-    expectsAnswer: true,
-    user: '',
-    buffer,
-    fieldsAt: 0,
-    bodyAt: fields.length,
-    end: buffer.length,
-    sentAt: -1,
     answered,
     failed,
   }

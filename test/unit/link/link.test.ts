@@ -4,7 +4,7 @@ import type { Status } from '../../../src/errors.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import type { Hello } from '../../../src/link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../../../src/link/link.ts'
-import type { Outgoing } from '../../../src/link/outgoing.ts'
+import { bare, contentOf, type Outgoing } from '../../../src/link/outgoing.ts'
 import { type CommandName, commands } from '../../../src/wire/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { memoryChannelPair, tlsLikeFacts } from '../../support/memory-channel.ts'
@@ -111,22 +111,11 @@ function ask(link: Link, command: CommandName, bytes: number, expectsAnswer = tr
   const outcome: Outcome = { status: undefined, sent: undefined }
   const { number, trafficClass } = commands[command]
   const outgoing: Outgoing = {
+    ...bare,
+    ...contentOf(Buffer.alloc(0), Buffer.alloc(bytes)),
     command: number,
     trafficClass,
-    hops: 0,
-    reference: undefined,
-    laneEpoch: 0,
-    laneSequence: 0,
-    settled: 0,
-    from: '',
-    answerCredit: 0,
     expectsAnswer,
-    user: '',
-    buffer: Buffer.alloc(bytes),
-    fieldsAt: 0,
-    bodyAt: 0,
-    end: bytes,
-    sentAt: -1,
     answered: ({ status }) => {
       outcome.status = status
     },

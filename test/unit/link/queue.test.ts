@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
 import { startRequests } from '../../../src/link/credit.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
-import type { Outgoing } from '../../../src/link/outgoing.ts'
+import { bare, contentOf, type Outgoing } from '../../../src/link/outgoing.ts'
 import { commands } from '../../../src/wire/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { memoryChannelPair, plainFacts } from '../../support/memory-channel.ts'
@@ -15,9 +15,9 @@ function outbox(clock: ManualClock): Outbox {
 }
 
 const message = (user: string): Outgoing => ({
-  ...{ command: commands.message.number, trafficClass: 1, hops: 0, reference: undefined, user },
-  ...{ laneEpoch: 0, laneSequence: 0, settled: 0, from: '', answerCredit: 0, sentAt: -1 },
-  ...{ expectsAnswer: true, buffer: Buffer.alloc(0), fieldsAt: 0, bodyAt: 0, end: 0 },
+  ...bare,
+  ...contentOf(Buffer.alloc(0), Buffer.alloc(0)),
+  ...{ command: commands.message.number, trafficClass: 1, user },
   answered: () => undefined,
   failed: () => undefined,
 })

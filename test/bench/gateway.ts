@@ -4,25 +4,16 @@
  *   sending users ─TCP▶ gateway a.example ─TLS 1.3▶ gateway b.example ─TCP▶ receiving users     (four processes)
  *         ◀────────────────── the confirmation of the receiving user ──────────────────
  */
-import type { Child, Children } from './children.ts'
+import type { Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
 import type * as receiver from './gateway-receiver.ts'
 import type * as sender from './gateway-sender.ts'
 import { makeSite, routed, type Site } from './gateway-site.ts'
-import type { ReceivedReport, SentReport } from './load.ts'
+import { Quartet } from './quartet.ts'
 import type { FloodResult, PacedResult, Pids, Shape, Subject } from './subject.ts'
 
-const askMs = 5_000
-const slackMs = 15_000
 /** Two ports in a row, below those that the system gives out. */
 const firstPort = 25_279
-
-type Processes = {
-  readonly a: Child
-  readonly b: Child
-  readonly sender: Child
-  readonly receiver: Child
-}
 
 const file = (name: string): URL => new URL(`./${name}.ts`, import.meta.url)
 
@@ -30,7 +21,7 @@ export class GatewayPair implements Subject {
   readonly name = 'gateway pair'
   readonly #children: Children
   readonly #shape: Shape
-  #processes: Processes | undefined
+  #quartet: Quartet | undefined
   #site: Site | undefined
 
   constructor(children: Children, shape: Shape) {
@@ -60,39 +51,31 @@ export class GatewayPair implements Subject {
       domain: 'a.example',
       peerDomain: 'b.example',
     } satisfies sender.Settings)
-    this.#processes = { a: a.child, b: b.child, sender: sending.child, receiver: receiving.child }
-    return {
-      a: a.child.pid,
-      b: b.child.pid,
-      sender: sending.child.pid,
-      receiver: receiving.child.pid,
-    }
+    this.#quartet = new Quartet({
+      a: a.child,
+      b: b.child,
+      sender: sending.child,
+      receiver: receiving.child,
+    })
+    return this.#quartet.pids
   }
 
-  async flood(ms: number): Promise<FloodResult> {
-    const { window } = this.#shape
-    const { sent, received } = await this.#run('flood', { window, ms }, ms)
-    return { ...sent, received: received.received, tookUs: received.lastUs - sent.startedUs }
+  flood(ms: number): Promise<FloodResult> {
+    return this.#use().flood(ms, this.#shape)
   }
 
-  async paced(perSecond: number, ms: number): Promise<PacedResult> {
-    const { sent, received } = await this.#run('paced', { perSecond, ms }, ms)
-    return {
-      sent: sent.sent,
-      received: received.received,
-      latenciesMs: received.latenciesUs.map((us) => us / 1000),
-    }
+  paced(perSecond: number, ms: number): Promise<PacedResult> {
+    return this.#use().paced(perSecond, ms)
   }
 
   linkBytes(): Promise<number> {
-    return this.#use().a.ask<number>('linkBytes', undefined, askMs)
+    return this.#use().askA<number>('linkBytes')
   }
 
   /** Checks of the far gateway, once a message; limits that either one hit. */
   async counts(): Promise<Readonly<Record<string, number>>> {
-    const { a, b } = this.#use()
-    const atA = await a.ask<Record<string, number>>('counters', undefined, askMs)
-    const atB = await b.ask<Record<string, number>>('counters', undefined, askMs)
+    const atA = await this.#use().askA<Record<string, number>>('counters')
+    const atB = await this.#use().askB<Record<string, number>>('counters')
     const counts: Record<string, number> = { 'limits.hits': 0 }
     for (const [name, value] of Object.entries(atB)) {
       const check = /^checks_total\{check=(.*)\}$/.exec(name)?.[1]
@@ -106,9 +89,8 @@ export class GatewayPair implements Subject {
   }
 
   async stop(): Promise<undefined> {
-    const processes = Object.values(this.#processes ?? {})
-    this.#processes = undefined
-    await Promise.all(processes.map((child) => child.stop()))
+    await this.#quartet?.stop()
+    this.#quartet = undefined
     await this.#site?.remove()
   }
 
@@ -118,20 +100,8 @@ export class GatewayPair implements Subject {
     } satisfies gateway.Settings)
   }
 
-  async #run(
-    task: 'flood' | 'paced',
-    order: unknown,
-    ms: number,
-  ): Promise<{ readonly sent: SentReport; readonly received: ReceivedReport }> {
-    const { sender: sending, receiver: receiving } = this.#use()
-    await receiving.ask('expect', { isTimed: task === 'paced' }, askMs)
-    const sent = await sending.ask<SentReport>(task, order, ms + slackMs)
-    const received = await receiving.ask<ReceivedReport>('report', sent.sent, slackMs)
-    return { sent, received }
-  }
-
-  #use(): Processes {
-    if (this.#processes === undefined) throw new Error('the gateways have not been started')
-    return this.#processes
+  #use(): Quartet {
+    if (this.#quartet === undefined) throw new Error('the gateways have not been started')
+    return this.#quartet
   }
 }

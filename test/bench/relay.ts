@@ -6,8 +6,8 @@
  */
 
 import { makeCertificate } from './certificate.ts'
-import type { Child, Children } from './children.ts'
-import type { ReceivedReport, SentReport } from './load.ts'
+import type { Children } from './children.ts'
+import { Quartet } from './quartet.ts'
 import type * as a from './relay-a.ts'
 import type * as b from './relay-b.ts'
 import type * as receiver from './relay-receiver.ts'
@@ -17,15 +17,6 @@ import type { FloodResult, PacedResult, Pids, Shape, Subject } from './subject.t
 const host = 'gw.b.example'
 const domain = 'a.example'
 const peerDomain = 'b.example'
-const askMs = 5_000
-const slackMs = 15_000
-
-type Processes = {
-  readonly a: Child
-  readonly b: Child
-  readonly sender: Child
-  readonly receiver: Child
-}
 
 const file = (name: string): URL => new URL(`./${name}.ts`, import.meta.url)
 
@@ -33,7 +24,7 @@ export class Relay implements Subject {
   readonly name = 'bare relay'
   readonly #children: Children
   readonly #shape: Shape
-  #processes: Processes | undefined
+  #quartet: Quartet | undefined
 
   constructor(children: Children, shape: Shape) {
     this.#children = children
@@ -68,33 +59,21 @@ export class Relay implements Subject {
       domain,
       peerDomain,
     } satisfies sender.Settings)
-    this.#processes = {
+    this.#quartet = new Quartet({
       a: relayA.child,
       b: relayB.child,
       sender: sending.child,
       receiver: receiving.child,
-    }
-    return {
-      a: relayA.child.pid,
-      b: relayB.child.pid,
-      sender: sending.child.pid,
-      receiver: receiving.child.pid,
-    }
+    })
+    return this.#quartet.pids
   }
 
-  async flood(ms: number): Promise<FloodResult> {
-    const { window } = this.#shape
-    const { sent, received } = await this.#run('flood', { window, ms }, ms)
-    return { ...sent, received: received.received, tookUs: received.lastUs - sent.startedUs }
+  flood(ms: number): Promise<FloodResult> {
+    return this.#use().flood(ms, this.#shape)
   }
 
-  async paced(perSecond: number, ms: number): Promise<PacedResult> {
-    const { sent, received } = await this.#run('paced', { perSecond, ms }, ms)
-    return {
-      sent: sent.sent,
-      received: received.received,
-      latenciesMs: received.latenciesUs.map((us) => us / 1000),
-    }
+  paced(perSecond: number, ms: number): Promise<PacedResult> {
+    return this.#use().paced(perSecond, ms)
   }
 
   async linkBytes(): Promise<number> {
@@ -103,7 +82,7 @@ export class Relay implements Subject {
 
   async counts(): Promise<Readonly<Record<string, number>>> {
     const atA = await this.#countsOfA()
-    const atB = await this.#use().b.ask<b.Counts>('counts', undefined, askMs)
+    const atB = await this.#use().askB<b.Counts>('counts')
     return {
       'checks.route': atA.routes,
       'checks.recipient': atB.recipients,
@@ -113,29 +92,16 @@ export class Relay implements Subject {
   }
 
   async stop(): Promise<undefined> {
-    const processes = Object.values(this.#processes ?? {})
-    this.#processes = undefined
-    await Promise.all(processes.map((child) => child.stop()))
-  }
-
-  async #run(
-    task: 'flood' | 'paced',
-    order: unknown,
-    ms: number,
-  ): Promise<{ readonly sent: SentReport; readonly received: ReceivedReport }> {
-    const { sender: sending, receiver: receiving } = this.#use()
-    await receiving.ask('expect', { isTimed: task === 'paced' }, askMs)
-    const sent = await sending.ask<SentReport>(task, order, ms + slackMs)
-    const received = await receiving.ask<ReceivedReport>('report', sent.sent, slackMs)
-    return { sent, received }
+    await this.#quartet?.stop()
+    this.#quartet = undefined
   }
 
   #countsOfA(): Promise<a.Counts> {
-    return this.#use().a.ask<a.Counts>('counts', undefined, askMs)
+    return this.#use().askA<a.Counts>('counts')
   }
 
-  #use(): Processes {
-    if (this.#processes === undefined) throw new Error('the relay has not been started')
-    return this.#processes
+  #use(): Quartet {
+    if (this.#quartet === undefined) throw new Error('the relay has not been started')
+    return this.#quartet
   }
 }

@@ -43,7 +43,7 @@ async function main(): Promise<number> {
   const plan: Plan = {
     rounds,
     floodMs: seconds * 1000,
-    warmMs: Math.min(1500, seconds * 1000),
+    warmMs: Math.min(5000, 2 * seconds * 1000),
     pacedMs: seconds * 1000,
     perSecond,
     bodyBytes,

@@ -9,7 +9,7 @@
  */
 import { type Address, addressFromBytes } from '../address/address.ts'
 import { Interner } from '../address/interner.ts'
-import { defaultContentType } from '../command/message.ts'
+import { defaultContentType, hasContentType } from '../command/message.ts'
 import { encodeRefusedNotify, type Notify, readNotify } from '../command/notify.ts'
 import { bodyOf } from '../command/request.ts'
 import { GatewayError, isSuccess, type Status, statuses } from '../errors.ts'
@@ -110,6 +110,7 @@ export class Incoming {
   #read(request: RequestView): ReceivedMessage | Status {
     const { fields: table, buffer } = request
     if (table.length(fields.id.tag) !== 16) return 'bad-request'
+    if (table.has(fields.contentType.tag) && !hasContentType(table)) return 'bad-request'
     const from = this.#address(request, fields.from.tag)
     const to = this.#address(request, fields.to.tag)
     if (from === undefined || to === undefined) return 'bad-address'

@@ -29,7 +29,7 @@ export function outcomeOf({ status, retryAfterMs, fields: table }: AnswerView): 
     status,
     retryAfterMs: told(retryAfterMs),
     reporter: table.latin1(fields.reporter.tag),
-    stage: table.latin1(fields.stage.tag),
+    stage: table.isAscii(fields.stage.tag) ? table.latin1(fields.stage.tag) : undefined,
     text: table.bytes(fields.text.tag)?.toString(),
   }
 }

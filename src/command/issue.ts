@@ -9,7 +9,7 @@ const { audience, scope, token } = fields
 
 export function readIssue({ fields: table }: Request): Read<Issue> {
   const domain = table.latin1(audience.tag)
-  const words = table.latin1(scope.tag)
+  const words = table.isAscii(scope.tag) ? table.latin1(scope.tag) : undefined
   if (domain === undefined || words === undefined) return 'bad-request'
   return { audience: domain, scope: words.split(' ') }
 }

@@ -1,6 +1,6 @@
 /** MESSAGE: `to`, `id`, an optional media type, and a body of any kind. [LINK-6.7-1] */
 import type { Address } from '../address/address.ts'
-import { encodeFields, type FieldValue } from '../wire/fields.ts'
+import { encodeFields, type FieldTable, type FieldValue } from '../wire/fields.ts'
 import { fields } from '../wire/registry.ts'
 import { type Read, type ReadAddress, type Request, readTo } from './request.ts'
 
@@ -17,9 +17,13 @@ export function readMessage(request: Request, readAddress: ReadAddress): Read<Me
   if (table.length(id.tag) !== 16 || !table.has(id.tag)) return 'bad-request'
   const recipient = readTo(request, readAddress)
   if (recipient === undefined) return 'bad-address'
-  if (table.length(contentType.tag) > 255) return 'bad-request'
+  if (table.has(contentType.tag) && !hasContentType(table)) return 'bad-request'
   return { to: recipient, idAt: table.start(id.tag) }
 }
+
+/** A media type that may be one: what it means is for the recipient to say. [LINK-6.7-1] */
+export const hasContentType = (table: FieldTable): boolean =>
+  table.length(contentType.tag) <= 255 && table.isAscii(contentType.tag)
 
 /** Place in the lane; `undefined` if the field is malformed, sequence 0 if it is absent. [LINK-6.7-4] [LINK-4.1-8] */
 export function readLane({

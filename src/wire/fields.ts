@@ -102,6 +102,17 @@ export class FieldTable {
     return start === 0 ? undefined : Buffer.from(this.buffer.subarray(start, this.#end[tag]))
   }
 
+  /** Whether the value is ASCII, 0x20 to 0x7E, and not empty; false if the field is absent. */
+  isAscii(tag: number): boolean {
+    const start = this.#start[tag] as number
+    const end = this.#end[tag] as number
+    for (let at = start; at < end; at++) {
+      const byte = this.buffer[at] as number
+      if (byte < 0x20 || byte > 0x7e) return false
+    }
+    return end > start
+  }
+
   /** The value as a string of one character a byte; `undefined` if the field is absent. For ids and ASCII. */
   latin1(tag: number): string | undefined {
     const start = this.#start[tag] as number

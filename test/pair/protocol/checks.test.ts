@@ -296,7 +296,6 @@ describe('ISSUE', () => {
   test.for([
     ['im.sing im.send', 'ok', 'im.send'],
     ['im.sing', 'credential-scope', undefined],
-    ['', 'credential-scope', undefined],
   ] as const)('[LINK-6.6-2] of the scope "%s": %s', async ([scope, expected, granted]) => {
     const world = new World()
     const bob = await world.attached()
@@ -311,6 +310,8 @@ describe('ISSUE', () => {
   test.for<readonly [string, wire.RequestShape, Status]>([
     ['a domain in capitals', ask('Z.example', 'im.send'), 'bad-request'],
     ['no domain', { command: command.issue, fields: [[tag.scope, 'im.send']] }, 'bad-request'],
+    ['an empty scope', ask('z.example', ''), 'bad-request'],
+    ['a scope that is no ASCII', ask('z.example', 'im.send \u00e4'), 'bad-request'],
     ['no scope', { command: command.issue, fields: [[tag.audience, 'z.example']] }, 'bad-request'],
   ])('[LINK-6.6-1] with %s is refused', async ([, shape, expected]) => {
     const world = new World()

@@ -34,6 +34,15 @@ describe('grammar', () => {
     ['without id', [lane, to], 'bad-request'],
     ['with an id of 15 bytes', [lane, to, [tag.id, Buffer.alloc(15)]], 'bad-request'],
     ['with an id of 17 bytes', [lane, to, [tag.id, Buffer.alloc(17)]], 'bad-request'],
+    ['with an empty type', [lane, to, id, [tag.contentType, '']], 'bad-request'],
+    ['with a line end in its type', [lane, to, id, [tag.contentType, 'a/b\r\nc']], 'bad-request'],
+    [
+      'with a type that is no ASCII',
+      [lane, to, id, [tag.contentType, Buffer.of(0x61, 0xff)]],
+      'bad-request',
+    ],
+    ['with DEL in its type', [lane, to, id, [tag.contentType, '\x7f']], 'bad-request'],
+    ['with all of ASCII in its type', [lane, to, id, [tag.contentType, ' ~']], 'no answer'],
     ['with a type of 256 bytes', [lane, to, id, [tag.contentType, 'x'.repeat(256)]], 'bad-request'],
     ['without to', [lane, id], 'bad-address'],
     ['to an address in capitals', [lane, [tag.to, 'Bob@b.example'], id], 'bad-address'],
@@ -44,7 +53,7 @@ describe('grammar', () => {
       'bad-address',
     ],
     ['with a type of 255 bytes', [lane, to, id, [tag.contentType, 'x'.repeat(255)]], 'no answer'],
-  ])('[LINK-6.7-1] %s: %s', async ([, list, expected]) => {
+  ])('[LINK-6.7-1] %s', async ([, list, expected]) => {
     const [world, peer] = await meet()
     const sent = peer.ask(wire.im, { command: command.message, reference: 1, fields: list })
     await world.run()

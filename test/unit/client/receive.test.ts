@@ -126,6 +126,8 @@ describe('a message', () => {
     [{ from: '' }, 'bad-address'],
     [{ to: 'Alice@a.example' }, 'bad-address'],
     [{ id: '00' }, 'bad-request'],
+    [{ contentType: '' }, 'bad-request'],
+    [{ contentType: 'text/plain\r\n' }, 'bad-request'],
     [{ extra: [[0xf1, 'must']] }, 'feature-required'],
     [{ extra: [[0xf2, 'may']] }, 'delivered'],
   ] as const)('with %o is answered %s', async ([wrong, status]) => {

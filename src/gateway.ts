@@ -222,7 +222,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     },
     joined: (session, pair) => {
       options.provenChannel(session.link.channel)
-      return presence.joined({ hello: session.link.hello?.state ?? '', pair })
+      const { hello } = session.link
+      // A certificate may prove the pair before HELLO is here; then this comes again.
+      return hello === undefined ? undefined : presence.joined({ store: hello.state, pair })
     },
     listed: (local, remote, service) =>
       service === 'pres' ? presence.reachable(local, remote) : undefined,

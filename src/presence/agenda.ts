@@ -138,36 +138,36 @@ export class Agenda {
   }
 
   /**
-   * [LINK-6.14-2] There is a link: after a loss everything is subscribed again, else what waits for another try
-   * is tried now.
+   * [LINK-6.14-2] There is a link: after a loss everything is subscribed again, or if the far side `isNew`; else what
+   * waits for another try is tried now.
    */
-  linkUp(domain: Domain): undefined {
+  linkUp(domain: Domain, isNew: boolean): undefined {
     const peer = this.#peers.get(domain)
     if (peer === undefined) return
-    if (peer.isLost) return this.resubscribe(domain)
+    if (peer.isLost || isNew) return this.#resubscribe(peer)
     for (const watch of peer.watches.values()) {
       if (watch.errand !== 'renew' && !watch.isAsked) this.plan(watch, watch.errand, this.now())
     }
     if (!isIdle(peer)) this.#needs.work(domain)
   }
 
-  /** The far side may know nothing of what we hold there. */
-  resubscribe(domain: Domain): undefined {
-    const peer = this.#peers.get(domain)
-    if (peer === undefined) return
+  stop(): undefined {
+    this.#waiting.stop()
+    this.#looks.stop()
+  }
+
+  /** The far side may know nothing of what we hold there. What was asked while there was no link has its answer to come. */
+  #resubscribe(peer: Peer): undefined {
+    const wasLost = peer.isLost
     peer.isLost = false
     peer.unknownAt = never
     for (const watch of peer.watches.values()) {
       watch.attempts = 0
+      if (wasLost && watch.errand === 'subscribe' && watch.isAsked) continue
       if (watch.errand !== 'unsubscribe') watch.state = 'asking'
       this.plan(watch, watch.errand === 'unsubscribe' ? 'unsubscribe' : 'subscribe', this.now())
     }
-    this.#needs.work(domain)
-  }
-
-  stop(): undefined {
-    this.#waiting.stop()
-    this.#looks.stop()
+    this.#needs.work(peer.domain)
   }
 
   /** `errand` may be done from `from` on, and has to be from `at` on. */

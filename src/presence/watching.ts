@@ -194,14 +194,9 @@ export class Watching {
     this.#agenda.linkLost(domain, keepMs)
   }
 
-  /** There is a link to `domain` again. */
-  linkUp(domain: Domain): undefined {
-    this.#agenda.linkUp(domain)
-  }
-
-  /** `domain` has lost its subscriptions, although the link was not lost (`state` of its HELLO). */
-  resubscribe(domain: Domain): undefined {
-    this.#agenda.resubscribe(domain)
+  /** There is a link to `domain`; `isNew`: it has lost its subscriptions (`state` of its HELLO). */
+  linkUp(domain: Domain, isNew: boolean): undefined {
+    this.#agenda.linkUp(domain, isNew)
   }
 
   /** NOTIFY with a whole document. `ok` also for what was seen before: there is nothing to answer. */

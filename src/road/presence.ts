@@ -102,14 +102,13 @@ export class PresenceRoad {
     this.#notifyOut.orphan(session, answer)
   }
 
-  /** A link of the pair is there. */
-  joined({ hello, pair }: { readonly hello: string; readonly pair: Pair }): undefined {
+  /** A link of the pair is there, and its far side has said HELLO: `store` names its subscriptions, if it says so. */
+  joined({ store, pair }: { readonly store: string; readonly pair: Pair }): undefined {
     const { remote } = pair
     const before = this.#stores.get(remote)
-    if (hello !== '') this.#stores.set(remote, hello)
-    this.watching.linkUp(remote)
+    if (store !== '') this.#stores.set(remote, store)
     // [LINK-6.14-1] Another store: what we asked for is not there any more.
-    if (before !== undefined && hello !== '' && before !== hello) this.watching.resubscribe(remote)
+    this.watching.linkUp(remote, before !== undefined && store !== '' && before !== store)
   }
 
   /** `local` has a link for presence to `remote`. */

@@ -277,6 +277,16 @@ describe('NOTIFY', () => {
     expect(far.answers.length).toBe(far.answers.filter(({ status }) => status === 0).length)
   })
 
+  test('[LINK-6.13-2] with an old version is ignored, whatever its document', async () => {
+    const watch = await watching()
+    const { world, bob, far } = watch
+    notify(watch, { version: [7, 5], note: 'first' })
+    const ids = [notify(watch, { version: [7, 4] }), notify(watch, { version: [7, 6] })]
+    await world.run()
+    expect(ids.map((id) => far.status(id))).toEqual(['no answer', 'bad-request'])
+    expect(told(bob)).toEqual(['first'])
+  })
+
   test('[LINK-6.13-4] of the gateway rises with each change', async () => {
     const [world, peer, bob] = await watched()
     for (const note of ['a', 'b', 'c']) {
@@ -523,9 +533,41 @@ describe('after an outage', () => {
     const next = await world.accepted({ state: 'first' })
     await world.run(1000)
     const asked = next.requestsOf(command.subscribe)
-    expect(asked.length).toBeGreaterThan(0)
+    expect(asked.length).toBe(1)
     for (const { fields } of asked) expect(fields.get(tag.subscription)).toEqual(subscription)
   })
+
+  test.for([
+    ['a minute', 60_000],
+    ['an hour', 3_600_000],
+  ] as const)(
+    '[LINK-6.14-2] of the link for %s and of the store, each subscription is asked for once',
+    async ([, ms]) => {
+      const watch = await watching()
+      const { world, bob, far } = watch
+      for (const name of ['of a session before', 'of another session']) {
+        bob.ask(wire.pres, {
+          command: command.subscribe,
+          fields: [
+            [tag.to, 'zoe@z.example'],
+            [tag.subscription, messageId(name)],
+            [tag.lease, 86_400],
+          ],
+        })
+      }
+      await world.run(1000)
+      bob.channel.destroy()
+      world.dialFault = 'remote-unreachable'
+      far.channel.destroy()
+      await world.run(ms)
+      world.dialFault = undefined
+      const before = world.dialled.length
+      while (world.dialled.length === before) await world.run(1000)
+      const next = await world.accepted({ state: 'second', boot: 'another process' })
+      await world.run(5000)
+      expect(next.requestsOf(command.subscribe).length).toBe(1)
+    },
+  )
 
   test.for([
     ['a lost link', undefined, 44_000, 46_500],

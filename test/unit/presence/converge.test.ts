@@ -197,7 +197,7 @@ const goUp = (world: World): undefined => {
   if (world.isUp) return
   world.isUp = true
   world.subscriptions.resume(away, home)
-  world.watching.linkUp(home)
+  world.watching.linkUp(home, false)
 }
 
 /** The far process ends without a word: its publications and its subscriptions are gone. */

@@ -139,7 +139,7 @@ export const limitTable = {
   peers: row(10_000, 'count', 'Peer domains whose rate and history are remembered.'),
 
   // Messages
-  laneInFlight: row(16, 'count', 'Messages of one lane without an answer; more are answered busy.'),
+  laneInFlight: row(16, 'count', 'Messages of one lane without an answer; a gateway answers more of its own clients busy.'),
   lanes: row(100_000, 'count', 'Lanes remembered; the ones idle longest are forgotten.'),
   confirmMs: row(5 * second, 'ms', 'A session has this long to confirm a message.'),
   duplicates: row(200_000, 'count', 'Duplicate records; the oldest settled ones go first, and without any the answer is busy.'),

@@ -30,6 +30,8 @@ const published: ReadonlySet<string> = new Set([
   'b1_ZmiT1SMcFP62gTlnOsSq4ZJAkmd8eXOVW2rCu7ws', // test/vectors/tokens.json, revoked
   '5y3g-6saIV0mcw4UZBuLLUV0puRmXRYlkKlFlmkchO8', // test/vectors/tokens.json, stranger
   '-gHSBkH8-6szbL8lqfZIif-ACB-rWJQFBYuYuJo3TN0', // test/vectors/tokens.json, client
+  'fc69puuvQiuo3yjLXj3KIjvKIUeAo4-9LOfaVOmMLLg', // test/vectors/tokens.json, soon
+  'vX4vRfQtVipu039bMr0d_fTKGh213CWjJAnl80WsmPo', // test/vectors/tokens.json, lately
 ])
 
 export const isPublishedTestKey = (key: PublicKey): boolean => published.has(key.x)

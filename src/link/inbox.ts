@@ -151,8 +151,8 @@ export class Inbox {
   }
 
   /** Reads a request again that was put aside, as it arrived. */
-  readAgain(flags: number, id: number, payload: Buffer): undefined {
-    this.#dispatch(flags, id, payload, 0, payload.length)
+  readAgain(trafficClass: TrafficClass, id: number, payload: Buffer): undefined {
+    this.#readWhole(trafficClass, id, payload)
   }
 
   /** Proofs and keys are for the sake of the link: they do not keep it. */
@@ -241,27 +241,36 @@ export class Inbox {
   #onRequest(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
     // [LINK-8.2-3] After our RELEASE nothing more is taken; the far side knows the last that was.
     if (!this.#isTaking) return true
-    // [LINK-3.3-1] Odd ids are the initiating side's, even ones the receiving side's; they rise.
-    if ((id & 1) !== this.#needs.idParity || id <= this.lastTaken) {
-      return this.#fault('protocol-state', `request id ${id}`)
-    }
+    // [LINK-3.3-4] The grammar first, then the id, then the credit.
     if (end - start < requestHeadBytes) {
       return this.#fault('bad-frame', 'a REQUEST without its head')
     }
     // [LINK-4.2-2] Whether the class is that of the command is not looked at.
-    const trafficClass = (flags & classMask) >> classShift
+    const trafficClass = ((flags & classMask) >> classShift) as TrafficClass
     if (trafficClass > 2) return this.#fault('bad-frame', 'unknown class')
+    const bodyAt = this.#readFields(buffer, start + requestHeadBytes, start + 6, end)
+    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a REQUEST')
+    const isLong = (flags & flag.more) !== 0
+    if (isLong && !this.#declares(end - bodyAt)) return false
+    // [LINK-3.3-1] Odd ids are the initiating side's, even ones the receiving side's; they rise.
+    if ((id & 1) !== this.#needs.idParity || id <= this.lastTaken) {
+      return this.#fault('protocol-state', `request id ${id}`)
+    }
     this.lastTaken = id
     this.use(trafficClass)
     const free = needsNoCredit(buffer[start] as number)
     if (!this.#allowance.takeRequest(trafficClass, end - start, free)) {
       return this.#fault('flow-exceeded', 'a REQUEST without credit')
     }
-    if ((flags & flag.more) !== 0) {
-      return this.#beginRequest(trafficClass as TrafficClass, id, buffer, start, end)
-    }
-    this.#giveCredit(trafficClass as TrafficClass)
-    return this.#dispatch(flags, id, buffer, start, end)
+    if (isLong) return this.#beginRequest(trafficClass, id, buffer, start, bodyAt, end)
+    this.#giveCredit(trafficClass)
+    return this.#tell(trafficClass, id, buffer, start, bodyAt, end)
+  }
+
+  /** [LINK-4.4-1] Whether the fields declare a body that the `here` bytes of this frame are a part of. */
+  #declares(here: number): boolean {
+    const isGood = this.#fields.u32(fields.bodyLength.tag) >= here
+    return isGood || this.#fault('bad-frame', 'body length missing or too small')
   }
 
   /** A request whose body goes on: its declared length is checked before a byte of it is kept. */
@@ -270,12 +279,10 @@ export class Inbox {
     id: number,
     buffer: Buffer,
     start: number,
+    bodyAt: number,
     end: number,
   ): boolean {
-    const bodyAt = this.#readFields(buffer, start + requestHeadBytes, start + 6, end)
-    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a REQUEST')
     const declared = this.#fields.u32(fields.bodyLength.tag)
-    if (declared < end - bodyAt) return this.#fault('bad-frame', 'body length missing or too small')
     const isTooLarge = declared > this.#needs.limits.messageBytes
     // [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over.
     const code = isTooLarge
@@ -293,12 +300,25 @@ export class Inbox {
     return true
   }
 
-  #dispatch(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
-    const bodyAt = this.#readFields(buffer, start + requestHeadBytes, start + 6, end)
-    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a REQUEST')
+  /** A request that was put together, or put aside: its fields were good, and are read again. */
+  #readWhole(trafficClass: TrafficClass, id: number, payload: Buffer): boolean {
+    const { length } = payload
+    const bodyAt = this.#readFields(payload, requestHeadBytes, 6, length)
+    return this.#tell(trafficClass, id, payload, 0, bodyAt, length)
+  }
+
+  /** Hands up the request whose fields have just been read. */
+  #tell(
+    trafficClass: TrafficClass,
+    id: number,
+    buffer: Buffer,
+    start: number,
+    bodyAt: number,
+    end: number,
+  ): boolean {
     const request = this.#request
     request.id = id
-    request.trafficClass = ((flags & classMask) >> classShift) as TrafficClass
+    request.trafficClass = trafficClass
     request.command = buffer[start] as number
     request.hops = buffer[start + 1] as number
     request.reference = buffer.readUInt32BE(start + 2)
@@ -309,8 +329,7 @@ export class Inbox {
     request.end = end
     // [LINK-4.1-4] An odd tag of this hop that is not known.
     if (this.#fields.unknownHop !== 0) {
-      const { trafficClass, command } = request
-      this.#events.refused(id, trafficClass, command, 'feature-required', this.#fields)
+      this.#events.refused(id, trafficClass, request.command, 'feature-required', this.#fields)
       return true
     }
     this.#events.request(request)
@@ -344,14 +363,18 @@ export class Inbox {
 
   /** [LINK-4.4-4] An answer over one frame is no longer than the asker granted. */
   #beginAnswer(id: number, buffer: Buffer, start: number, bodyAt: number, end: number): boolean {
+    if (!this.#declares(end - bodyAt)) return false
     const outgoing = this.#outbox.waiting(id)
-    const declared = this.#fields.u32(fields.bodyLength.tag)
+    if (outgoing === undefined && id > this.#outbox.lastAsked) {
+      return this.#fault('protocol-state', 'a long answer to nothing')
+    }
     // [LINK-4.4-7] One that came too late: its pieces are passed over.
-    if (outgoing === undefined && id <= this.#outbox.lastAsked) {
+    if (outgoing === undefined) {
       const code = this.#answers.passOver(id, classes.control)
       return code === undefined || this.#fault(code, 'too many answers that nobody waits for')
     }
-    if (outgoing === undefined || declared < end - bodyAt || declared > outgoing.answerCredit) {
+    const declared = this.#fields.u32(fields.bodyLength.tag)
+    if (declared > outgoing.answerCredit) {
       return this.#fault('flow-exceeded', 'an answer longer than granted')
     }
     const total = bodyAt - start + declared
@@ -388,7 +411,7 @@ export class Inbox {
     const { payload } = whole
     return isAnswer
       ? this.#onResponse(0, id, payload, 0, payload.length)
-      : this.#dispatch(trafficClass << classShift, id, payload, 0, payload.length)
+      : this.#readWhole(trafficClass, id, payload)
   }
 
   /** [LINK-8.1-1] Whether this piece is one too many that carries next to nothing. */

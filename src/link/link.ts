@@ -266,8 +266,8 @@ export class Link {
   }
 
   /** Hands a request that was put aside to the owner again, as it arrived. */
-  redeliver(flags: number, id: number, payload: Buffer): undefined {
-    this.#inbox.readAgain(flags, id, payload)
+  redeliver(trafficClass: TrafficClass, id: number, payload: Buffer): undefined {
+    this.#inbox.readAgain(trafficClass, id, payload)
   }
 
   /** Once a second. */

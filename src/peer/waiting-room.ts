@@ -10,7 +10,6 @@
 import type { Status } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Link, RequestView } from '../link/link.ts'
-import { classShift } from '../wire/registry.ts'
 import { type Refusable, refusableOf, refuse } from './refusal.ts'
 
 type Guest = Refusable & {
@@ -51,7 +50,7 @@ export class WaitingRoom {
     const guests = this.#guests
     this.#guests = []
     for (const { id, trafficClass, payload } of guests) {
-      this.#link.redeliver(trafficClass << classShift, id, payload)
+      this.#link.redeliver(trafficClass, id, payload)
     }
   }
 

@@ -34,7 +34,7 @@ export class Publications {
     if (user === undefined) return inquiry.answer('credential-scope')
     const code =
       this.#refusalOf(request, user) ?? inquiry.check(request, user, user, 'pres.publish')
-    if (code !== undefined) return inquiry.answer(code)
+    if (code !== undefined) return inquiry.answer(code, inquiry.waitMs)
     const result = this.#presentities.publish({
       publisher: user,
       presentity: user,

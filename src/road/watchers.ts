@@ -64,14 +64,14 @@ export class Watchers {
     inquiry.answerWith(result.status, encodeLease(result.leaseSeconds))
   }
 
-  /** [LINK-6.12-1] */
+  /** [LINK-6.12-1] [LINK-6.12-3] `to` says where the subscription is held; id and watcher say which it is. */
   unsubscribe(inquiry: Inquiry, request: RequestView): undefined {
     const read = readUnsubscribe(request, this.#needs.readAddress)
     const { asker } = inquiry
     if (typeof read === 'string') return inquiry.answer(read)
     if (asker === undefined) return inquiry.answer('credential-missing')
     const code = inquiry.check(request, asker, read.to, 'pres.watch')
-    if (code !== undefined) return inquiry.answer(code)
+    if (code !== undefined) return inquiry.answer(code, inquiry.waitMs)
     const { subscriptions, watching } = this.#stages
     if (this.#needs.isHosted(read.to.domain)) {
       return inquiry.answer(subscriptions.unsubscribe(asker, read.subscription))

@@ -18,6 +18,8 @@ export const vectorKeys = {
   revoked: forgeKey('gatehouse vectors: revoked key of a.example'),
   stranger: forgeKey('gatehouse vectors: key that nobody published'),
   client: forgeKey('gatehouse vectors: key of alice@a.example'),
+  soon: forgeKey('gatehouse vectors: key of a.example for the next half minute'),
+  lately: forgeKey('gatehouse vectors: key of a.example of the last half minute'),
 } as const
 
 export type VectorKeyName = keyof typeof vectorKeys
@@ -35,6 +37,8 @@ export const vectorSet: readonly {
   { name: 'both', use: 'both', nbf: vectorNow - day, naf: vectorNow + day },
   { name: 'early', use: 'both', nbf: vectorNow + 31, naf: vectorNow + day },
   { name: 'late', use: 'both', nbf: vectorNow - day, naf: vectorNow - 31 },
+  { name: 'soon', use: 'both', nbf: vectorNow + 30, naf: vectorNow + day },
+  { name: 'lately', use: 'both', nbf: vectorNow - day, naf: vectorNow - 30 },
 ]
 
 export type TokenCase = {
@@ -225,8 +229,10 @@ const keys: readonly Row[] = [
   ['a scope that nobody knows beside one that is known', 'ok', userToken({ claims: { scope: 'im.send im.sing' } })],
   ['signed with the link key', 'credential-key', userToken({ key: vectorKeys.link })],
   ['signed with a key that nobody published', 'credential-key', userToken({ key: vectorKeys.stranger })],
-  ['signed with a key whose time has not come', 'credential-key', userToken({ key: vectorKeys.early })],
-  ['signed with a key whose time is over', 'credential-key', userToken({ key: vectorKeys.late })],
+  ['signed with a key whose nbf is 30 s from now', 'ok', userToken({ key: vectorKeys.soon })],
+  ['signed with a key whose nbf is 31 s from now', 'credential-key', userToken({ key: vectorKeys.early })],
+  ['signed with a key whose naf was 30 s ago', 'ok', userToken({ key: vectorKeys.lately })],
+  ['signed with a key whose naf was 31 s ago', 'credential-key', userToken({ key: vectorKeys.late })],
   ['A100: signed with a revoked key', 'credential-revoked', userToken({ key: vectorKeys.revoked })],
   ['A080: ES256 signature under the alg Ed25519', 'credential-signature', es256Token()],
   ['signed with another key than kid says', 'credential-signature', userToken({ key: vectorKeys.stranger, header: { kid: vectorKeys.user.kid } })],
@@ -358,7 +364,8 @@ export function writeTokenVectors(): string {
     about: [
       'Tokens, good and bad, and the answer of a verifier. Every private key here is public: never use one.',
       'The verifier serves the domain `audience`. Its clock stands at `now` (seconds since 1970) and forgives 30 s.',
-      'Keys with a `use` are in the key set of `issuer`; `nbf` and `naf` are the seconds between which they serve.',
+      'Keys with a `use` are in the key set of `issuer`; `nbf` and `naf` are the seconds between which they serve, 30 s of',
+      'grace at both ends.',
       'kind link: the channel has the binding `channel`; the one who may speak is `issuer`. Longest life 120 s.',
       'kind credential: `proven` says whether the pair (issuer, audience) is proven on the link; `presenter` names the key',
       'whose possession was proven on the link. Longest life 3600 s.',

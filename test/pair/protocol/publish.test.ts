@@ -24,6 +24,20 @@ async function fetched(world: World, client: ScriptedPeer): Promise<string | und
 const nothing = '{"tuples":{"default":{"basic":"closed"}}}'
 
 describe('PUBLISH', () => {
+  test('[LINK-6.5-1] over the rate names the wait', async () => {
+    const world = new World({ limits: { senderPerSecond: 0.001, senderBurst: 1 } })
+    const bob = await world.attached()
+    const ids = ['1', '2'].map((name) => publish(bob, [etag(name)], body('open', `t${name}`)))
+    await world.run()
+    expect(ids.map((id) => bob.status(id))).toEqual(['ok', 'rate-limited'])
+    expect(
+      bob
+        .answer(ids[1] ?? 0)
+        ?.fields.get(tag.retryAfter)
+        ?.readUInt32BE(0),
+    ).toBeGreaterThan(0)
+  })
+
   test('[LINK-6.8-1] creates, refreshes, modifies and removes', async () => {
     const world = new World()
     const bob = await world.attached()

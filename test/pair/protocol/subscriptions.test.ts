@@ -40,13 +40,18 @@ function subscribe(peer: ScriptedPeer, wish: Wish = {}): number {
   })
 }
 
-const unsubscribe = (peer: ScriptedPeer, name = 'one', reference = 1): number =>
+const unsubscribe = (
+  peer: ScriptedPeer,
+  name = 'one',
+  reference = 1,
+  to = 'bob@b.example',
+): number =>
   peer.ask(wire.pres, {
     command: command.unsubscribe,
     hops: 1,
     reference,
     fields: [
-      [tag.to, 'bob@b.example'],
+      [tag.to, to],
       [tag.subscription, id16(name)],
     ],
   })
@@ -340,5 +345,28 @@ describe('UNSUBSCRIBE', () => {
     await world.run()
     expect(peer.status(id)).toBe('refused')
     expect(leasesOf(peer, still)).toEqual([1000])
+  })
+
+  test('[LINK-6.12-3] ends what the id names, whatever presentity of the domain it names', async () => {
+    const [world, peer] = await meet()
+    subscribe(peer)
+    const id = unsubscribe(peer, 'one', 1, 'nobody@b.example')
+    const still = renew(peer, ['one'])
+    await world.run()
+    expect(peer.status(id)).toBe('ok')
+    expect(leasesOf(peer, still)).toEqual([0])
+  })
+
+  test('[LINK-6.5-1] over the rate names the wait', async () => {
+    const [world, peer] = await meet({ limits: { senderPerSecond: 0.001, senderBurst: 1 } })
+    const ids = [unsubscribe(peer), unsubscribe(peer)]
+    await world.run()
+    expect(ids.map((id) => peer.status(id))).toEqual(['ok', 'rate-limited'])
+    expect(
+      peer
+        .answer(ids[1] ?? 0)
+        ?.fields.get(tag.retryAfter)
+        ?.readUInt32BE(0),
+    ).toBeGreaterThan(0)
   })
 })

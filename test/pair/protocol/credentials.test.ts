@@ -58,6 +58,25 @@ describe('CREDENTIAL', () => {
     ])
   })
 
+  test('[LINK-6.3-2] of a number that was written before may refer in any class', async () => {
+    // No key is pinned: the requests are there before the credential can be judged.
+    const world = new World({ pinned: [] })
+    const bob = await world.attached()
+    const peer = world.dialIn()
+    peer.sayHello()
+    peer.prove()
+    const shown = peer.show(1, 'alice@a.example', { flags: wire.im })
+    const asked = peer.ask(wire.pres, {
+      command: command.fetch,
+      reference: 1,
+      fields: [[tag.to, 'bob@b.example']],
+    })
+    peer.message({})
+    await world.tellKeys()
+    expect([peer.status(shown), peer.status(asked)]).toEqual(['ok', 'ok'])
+    expect(bob.requestsOf(command.message).length).toBe(1)
+  })
+
   test('[LINK-6.3-3] numbers of the gateway rise in the order of the link, whatever waits in a class', async () => {
     const world = new World()
     const [bob, carol, erin] = [

@@ -168,6 +168,17 @@ describe('links of a pair', () => {
     expect(toZ.requestsOf(command.message).length).toBe(2)
   })
 
+  test('[LINK-9.2-1] a dial that ends after the other link was proven goes, too', async () => {
+    const world = new World({ pinned: ['a.example'] })
+    const bob = await world.attached()
+    say(bob, 1, 'alice@a.example')
+    await world.run()
+    const fromA = await world.provenPeer('a.example')
+    const toA = await world.accepted()
+    await world.run(100)
+    expect([toA.release?.reason, fromA.release]).toEqual(['duplicate', undefined])
+  })
+
   test('[LINK-9.2-1] links for different services both stay', async () => {
     const world = new World({ pinned: ['a.example'] })
     const bob = await world.attached()

@@ -172,6 +172,25 @@ describe('lanes', () => {
     ])
   })
 
+  test.for([
+    ['ok', 'delivered', 'no answer'],
+    ['refused', 'refused', 'no answer'],
+    ['unsupported-format', 'unsupported-format', 'no answer'],
+    ['inbox-full', 'inbox-full', 'order'],
+  ] as const)(
+    '[LINK-6.7-5] what a session answers with %s takes its place only for good',
+    async ([said, first, second]) => {
+      const [world, peer, bob] = await meet()
+      const ids = [peer.message({ sequence: 1 })]
+      await world.run()
+      bob.respond(bob.requestsOf(command.message)[0]?.id ?? 0, said)
+      await world.run()
+      ids.push(peer.message({ sequence: 2 }))
+      await world.run()
+      expect(ids.map((id) => peer.status(id))).toEqual([first, second])
+    },
+  )
+
   test('[LINK-6.7-6] a higher epoch begins anew, a lower one is over', async () => {
     const [world, peer, bob] = await meet()
     const places = [

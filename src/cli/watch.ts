@@ -1,9 +1,11 @@
 /** `gatehouse watch`: the presence of somebody, a line for each change; or the messages that come for a user. */
 import type { Command } from 'commander'
 import { parseUri } from '../address/uri.ts'
+import type { Client } from '../client/client.ts'
 import type { ReceivedMessage } from '../client/incoming.ts'
 import type { PresenceNotice } from '../client/presence.ts'
 import { GatewayError, type Status, statuses } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
 import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
@@ -50,9 +52,19 @@ async function watch(host: Host, text: string | undefined, options: Options): Pr
   const code = await lines.ended
   cancel()
   forget()
-  await client.close()
+  await closed(client, host.clock)
   return code
 }
+
+/** Waits for the gateway to take the subscription back, but not for one that is silent: the lease ends there, too. */
+async function closed(client: Client, clock: Clock): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const cancel = clock.after(closeMs, () => late.resolve() as undefined)
+  await Promise.race([client.close(), late.promise])
+  cancel()
+}
+
+const closeMs = 2000
 
 const nothing = (): undefined => undefined
 

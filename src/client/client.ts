@@ -168,7 +168,10 @@ export type Client = {
   }) => Promise<string>
   readonly raw: RawClient
   readonly counters: LinkOptions['counters']
-  /** Gives up what waits, lets what is under way be answered, and resolves when the link is closed. */
+  /**
+   * Gives up what waits, takes its subscriptions back, lets what is under way be answered, and resolves when the link is
+   * closed.
+   */
   readonly close: () => Promise<void>
   readonly [Symbol.asyncDispose]: () => Promise<void>
 }

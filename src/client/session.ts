@@ -247,6 +247,7 @@ export class ClientSession implements Client {
   }
 
   close(): Promise<void> {
+    this.#subscriptions.leave()
     return this.#connection.close()
   }
 

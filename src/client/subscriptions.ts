@@ -108,13 +108,13 @@ export class Subscriptions {
     if (row.state === 'ended') return
     row.state = 'ended'
     this.#rows.delete(row.id)
-    const bytes = encodeUnsubscribe(row.presentity.text, row.id)
-    this.#ask(
-      'unsubscribe',
-      bytes,
-      () => undefined,
-      () => undefined,
-    )
+    this.#takeBack(row)
+  }
+
+  /** The program leaves: all that the gateway may hold is taken back, as far as there is credit. */
+  leave(): undefined {
+    for (const row of this.#rows.values())
+      if (row.state === 'held' || row.isAsked) this.#takeBack(row)
   }
 
   /** The gateway ties each subscription to a session: all are made again, with the ids they have. */
@@ -207,6 +207,15 @@ export class Subscriptions {
       if (status === 'pending') show(row, 'pending', undefined, undefined)
     } else if (isTemporary(status)) this.#again(row, retryAfterMs)
     else this.#finish(row, status)
+  }
+
+  #takeBack({ presentity, id }: Row): undefined {
+    this.#ask(
+      'unsubscribe',
+      encodeUnsubscribe(presentity.text, id),
+      () => undefined,
+      () => undefined,
+    )
   }
 
   #renew(now: number): undefined {

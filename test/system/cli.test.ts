@@ -51,6 +51,40 @@ describe('two gateways', () => {
     })
   })
 
+  test('keep no subscription of a watch that was stopped', async () => {
+    const { a, b } = await twoSites()
+    await Promise.all([gateway(a), gateway(b)])
+    const leases = async ({ admin }: Site, of: string) => {
+      const metrics = await (await fetch(`http://127.0.0.1:${admin}/metrics`)).text()
+      return new RegExp(`^gatehouse_presence_leases\\{of="${of}"\\} (\\d+)$`, 'm').exec(
+        metrics,
+      )?.[1]
+    }
+    for (const [signal, who, home, of] of [
+      ['SIGTERM', 'carol', b, 'subscription'],
+      ['SIGINT', 'alice', a, 'interest'],
+    ] as const) {
+      const watch = start(['watch', 'bob@b.example', ...as(who, home)])
+      await watch.until(() => (watch.out.includes('closed') ? true : undefined))
+      expect(await leases(home, of)).toBe('1')
+      watch.signal(signal)
+      expect((await watch.ended).code).toBe(0)
+      expect(await leases(home, of)).toBe('0')
+    }
+  })
+
+  test('do not hold a watch that is stopped when they are silent', async () => {
+    const { a } = await twoSites()
+    const one = await gateway(a)
+    const watch = start(['watch', 'carol@a.example', ...as('alice', a)])
+    await watch.until(() => (watch.out.includes('closed') ? true : undefined))
+    one.signal('SIGSTOP')
+    const before = performance.now()
+    watch.signal('SIGTERM')
+    expect((await watch.ended).code).toBe(0)
+    expect(performance.now() - before).toBeLessThan(10_000)
+  })
+
   test('let a message that is under way be answered when one of them is stopped', async () => {
     const { a, b } = await twoSites()
     const [one, other] = await Promise.all([gateway(a), gateway(b)])

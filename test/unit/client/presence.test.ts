@@ -354,6 +354,21 @@ describe('watching', () => {
     expect(gateway.orphans).toEqual([])
   })
 
+  test('closing takes it back at the gateway, and waits for the answer', async () => {
+    const { client, clock, gateway, notices, notify } = await watching()
+    await notify(version(1, 1), JSON.stringify(open))
+    gateway.reply = () => 'later'
+    const closing = watched(client.close().then(() => 'closed'))
+    await clock.advance(1000)
+    const [asked, ...more] = gateway.asked('unsubscribe')
+    expect(asked?.fields.get(fields.subscription.tag)?.toString('latin1')).toBe(idOf(gateway))
+    expect([more, closing.value()]).toEqual([[], undefined])
+    if (asked !== undefined) gateway.answer(asked, { status: 'ok' })
+    await clock.advance(0)
+    expect(closing.value()).toBe('closed')
+    expect(shownOf(notices)).toEqual(['active 1 -', 'terminated 1 link-stopped'])
+  })
+
   test('what is of another session is passed over, what is wrong is refused', async () => {
     const { gateway, notices, notify } = await watching()
     await notify({ ...version(1, 1), subscription: 'x'.repeat(16) }, JSON.stringify(open))

@@ -77,13 +77,16 @@ async function* bySrv(needs: Needs, search: Search): Targets {
 async function askSrv({ cache }: Needs, search: Search): Promise<Found> {
   const { domain, service, mayBeStale, signal, note } = search
   const name = srvName(domain, service)
-  if (!cache.isFresh({ name, type: 'SRV' })) {
+  const isKnown = cache.isFresh({ name, type: 'SRV' })
+  // The one that is waited for goes first.
+  const asked = cache.find({ name, type: 'SRV', mayBeStale, signal })
+  if (!isKnown) {
     const types = ['AAAA', 'A'] as const
     void Promise.allSettled(
       types.map((type) => cache.find({ name: domain, type, mayBeStale, signal })),
     )
   }
-  const found = await cache.find({ name, type: 'SRV', mayBeStale, signal })
+  const found = await asked
   note(dnsStep(`${name} SRV`, found, srvDecision(found.outcome)))
   return found
 }

@@ -108,7 +108,8 @@ export class Pool {
   /** The session serves these services of the pair; a second link of the pair is judged. */
   list(session: Session, local: Domain, remote: Domain, offered: readonly Service[]): undefined {
     for (const service of services) {
-      if (!offered.includes(service)) continue
+      // What waited for the first service may have ended the link.
+      if (!offered.includes(service) || !session.link.isUsable) continue
       const destination = this.#destination(local, remote, service)
       if (destination === undefined || destination.sessions.includes(session)) continue
       if (isPreferred(session, local, remote)) destination.sessions.unshift(session)

@@ -139,7 +139,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
   const rules = new DomainRules(options.rules)
   const rates = new Rates(limits)
-  const senders = new Senders(limits.lanes)
+  const senders = new Senders(limits.lanes, (lane) => inbound.giveUp(lane))
   const isUp = (domain: string): boolean =>
     domains.some(({ domain: local }) =>
       (['im', 'pres'] as const).some(
@@ -251,6 +251,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const ended = observeEnds({ meter, peers, now: last })
   const inbound: Inbound = new Inbound({
     deliver: (envelope, delivery) => home.deliver(envelope, delivery),
+    senders: () => senders.all,
     random,
     limits,
     limitHit,
@@ -353,7 +354,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const scope = scopes.filter((name): name is Scope => read.scope.includes(name))
     if (scope.length === 0)
       return originOf(session).answer(id, trafficClass, command, 'credential-scope', -1)
-    const waitMs = checks.waitOfSender(senders.sender(user), clock.now())
+    const waitMs = checks.waitOfSender(senders.sender(user, clock.now()), clock.now())
     if (waitMs >= 0)
       return originOf(session).answer(id, trafficClass, command, 'rate-limited', waitMs)
     const { signer } = hosted.get(user.domain) as HostedDomain
@@ -373,7 +374,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     }),
     every(clock, 60_000, () => {
       const now = clock.now()
-      inbound.sweep(senders, now)
+      inbound.sweep(now)
       // [LINK-6.7-11] Whose settled records are still kept is still known.
       senders.sweep(now, limits.duplicateSettledMs)
       rates.sweep(now)

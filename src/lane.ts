@@ -37,6 +37,8 @@ export class Lane {
   back: Envelope[] = []
   /** Messages that wait until the lane has turned, or may change its link. */
   held: Envelope[] = []
+  /** Whether it counts among the lanes that are remembered. */
+  isKept = false
 
   constructor(sender: Sender, recipient: Address, now: number) {
     this.sender = sender
@@ -67,11 +69,16 @@ export class Sender {
 export class Senders {
   readonly #byAddress = new Map<string, Sender>()
   readonly #most: number
+  readonly #giveUp: (lane: Lane) => boolean
   #lanes = 0
   #numbered = 0
+  /** Until then it is of no use to look for room again. */
+  #fullUntil = Number.NEGATIVE_INFINITY
 
-  constructor(mostLanes: number) {
+  /** `giveUp`: gives up what `delivery/` remembers of a lane; false while a message of it is under way. */
+  constructor(mostLanes: number, giveUp: (lane: Lane) => boolean) {
     this.#most = mostLanes
+    this.#giveUp = giveUp
   }
 
   get lanes(): number {
@@ -82,42 +89,96 @@ export class Senders {
     return this.#byAddress.values()
   }
 
-  sender(address: Address): Sender {
-    let sender = this.#byAddress.get(address.text)
-    if (sender === undefined) {
-      sender = new Sender(address, ++this.#numbered)
-      this.#byAddress.set(address.text, sender)
-    }
+  /** One that there is no room for is forgotten at once. */
+  sender(address: Address, now: number): Sender {
+    const known = this.#byAddress.get(address.text)
+    if (known !== undefined) return known
+    const sender = new Sender(address, ++this.#numbered)
+    if (this.#byAddress.size >= this.#most) this.#makeRoom(now)
+    if (this.#byAddress.size < this.#most) this.#byAddress.set(address.text, sender)
     return sender
   }
 
-  /** `undefined`: there are too many lanes, and all of them are used. */
-  lane(sender: Sender, recipient: Address, now: number): Lane | undefined {
-    let lane = sender.lanes.get(recipient.text)
-    if (lane === undefined) {
-      if (this.#lanes >= this.#most) this.sweep(now, 0)
-      if (this.#lanes >= this.#most) return undefined
-      lane = new Lane(sender, recipient, now)
-      sender.lanes.set(recipient.text, lane)
-      this.#lanes++
-    }
+  /** A lane that is not known begins here, and is remembered by `keep` alone: a refused message leaves nothing. */
+  lane(sender: Sender, recipient: Address, now: number): Lane {
+    const lane = sender.lanes.get(recipient.text) ?? new Lane(sender, recipient, now)
     lane.usedAt = now
     return lane
   }
 
+  /** False: there are too many lanes, and all of them are used. */
+  keep(lane: Lane, now: number): boolean {
+    if (lane.isKept) return true
+    const { sender, recipient } = lane
+    if (this.#lanes >= this.#most) this.#makeRoom(now)
+    if (this.#lanes >= this.#most || this.#byAddress.get(sender.address.text) !== sender)
+      return false
+    sender.lanes.set(recipient.text, lane)
+    lane.isKept = true
+    this.#lanes++
+    return true
+  }
+
   /** Forgets lanes that were not used for `idleMs`, and senders of whom nothing is left. */
   sweep(now: number, idleMs: number): undefined {
-    for (const [text, sender] of this.#byAddress) {
-      for (const [recipient, lane] of sender.lanes) {
-        if (!lane.isQuiet || now - lane.usedAt < idleMs) continue
-        if (lane.bucket !== undefined && !lane.bucket.isFull(now)) continue
-        sender.lanes.delete(recipient)
-        this.#lanes--
+    for (const { lanes } of this.#byAddress.values()) {
+      for (const lane of lanes.values()) {
+        if (lane.isQuiet && now - lane.usedAt >= idleMs && isRested(lane, now)) this.#forget(lane)
       }
-      const isIdle = sender.bucket === undefined || sender.bucket.isFull(now)
-      if (isIdle && sender.lanes.size === 0) {
+    }
+    this.#forgetSenders(now)
+  }
+
+  /**
+   * The domain that has most lanes loses those that are idle longest, a sixteenth of all at once: what one domain
+   * does costs the others nothing.
+   */
+  #makeRoom(now: number): undefined {
+    if (now < this.#fullUntil) return
+    this.#forgetSenders(now)
+    const before = this.#lanes
+    if (before < this.#most) return
+    for (const lanes of lanesByDomain(this.#byAddress.values())) {
+      this.#shed(lanes, now)
+      if (this.#lanes < before) return this.#forgetSenders(now)
+    }
+    this.#fullUntil = now + 1000
+  }
+
+  #shed(lanes: readonly Lane[], now: number): undefined {
+    const idle = lanes.filter((lane) => lane.unanswered === 0 && isRested(lane, now))
+    const share = Math.ceil(this.#most / 16)
+    for (const lane of idle.sort((a, b) => a.usedAt - b.usedAt).slice(0, share)) {
+      if (this.#giveUp(lane)) this.#forget(lane)
+    }
+  }
+
+  #forget(lane: Lane): undefined {
+    lane.sender.lanes.delete(lane.recipient.text)
+    lane.isKept = false
+    this.#lanes--
+  }
+
+  #forgetSenders(now: number): undefined {
+    for (const [text, { bucket, lanes }] of this.#byAddress) {
+      if (lanes.size === 0 && (bucket === undefined || bucket.isFull(now))) {
         this.#byAddress.delete(text)
       }
     }
   }
+}
+
+/** Whether its bucket says nothing any more. */
+const isRested = ({ bucket }: Lane, now: number): boolean =>
+  bucket === undefined || bucket.isFull(now)
+
+/** The lanes of each domain of senders, the domain that has most of them first. */
+export function lanesByDomain(senders: Iterable<Sender>): readonly (readonly Lane[])[] {
+  const byDomain = new Map<string, Lane[]>()
+  for (const { address, lanes } of senders) {
+    const own = byDomain.get(address.domain) ?? []
+    byDomain.set(address.domain, own)
+    for (const lane of lanes.values()) own.push(lane)
+  }
+  return [...byDomain.values()].sort((a, b) => b.length - a.length)
 }

@@ -140,9 +140,9 @@ export const limitTable = {
 
   // Messages
   laneInFlight: row(16, 'count', 'Messages of one lane without an answer; a gateway answers more of its own clients busy.'),
-  lanes: row(100_000, 'count', 'Lanes remembered; the ones idle longest are forgotten.'),
+  lanes: row(100_000, 'count', 'Lanes remembered, and senders; beyond it the domain that has most loses those idle longest.'),
   confirmMs: row(5 * second, 'ms', 'A session has this long to confirm a message.'),
-  duplicates: row(200_000, 'count', 'Duplicate records; the oldest settled ones go first, and without any the answer is busy.'),
+  duplicates: row(200_000, 'count', 'Duplicate records; the oldest settled ones go first, then the oldest of the domain that holds most; while all are under way the answer is busy.'),
   duplicateMs: row(73 * hour, 'ms', 'How long a duplicate record is kept.'),
   duplicateSettledMs: row(15 * minute, 'ms', 'How long it is kept once the sender holds the answer.'),
 

@@ -1,11 +1,12 @@
 /**
  * Duplicates: what was answered for (sender, id), so that a repetition is answered the same and shown once.
  *
- * In memory, bounded: the oldest record whose answer the sender holds goes first; without any, there is no room.
+ * In memory, bounded: the oldest record whose answer the sender holds goes first; without any, the oldest ones of the
+ * domain that holds most, so that one that never says what it holds costs the others nothing.
  * Spec: [LINK-6.7-9] same id and content, [LINK-6.7-10] same id and other content, [LINK-6.7-11] settled
  */
 import type { LanePlace } from '../envelope.ts'
-import type { Lane, Sender } from '../lane.ts'
+import { type Lane, lanesByDomain, type Sender } from '../lane.ts'
 import type { ContentHash } from '../lib/content-hash.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
@@ -18,9 +19,13 @@ export class Duplicates {
   /** Slots in the order in which they were settled; those before `#from` are given back. */
   #settled: number[] = []
   #from = 0
+  readonly #senders: () => Iterable<Sender>
+  /** Until then it is of no use to look for room again. */
+  #fullUntil = Number.NEGATIVE_INFINITY
 
-  constructor(limits: Limits, random: Random) {
+  constructor(limits: Limits, random: Random, senders: () => Iterable<Sender>) {
     this.#limits = limits
+    this.#senders = senders
     this.#most = limits.duplicates
     this.table = new RecordTable(limits.duplicates, random)
   }
@@ -36,7 +41,11 @@ export class Duplicates {
   ): number {
     const { epoch, sequence } = place
     if (this.table.size >= this.#most) this.#evict()
-    const slot = this.table.add(lane.sender.number, buffer, at, content, epoch, sequence, now)
+    const { number } = lane.sender
+    let slot = this.table.add(number, buffer, at, content, epoch, sequence, now)
+    if (slot === -1 && this.#makeRoom(now)) {
+      slot = this.table.add(number, buffer, at, content, epoch, sequence, now)
+    }
     if (slot !== -1) lane.unsettled.push(slot)
     return slot
   }
@@ -50,7 +59,7 @@ export class Duplicates {
       const ofEpoch = this.table.epoch(slot)
       if (ofEpoch > epoch || (ofEpoch === epoch && this.table.sequence(slot) > settled)) break
       // What is under way has no answer that anybody could hold, whatever the sender says.
-      if (!this.table.isEnded(slot) && !this.table.isGone(slot)) break
+      if (!this.#isOver(slot)) break
       this.table.settle(slot)
       this.#settled.push(slot)
       n++
@@ -59,15 +68,26 @@ export class Duplicates {
     else if (n > 0) unsettled.splice(0, n)
   }
 
+  /** The lane is forgotten: its records are kept as if they were settled. False while one of them is under way. */
+  giveUp({ unsettled }: Lane): boolean {
+    if (unsettled.some((slot) => !this.#isOver(slot))) return false
+    for (const slot of unsettled) {
+      this.table.settle(slot)
+      this.#settled.push(slot)
+    }
+    unsettled.length = 0
+    return true
+  }
+
   /** Once a minute: what is too old is forgotten. */
-  sweep(senders: Iterable<Sender>, now: number): undefined {
+  sweep(now: number): undefined {
     const { duplicateMs, duplicateSettledMs } = this.#limits
     const { table } = this
     for (const slot of table.slots()) {
       const life = table.isSettled(slot) ? duplicateSettledMs : duplicateMs
       if (table.isEnded(slot) && table.ageMs(slot, now) > life) table.remove(slot)
     }
-    for (const { lanes } of senders) {
+    for (const { lanes } of this.#senders()) {
       for (const lane of lanes.values()) {
         if (!lane.unsettled.some((slot) => table.isGone(slot))) continue
         for (const slot of lane.unsettled) if (table.isGone(slot)) table.free(slot)
@@ -91,5 +111,33 @@ export class Duplicates {
       this.table.free(slot)
       return
     }
+  }
+
+  /** The domain that holds most loses its oldest records, a sixteenth of all at once. False: all are under way. */
+  #makeRoom(now: number): boolean {
+    if (now < this.#fullUntil) return false
+    const held = lanesByDomain(this.#senders()).map((lanes) =>
+      lanes.flatMap((lane) =>
+        lane.unsettled.filter((slot) => this.#isOver(slot)).map((slot) => ({ slot, lane })),
+      ),
+    )
+    const most = held.reduce((a, b) => (b.length > a.length ? b : a), [])
+    if (most.length === 0) {
+      this.#fullUntil = now + 1000
+      return false
+    }
+    most.sort((a, b) => this.table.ageMs(b.slot, now) - this.table.ageMs(a.slot, now))
+    const oldest = most.slice(0, Math.ceil(this.#most / 16))
+    const gone = new Set(oldest.map(({ slot }) => slot))
+    for (const lane of new Set(oldest.map((one) => one.lane))) {
+      lane.unsettled = lane.unsettled.filter((slot) => !gone.has(slot))
+    }
+    for (const slot of gone) this.table.free(slot)
+    return true
+  }
+
+  /** Nobody waits for it any more. */
+  #isOver(slot: number): boolean {
+    return this.table.isEnded(slot) || this.table.isGone(slot)
   }
 }

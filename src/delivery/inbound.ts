@@ -8,7 +8,7 @@
  */
 import type { Envelope } from '../envelope.ts'
 import { isTemporary, type Status, statusNumber, statusOf } from '../errors.ts'
-import type { Senders } from '../lane.ts'
+import type { Lane, Sender } from '../lane.ts'
 import { ContentHash } from '../lib/content-hash.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
@@ -22,6 +22,7 @@ export type InboundNeeds = {
   /** Hands the message to the sessions of its recipient; `delivery.ended` is called once. */
   readonly deliver: (envelope: Envelope, delivery: Delivery) => undefined
   readonly random: Random
+  readonly senders: () => Iterable<Sender>
   readonly limits: Limits
   readonly limitHit: (limit: string) => undefined
   readonly ended: (envelope: Envelope, status: Status) => undefined
@@ -37,7 +38,7 @@ export class Inbound implements Delivery {
 
   constructor(needs: InboundNeeds) {
     this.#needs = needs
-    this.#duplicates = new Duplicates(needs.limits, needs.random)
+    this.#duplicates = new Duplicates(needs.limits, needs.random, needs.senders)
     this.#content = new ContentHash(needs.random)
   }
 
@@ -77,8 +78,13 @@ export class Inbound implements Delivery {
     for (const other of others) this.#settleOne(other, status, failed)
   }
 
-  sweep(senders: Senders, now: number): undefined {
-    this.#duplicates.sweep(senders.all, now)
+  sweep(now: number): undefined {
+    this.#duplicates.sweep(now)
+  }
+
+  /** The lane is to be forgotten; false while a message of it is under way. */
+  giveUp(lane: Lane): boolean {
+    return this.#duplicates.giveUp(lane)
   }
 
   #settleOne(envelope: Envelope, status: Status, failed: boolean): undefined {

@@ -70,7 +70,7 @@ export class Inquiry {
     const passage: Passage = {
       session: this.session,
       held: this.#held,
-      sender: senders.sender(sender),
+      sender: senders.sender(sender, clock.now()),
       recipient,
       scope,
       hops: hops + 1,

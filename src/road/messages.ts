@@ -71,9 +71,8 @@ export class MessageRoad {
       return origin.answer(id, trafficClass, command, 'too-large', -1)
     }
     const now = request.at
-    const sender = senders.sender(address)
+    const sender = senders.sender(address, now)
     const way = senders.lane(sender, message.to, now)
-    if (way === undefined) return origin.answer(id, trafficClass, command, 'busy', 1000)
     const passage = this.#passage
     passage.session = session
     passage.held = held
@@ -85,6 +84,7 @@ export class MessageRoad {
     passage.waitMs = -1
     const code = checks.run(passage)
     if (code !== undefined) return origin.answer(id, trafficClass, command, code, passage.waitMs)
+    if (!senders.keep(way, now)) return origin.answer(id, trafficClass, command, 'busy', 1000)
     const { buffer, fields: table } = request
     const cameAs = lane as NonNullable<typeof lane>
     // [LINK-4.1-6] [LINK-6.7-13] From `endToEndAt` on nothing is touched. [LINK-4.2-3] One more hop.

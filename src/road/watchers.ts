@@ -92,7 +92,7 @@ export class Watchers {
   #renewOfUser(inquiry: Inquiry, user: Address, { ids, leaseSeconds }: Renew): undefined {
     const { checks, senders, clock } = this.#needs
     // [LINK-6.5-5]
-    const waitMs = checks.waitOfSender(senders.sender(user), clock.now())
+    const waitMs = checks.waitOfSender(senders.sender(user, clock.now()), clock.now())
     if (waitMs >= 0) return inquiry.answer('rate-limited', waitMs)
     const ours = this.#stages.subscriptions.renew(user.domain, undefined, ids, leaseSeconds)
     const theirs = this.#stages.watching.renew(user, ids, leaseSeconds)

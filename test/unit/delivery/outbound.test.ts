@@ -33,9 +33,8 @@ function makeWay() {
 function makeOutbound() {
   const clock = new ManualClock()
   const limits = limitsWith()
-  const senders = new Senders(limits.lanes)
-  const lane = senders.lane(senders.sender(alice), bob, 0)
-  if (lane === undefined) throw new Error('there is room')
+  const senders = new Senders(limits.lanes, () => true)
+  const lane = senders.lane(senders.sender(alice, 0), bob, 0)
   const first = makeWay()
   const second = makeWay()
   let isFirst = true

@@ -87,7 +87,7 @@ export type Gateway = {
   readonly peers: PeerTally
   /** Whether `domain` was proven or pinned before: its stale addresses may be used, and its keys are known. */
   readonly isProven: (domain: string) => boolean
-  /** Other rules from the next request on. */
+  /** Other rules from now on: domains that they bar lose their links and their subscriptions. */
   readonly obey: (rules: DomainRuleSet) => undefined
   /** Answers what is under way, lets go of every link, then resolves. */
   readonly drain: () => Promise<undefined>
@@ -397,7 +397,12 @@ export function createGateway(options: GatewayOptions): Gateway {
     presence,
     peers,
     isProven: (domain) => keys.known(domain),
-    obey: (next) => rules.replace(next),
+    obey: (next) => {
+      rules.replace(next)
+      const isBarred = (domain: Domain): boolean => !isHosted(domain) && !rules.mayTalk(domain)
+      presence.bar(isBarred)
+      return sessions.bar(isBarred)
+    },
     drain: async () => {
       await sessions.drain('shutdown')
       return stop()

@@ -46,8 +46,9 @@ const introduction = [
   '',
   'A reload is SIGHUP (`systemctl reload gatehouse`): the file and the PEM files that it names are read again. The log',
   'tells what was taken (`config.reloaded`) and which settings wait for a restart; if anything is wrong, nothing is',
-  'taken, and `config.reload-refused` tells why. No link is closed: a new certificate is shown on the next link, new',
-  'rules hold from the next request on. After a renewal of a certificate a reload is all that is needed, as with',
+  'taken, and `config.reload-refused` tells why. A new certificate is shown on the next link. New rules hold',
+  'at once: links with a domain that they bar are let go of, and nobody there watches anybody here any more. All other',
+  'links stay. After a renewal of a certificate a reload is all that is needed, as with',
   '`certbot renew --deploy-hook "systemctl reload gatehouse"`.',
 ]
 

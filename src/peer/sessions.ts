@@ -10,6 +10,7 @@
  * Fails: one code for each check, in the fixed order: proof of the domain, number, credential, expiry.
  * Spec:  [LINK-5.4-1] to [LINK-5.4-8], [LINK-6.1-1] to [LINK-6.4-2]; draft §5.3.3
  */
+import type { Domain } from '../address/domain.ts'
 import type { FetchKeys } from '../credential/key-fetcher.ts'
 import type { Status } from '../errors.ts'
 import type { Counter } from '../lib/meter.ts'
@@ -128,6 +129,13 @@ export class Sessions implements SessionOwner {
           session.link.break('key-changed', `key ${kid} of ${domain} is not valid any more`)
         }
       }
+    }
+  }
+
+  /** Lets go of the links on which a barred domain speaks; what is under way is answered. */
+  bar(isBarred: (domain: Domain) => boolean): undefined {
+    for (const { pairs, link } of this.#roster.all) {
+      if ([...pairs].some(({ remote }) => isBarred(remote))) link.release('domain-refused')
     }
   }
 

@@ -61,6 +61,13 @@ export class Agenda {
     return this.#peers.get(domain)?.watches.get(id)
   }
 
+  /** What is held at the domains that `isMeant`. */
+  at(isMeant: (domain: Domain) => boolean): readonly WatchRow[] {
+    return [...this.#peers.values()]
+      .filter(({ domain }) => isMeant(domain))
+      .flatMap(({ watches }) => [...watches.values()])
+  }
+
   get size(): number {
     return this.#size
   }

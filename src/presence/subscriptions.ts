@@ -124,6 +124,13 @@ export class Subscriptions {
     if (row !== undefined) this.#notifier.snapshot(row, this.#needs.clock.now() + afterMs)
   }
 
+  /** Subscriptions of whoever `isBarred` from now on are over, and nobody is told. */
+  bar(isBarred: (domain: Domain) => boolean): undefined {
+    for (const { domain, byId } of [...this.#homes.values()]) {
+      if (isBarred(domain)) for (const row of [...byId.values()]) this.#end(row)
+    }
+  }
+
   /** `from` cannot reach `domain`: nothing is kept for it but what it has not got. */
   pause(domain: Domain, from: Domain): undefined {
     this.#homes.get(domain)?.pausedFrom.add(from)

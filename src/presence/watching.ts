@@ -236,6 +236,11 @@ export class Watching {
     return 'ok'
   }
 
+  /** Nobody is asked any more at domains that are barred; who watches there is told. */
+  bar(isBarred: (domain: Domain) => boolean): undefined {
+    for (const row of this.#agenda.at(isBarred)) this.#finish(row, 'rejected')
+  }
+
   stop(): undefined {
     this.#interests.stop()
     this.#agenda.stop()

@@ -131,6 +131,12 @@ export class PresenceRoad {
     return this.subscriptions.count(remote) > 0 || this.watching.count(remote) > 0
   }
 
+  /** The operator bars domains: nothing is told to them or heard from them any more. */
+  bar(isBarred: (domain: Domain) => boolean): undefined {
+    this.subscriptions.bar(isBarred)
+    this.watching.bar(isBarred)
+  }
+
   stop(): undefined {
     this.presentities.stop()
     this.subscriptions.stop()

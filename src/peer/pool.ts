@@ -10,6 +10,7 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Log } from '../lib/log.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Outgoing } from '../link/outgoing.ts'
@@ -21,6 +22,7 @@ export type PoolNeeds = {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
+  readonly log: Log
   readonly limitHit: (limit: string) => undefined
   /** A link serves this service of the pair now. */
   readonly listed: (local: Domain, remote: Domain, service: Service) => undefined
@@ -41,6 +43,8 @@ type Destination = {
   sessions: Session[]
   waiting: Waiting[]
   isDialling: boolean
+  /** Something of ours had to go there. */
+  isWanted: boolean
   /** Stops the wait before the next dial. */
   cancel: Cancel
   failures: number
@@ -50,11 +54,13 @@ type Destination = {
   code: Status
 }
 
+type OfDomain = Partial<Record<Service, Destination>>
+
 const services: readonly Service[] = ['im', 'pres']
 
 export class Pool {
   readonly #needs: PoolNeeds
-  readonly #tables = new Map<Domain, Map<Domain, Partial<Record<Service, Destination>>>>()
+  readonly #tables = new Map<Domain, Map<Domain, OfDomain>>()
   #count = 0
 
   constructor(needs: PoolNeeds) {
@@ -79,6 +85,7 @@ export class Pool {
     const destination = this.#destination(local, remote, service)
     if (destination === undefined) return request.failed('busy', false)
     const { clock, limits } = this.#needs
+    destination.isWanted = true
     const wait = destination.retryAt - clock.now()
     // A short rest is waited for; a long one is told at once.
     if (!destination.isDialling && wait > 1000) return request.failed(destination.code, false)
@@ -95,6 +102,7 @@ export class Pool {
     if (this.find(local, remote, service) !== undefined) return
     const destination = this.#destination(local, remote, service)
     if (destination === undefined || destination.isDialling) return
+    destination.isWanted = true
     if (destination.retryAt <= this.#needs.clock.now()) this.#dialAfter(destination, 0)
   }
 
@@ -129,7 +137,7 @@ export class Pool {
       const destination = this.#tables.get(local)?.get(remote)?.[service]
       if (destination?.sessions.includes(session) !== true) continue
       destination.sessions = destination.sessions.filter((other) => other !== session)
-      this.#failed(destination, code)
+      this.#failed(destination, code, 'our claim was refused')
     }
   }
 
@@ -182,15 +190,18 @@ export class Pool {
     readonly remote: Domain
     readonly service: Service
     readonly state: DestinationState
-    readonly code: Status
+    /** Why the last dial failed; `undefined`: it did not. */
+    readonly code: Status | undefined
     readonly retryAfterMs: number
     readonly links: number
   }> {
     const now = this.#needs.clock.now()
     for (const destination of this.#all()) {
-      const { local, remote, service, code, retryAt } = destination
+      const { local, remote, service, failures, retryAt } = destination
       const links = destination.sessions.filter(({ link }) => link.isUsable).length
       const state = stateOf(destination, links, now)
+      const code =
+        links === 0 && (failures > 0 || state === 'backing-off') ? destination.code : undefined
       yield { local, remote, service, state, code, retryAfterMs: Math.max(0, retryAt - now), links }
     }
   }
@@ -229,12 +240,13 @@ export class Pool {
       this.#flush(destination)
     } catch (error) {
       destination.isDialling = false
-      this.#failed(destination, error instanceof GatewayError ? error.code : 'internal')
+      const code = error instanceof GatewayError ? error.code : 'internal'
+      this.#failed(destination, code, error instanceof Error ? error.message : String(error))
     }
   }
 
-  #failed(destination: Destination, code: Status): undefined {
-    const { clock, random, limits } = this.#needs
+  #failed(destination: Destination, code: Status, detail: string): undefined {
+    const { clock, random, limits, log } = this.#needs
     // An accepted link may have come while we failed.
     if (destination.sessions.some(({ link }) => link.isUsable)) return this.#flush(destination)
     // [LINK-9.3-1]
@@ -245,7 +257,14 @@ export class Pool {
     )
     destination.failures++
     destination.code = code
-    destination.retryAt = clock.now() + jitter(random, ms, 0.8, 1.4)
+    const wait = jitter(random, ms, 0.8, 1.4)
+    destination.retryAt = clock.now() + wait
+    const { local, remote, service, failures } = destination
+    const facts = { local, remote, service, cause: code, detail, failures }
+    // Nothing is wrong with a link that ends because this gateway stops.
+    if (code !== 'link-stopped') {
+      log.warn('peer.unreachable', { ...facts, retryInMs: Math.ceil(wait) })
+    }
     for (const { request } of this.#takeWaiting(destination)) request.failed(code, false)
   }
 
@@ -299,19 +318,17 @@ export class Pool {
   }
 
   #destination(local: Domain, remote: Domain, service: Service): Destination | undefined {
-    let byRemote = this.#tables.get(local)
-    if (byRemote === undefined) {
-      byRemote = new Map()
-      this.#tables.set(local, byRemote)
-    }
-    const own = byRemote.get(remote) ?? {}
-    byRemote.set(remote, own)
-    const known = own[service]
+    const known = this.#tables.get(local)?.get(remote)?.[service]
     if (known !== undefined) return known
-    if (this.#count >= this.#needs.limits.peers * services.length && !this.#makeRoom()) {
+    const isFull = this.#count >= this.#needs.limits.peers * services.length
+    if (isFull && !this.#makeRoom(local, remote)) {
       this.#needs.limitHit('peers')
       return undefined
     }
+    const byRemote = this.#tables.get(local) ?? new Map<Domain, OfDomain>()
+    this.#tables.set(local, byRemote)
+    const own = byRemote.get(remote) ?? {}
+    byRemote.set(remote, own)
     const destination: Destination = {
       local,
       remote,
@@ -319,6 +336,7 @@ export class Pool {
       sessions: [],
       waiting: [],
       isDialling: false,
+      isWanted: false,
       cancel: () => undefined,
       failures: 0,
       retryAt: 0,
@@ -330,18 +348,20 @@ export class Pool {
     return destination
   }
 
-  /** Forgets the first destination that nothing depends on. */
-  #makeRoom(): boolean {
-    for (const byRemote of this.#tables.values()) {
+  /**
+   * Forgets the first domain that nothing depends on; if there is none, the first that only came to us: a stranger
+   * may prove any number of names, and what we have to send there finds a new link.
+   */
+  #makeRoom(forLocal: Domain, forRemote: Domain): boolean {
+    return this.#forget(isUnused, forLocal, forRemote) || this.#forget(isGuest, forLocal, forRemote)
+  }
+
+  #forget(mayGo: (one: Destination) => boolean, forLocal: Domain, forRemote: Domain): boolean {
+    for (const [local, byRemote] of this.#tables) {
       for (const [remote, own] of byRemote) {
-        const used = services.some((service) => {
-          const destination = own[service]
-          return (
-            destination !== undefined && (destination.sessions.length > 0 || destination.isDialling)
-          )
-        })
-        if (used) continue
-        this.#count -= services.filter((service) => own[service] !== undefined).length
+        const all = services.flatMap((service) => own[service] ?? [])
+        if ((local === forLocal && remote === forRemote) || !all.every(mayGo)) continue
+        this.#count -= all.length
         byRemote.delete(remote)
         return true
       }
@@ -360,6 +380,12 @@ export class Pool {
     }
   }
 }
+
+const isUnused = ({ sessions, isDialling }: Destination): boolean =>
+  sessions.length === 0 && !isDialling
+
+const isGuest = ({ sessions, isDialling, isWanted }: Destination): boolean =>
+  !isDialling && !isWanted && sessions.every(({ dialled }) => dialled === undefined)
 
 /** Dialled by the side whose A-label is lower. */
 function isPreferred({ dialled }: Session, local: Domain, remote: Domain): boolean {

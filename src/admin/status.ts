@@ -38,7 +38,7 @@ export type GatewayStatus = Readiness & {
     readonly remote: string
     readonly service: string
     readonly state: DestinationView['state']
-    /** Why it is backing off; `null` where it is not. */
+    /** Why the last dial failed; `null`: it did not, or there is a link. */
     readonly cause: string | null
     readonly retryInSeconds: number
     readonly links: number
@@ -83,9 +83,7 @@ const mostRanked = 10
 export function gatewayStatus(needs: StatusNeeds): GatewayStatus {
   const { running, readiness, software, startedAt, now, wallMs } = needs
   const { sessions } = running.gateway
-  const destinations = [...sessions.pool.states()].sort(
-    (a, b) => urgency[a.state] - urgency[b.state],
-  )
+  const destinations = [...sessions.pool.states()].sort((a, b) => urgencyOf(a) - urgencyOf(b))
   const links = [...sessions.all]
   const shownDestinations = destinations.slice(0, mostRows)
   const proven = links.filter(({ role, pairs }) => role === 'gateway' && [...pairs].length > 0)
@@ -117,7 +115,11 @@ const namesOf = (domains: readonly string[]): Readonly<Record<string, string>> =
       .filter(([domain, shown]) => domain !== shown),
   )
 
-const urgency = { 'backing-off': 0, connecting: 1, running: 2, idle: 3 } as const
+const urgency = { 'backing-off': 0, connecting: 2, running: 3, idle: 4 } as const
+
+/** One that nobody asks for any more since it failed is in trouble, too. */
+const urgencyOf = ({ state, code }: DestinationView): number =>
+  state === 'idle' && code !== undefined ? 1 : urgency[state]
 
 const seconds = (ms: number): number => Math.round(ms / 1000)
 
@@ -133,7 +135,7 @@ const domainRow = (
 
 const destinationRow = (view: DestinationView): GatewayStatus['destinations'][number] => {
   const { local, remote, service, state, code, retryAfterMs, links } = view
-  const cause = state === 'backing-off' ? code : null
+  const cause = code ?? null
   return { local, remote, service, state, cause, retryInSeconds: seconds(retryAfterMs), links }
 }
 

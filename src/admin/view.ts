@@ -6,8 +6,8 @@ export type DestinationView = {
   readonly remote: string
   readonly service: string
   readonly state: 'idle' | 'connecting' | 'running' | 'backing-off'
-  /** Why the last dial failed. */
-  readonly code: string
+  /** Why the last dial failed; `undefined`: it did not. */
+  readonly code: string | undefined
   readonly retryAfterMs: number
   readonly links: number
 }

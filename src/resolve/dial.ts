@@ -36,6 +36,8 @@ export type Attempt = {
   readonly port: number
   readonly via: Target['via']
   readonly code: string
+  /** For an operator: `connection refused, connecting`. */
+  readonly detail: string
   readonly ms: number
 }
 
@@ -44,7 +46,8 @@ export class DialError extends GatewayError {
 
   constructor(code: Status, attempts: readonly Attempt[], cause: unknown) {
     const tried = attempts.map(
-      ({ ip, port, code: why, ms }) => `${formatEndpoint(ip, port)} ${why} (${Math.round(ms)} ms)`,
+      ({ ip, port, code: why, detail, ms }) =>
+        `${formatEndpoint(ip, port)}: ${detail} (${why}, ${Math.round(ms)} ms)`,
     )
     super(code, tried.length === 0 ? 'nothing was tried' : `tried ${tried.join(', ')}`, { cause })
     this.attempts = attempts
@@ -85,7 +88,7 @@ function explained<T>(
     meter.counter('limit_hits_total', { limit: 'dialMs' }).n += 1
     const cutOff = attempts.map((one) => ({
       ...one,
-      code: one.code === 'cancelled' ? 'timeout' : one.code,
+      ...(one.code === 'cancelled' ? { code: 'timeout', detail: 'no answer in time' } : {}),
     }))
     return new DialError('remote-unreachable', cutOff, cause)
   }

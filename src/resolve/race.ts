@@ -9,7 +9,7 @@
 import type { Cancel } from '../lib/clock.ts'
 import { type Deadline, deadline } from './deadline.ts'
 import type { Attempt, Dial } from './dial.ts'
-import type { IpAddress } from './ip.ts'
+import { formatEndpoint, type IpAddress } from './ip.ts'
 import type { Target } from './target.ts'
 
 export type Race<T> = Pick<
@@ -54,7 +54,7 @@ export function race<T>(given: Race<T>, attempts: Attempt[]): Promise<Won<T> | u
         if ('value' in ended) return finish({ value: ended.value, ip })
         if (limit.isOver()) limitHits.n += 1
         const { host, port, via } = given.target
-        attempts.push({ host, ip, port, via, code: ended.code, ms: clock.now() - started })
+        attempts.push({ host, ip, port, via, ...ended, ms: clock.now() - started })
         startNext()
       })
     }
@@ -62,7 +62,7 @@ export function race<T>(given: Race<T>, attempts: Attempt[]): Promise<Won<T> | u
   })
 }
 
-type Ended<T> = { readonly value: T } | { readonly code: string }
+type Ended<T> = { readonly value: T } | Pick<Attempt, 'code' | 'detail'>
 
 /** Ends when the connection stands or fails, or with `limit`, whether or not `connect` heeds it. */
 function attempt<T>(
@@ -76,12 +76,17 @@ function attempt<T>(
       isOver = true
       resolve(ended)
     }
-    const onAbort = () => end({ code: limit.isOver() ? 'timeout' : 'cancelled' })
+    const onAbort = () =>
+      end(
+        limit.isOver()
+          ? { code: 'timeout', detail: 'no answer in time' }
+          : { code: 'cancelled', detail: 'called off' },
+      )
     limit.signal.addEventListener('abort', onAbort, { once: true })
     const connecting = async () => connect(ip, target.port, target, limit.signal)
     void connecting().then(
       (value) => (isOver ? close(value) : end({ value })),
-      (error: unknown) => end({ code: codeOf(error) }),
+      (error: unknown) => end({ code: codeOf(error), detail: detailOf(error, ip, target.port) }),
     )
   })
 }
@@ -101,3 +106,10 @@ const codeOf = (error: unknown): string =>
   error instanceof Error && 'code' in error && typeof error.code === 'string'
     ? error.code
     : 'failed'
+
+/** Without the address, which whoever tells it knows. */
+function detailOf(error: unknown, ip: string, port: number): string {
+  const text = error instanceof Error ? error.message : String(error)
+  const place = `${formatEndpoint(ip, port)}: `
+  return text.startsWith(place) ? text.slice(place.length) : text
+}

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { parseDomain } from '../../../src/address/domain.ts'
 import { GatewayError } from '../../../src/errors.ts'
+import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import { createResolver } from '../../../src/resolve/resolver.ts'
@@ -223,6 +224,26 @@ describe('links of a pair', () => {
       expect(wait).toBeLessThanOrEqual(base * 1.4)
     }
     expect(Math.max(...waits)).toBeGreaterThan(48_000)
+  })
+
+  test('a failed dial is a line in the log: who, why, and when the next one is', async () => {
+    const lines: unknown[] = []
+    const warn = (event: string, facts: object = {}): undefined => {
+      lines.push({ event, ...facts })
+    }
+    const world = new World({ log: { ...silentLog, warn } })
+    const bob = await world.attached()
+    world.dialFault = 'remote-untrusted'
+    say(bob, 0, 'zoe@z.example')
+    await world.run(1500)
+    expect(lines).toEqual([
+      {
+        event: 'peer.unreachable',
+        ...{ local: 'b.example', remote: 'z.example', service: 'im' },
+        ...{ cause: 'remote-untrusted', detail: 'no way to im:z.example', failures: 1 },
+        retryInMs: expect.any(Number),
+      },
+    ])
   })
 
   test('[LINK-9.3-1] a domain that was there a moment ago is looked for often', async () => {

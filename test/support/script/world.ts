@@ -13,7 +13,7 @@ import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { createSigner } from '../../../src/credential/sign.ts'
 import { GatewayError, type Status } from '../../../src/errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from '../../../src/gateway.ts'
-import { silentLog } from '../../../src/lib/log.ts'
+import { type Log, silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
 import type { Channel } from '../../../src/link/channel.ts'
@@ -27,6 +27,7 @@ import * as wire from './codec.ts'
 import { ScriptedPeer } from './peer.ts'
 
 export type WorldWish = {
+  readonly log?: Log
   readonly limits?: Partial<Limits>
   /** Domains whose keys are pinned. Default: `a.example`, so that no key has to be fetched. */
   readonly pinned?: readonly string[]
@@ -80,7 +81,7 @@ export class World {
       random: seededRandom(7),
       limits: this.limits,
       meter,
-      log: silentLog,
+      log: wish.log ?? silentLog,
     })
   }
 

@@ -27,16 +27,18 @@ test('a domain shows how long its certificate and keys last', () => {
   ])
 })
 
-test('destinations in trouble stand first, with cause and next try', () => {
+test('destinations in trouble stand first, with cause and next try, also when nobody asks for them any more', () => {
   const { destinations } = statusOf({
     destinations: [
       destination('idle.test', 'idle'),
       destination('good.test', 'running'),
       destination('bad.test', 'backing-off', 'dns-failed'),
+      destination('was-bad.test', 'idle', 'remote-untrusted'),
     ],
   })
   expect(destinations.map(({ remote, cause }) => [remote, cause])).toEqual([
     ['bad.test', 'dns-failed'],
+    ['was-bad.test', 'remote-untrusted'],
     ['good.test', null],
     ['idle.test', null],
   ])

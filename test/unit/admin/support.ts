@@ -37,7 +37,7 @@ export const runningWith = (wish: Wish = {}): RunningView => ({
 export const destination = (
   remote: string,
   state: DestinationView['state'],
-  code = 'remote-unreachable',
+  code = state === 'backing-off' ? 'remote-unreachable' : undefined,
 ): DestinationView => ({
   ...{ local: 'a.example', remote, service: 'im', state, code },
   retryAfterMs: state === 'backing-off' ? 4200 : 0,

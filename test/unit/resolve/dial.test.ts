@@ -142,7 +142,15 @@ describe('inside one target', () => {
     const error = errorOf(dial([target('a', '192.0.2.1')]))
     await clock.advance(limits.dialAddressMs)
     expect((await error).attempts).toEqual([
-      { host: 'a', ip: '192.0.2.1', port: 5279, via: 'srv', code: 'timeout', ms: 10_000 },
+      {
+        host: 'a',
+        ip: '192.0.2.1',
+        port: 5279,
+        via: 'srv',
+        code: 'timeout',
+        detail: 'no answer in time',
+        ms: 10_000,
+      },
     ])
     expect(meter.total('limit_hits_total', { limit: 'dialAddressMs' })).toBe(1)
   })
@@ -184,9 +192,27 @@ describe('a dial that fails', () => {
     const error = await told
     expect(error.code).toBe('remote-unreachable')
     expect(error.message).toBe(
-      'tried [2a00::1]:5279 ECONNREFUSED (7 ms), 192.0.2.1:5279 ECONNREFUSED (5 ms)',
+      'tried [2a00::1]:5279: no (ECONNREFUSED, 7 ms), 192.0.2.1:5279: no (ECONNREFUSED, 5 ms)',
     )
     expect(error.attempts.map(({ ip }) => ip)).toEqual(['2a00::1', '192.0.2.1'])
+  })
+
+  test('does not say the address twice where the attempt names it', async () => {
+    const { clock, meter, stop } = setUp({})
+    const connect = async () => {
+      throw new GatewayError('link-refused', '192.0.2.1:5279: connection refused')
+    }
+    const close = () => undefined
+    const told = errorOf(
+      dialTargets({
+        ...{ targets: [target('a', '192.0.2.1')], connect, close },
+        ...{ clock, limits, meter, signal: stop.signal },
+      }),
+    )
+    await clock.advance(10)
+    expect((await told).message).toBe(
+      'tried 192.0.2.1:5279: connection refused (link-refused, 0 ms)',
+    )
   })
 
   test.for([

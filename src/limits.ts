@@ -76,6 +76,7 @@ export const limitTable = {
   restartMs: row(5 * second, 'ms', 'Retry time that we say in RELEASE when we stop: the far side dials again after it.'),
   restMaxMs: row(15 * minute, 'ms', 'Longest retry time in a RELEASE that we keep to.'),
   linksPerPair: row(8, 'count', 'Accepted links of one pair of domains; more are released with resource-shortage.'),
+  pairsPerLink: row(1024, 'count', 'Pairs of domains proven on one link; a claim to more is refused with limit-reached.'),
   links: row(4096, 'count', 'Links in all; beyond it new ones are closed at accept and idle ones released. Lowered at start where the process may not open as many files.'),
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
   references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),

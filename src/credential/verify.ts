@@ -48,6 +48,8 @@ export type Verifier = {
 export type DomainContext = LinkContext & {
   /** `seen`: only with a key that was known before, as a host that was found by fallback must. */
   readonly keys: 'any' | 'seen'
+  /** One fetch out of the budget for strangers; asked when there is nothing else against the token. */
+  readonly mayFetch: () => boolean
 }
 
 export type HolderContext = LinkContext & { readonly key: PublicKey }
@@ -85,6 +87,7 @@ function verifyLink(
   return withKey(token, needs.keys, {
     before: () => checkLinkClaims(token, context, needs),
     find: context.keys === 'seen' ? findSeen : find,
+    mayFetch: context.mayFetch,
     purpose: 'link',
     after: (key) => {
       const signed = checkSignature(token, key, spend, needs.signatures)
@@ -117,6 +120,8 @@ function verifyCredential(
   return withKey(token, needs.keys, {
     before: () => checkCredentialClaims(token, context, needs),
     find: needs.keys.find,
+    // The link is proven: its domain is no stranger.
+    mayFetch: () => true,
     purpose: 'user',
     after: (key, sender) => {
       const signed = checkSignature(token, key, spend, needs.signatures)
@@ -130,6 +135,7 @@ function verifyCredential(
 type Steps<Known, T> = {
   readonly before: () => Verdict<Known>
   readonly find: Find
+  readonly mayFetch: () => boolean
   readonly purpose: Purpose
   readonly after: (key: PublicKey, known: Known) => Verdict<T>
 }
@@ -138,7 +144,7 @@ type Steps<Known, T> = {
 function withKey<Known, T>(
   { header, claims }: LinkToken | CredentialToken,
   keys: KeyLookup,
-  { before, find, purpose, after }: Steps<Known, T>,
+  { before, find, mayFetch, purpose, after }: Steps<Known, T>,
 ): Soon<T> {
   const judge = (): Verdict<T> | undefined => {
     const known = before()
@@ -149,7 +155,10 @@ function withKey<Known, T>(
     return key.ok ? after(key.value, known.value) : key
   }
   const fetched = () => judge() ?? refuse('credential-unverifiable', 'no key set of iss came')
-  return judge() ?? keys.ensure(claims.iss, header.kid).then(fetched)
+  const verdict = judge()
+  if (verdict !== undefined) return verdict
+  if (!mayFetch()) return refuse('credential-unverifiable', 'too many fetches for strangers')
+  return keys.ensure(claims.iss, header.kid).then(fetched)
 }
 
 /** The dear step: 0.1 ms, once for each token and key. */

@@ -130,9 +130,7 @@ function judgeDomain(
     return finish(refuse('credential-audience', 'aud is not a domain of ours'))
   }
   if (!needs.mayTalk(local, remote)) return finish(refuse('domain-refused', 'domain rules'))
-  if (!needs.isKnown(remote) && !needs.mayFetchFor(remote)) {
-    return finish(refuse('credential-unverifiable', 'too many fetches for strangers'))
-  }
+  if (!session.hasRoom(local, remote)) return finish(refuse('limit-reached', 'pairs of one link'))
   const verdict = needs.verifier.link(
     token.value,
     {
@@ -140,6 +138,7 @@ function judgeDomain(
       isAudience: (aud) => aud === local,
       channel,
       keys: session.dialled?.needsKnownKey ? 'seen' : 'any',
+      mayFetch: () => needs.isKnown(remote) || needs.mayFetchFor(remote),
     },
     () => needs.spend(session),
   )

@@ -56,6 +56,7 @@ export class Session {
   /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
   readonly #proofs = new Map<string, Pair>()
   readonly #pairs = new Map<string, Pair>()
+  readonly #mostPairs: number
 
   constructor(
     link: Link,
@@ -70,6 +71,7 @@ export class Session {
     this.role = role
     this.dialled = dialled
     this.bornAt = now
+    this.#mostPairs = limits.pairsPerLink
     this.held = new HeldCredentials(limits.references)
     this.shown = new ShownCredentials(
       mint,
@@ -104,6 +106,11 @@ export class Session {
   isServed(local: string): boolean {
     for (const pair of this.#pairs.values()) if (pair.local === local) return true
     return false
+  }
+
+  /** Whether one more proof may be taken here. */
+  hasRoom(local: string, remote: string): boolean {
+    return this.#proofs.size < this.#mostPairs || this.#proofs.has(`${local} ${remote}`)
   }
 
   /** Adds a proof, and returns the pair with all that it has. */

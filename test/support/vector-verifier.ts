@@ -57,6 +57,7 @@ export const linkContext = {
   isAudience: (aud: string) => aud === audience,
   channel,
   keys: 'any',
+  mayFetch: () => true,
 } as const
 
 export function credentialContext(

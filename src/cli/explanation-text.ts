@@ -1,4 +1,5 @@
 /** The steps of a resolution as a table: what was asked, who answered what, how old it is, what follows. */
+import type { Status } from '../errors.ts'
 import type { Explanation } from '../resolve/resolver.ts'
 import type { Step } from '../resolve/steps.ts'
 import type { Host } from './host.ts'
@@ -15,7 +16,23 @@ export function explanationText(
   const rows = steps.map((step, i) => rowOf(step, i + 1, paint))
   const whole = columns([head.map((cell) => paint('bold', cell)), ...rows])
   const end = paint(result === 'ok' ? 'green' : 'red', result)
-  return `${fits(whole, host) ? whole : narrow(rows, paint)}\n${end}: ${sentence}\n`
+  const advice = advices[result] ?? ''
+  return `${fits(whole, host) ? whole : narrow(rows, paint)}\n${end}: ${sentence}\n${advice}`
+}
+
+/** Whose side it is, and what to look at first; `docs/errors.md` has more. */
+const advices: Readonly<Partial<Record<Status, string>>> = {
+  'dns-failed': 'Our side first: the name servers in the table, and the way to them.\n',
+  'address-blocked':
+    'A peer in your own network: list its range in resolve.allowRanges. Else their DNS is wrong.\n',
+  'remote-not-found': 'The domain is mistyped, or publishes nothing in DNS.\n',
+  'remote-declines': 'Their side: the domain publishes that it does not offer this service.\n',
+  'remote-unreachable':
+    'Their side first: their DNS, their gateway, a firewall. If all domains fail, it is our network.\n',
+  'remote-untrusted':
+    'Their side first: a certificate that is valid, names the domain, and comes from an authority that is known\n' +
+    'here. A private one is named in resolve.trustedCertificates; a wrong clock here looks the same.\n',
+  'domain-refused': 'Our side: policy.default, policy.allow, policy.deny.\n',
 }
 
 const fits = (table: string, { terminal, columns: most }: Pick<Host, 'terminal' | 'columns'>) =>

@@ -13,12 +13,12 @@ import type { Outcome } from './outcome.ts'
 import type { StaticRoute } from './target.ts'
 
 export type Step = {
-  readonly phase: 'route' | 'srv' | 'address' | 'target' | 'fallback' | 'result'
+  readonly phase: 'route' | 'srv' | 'address' | 'target' | 'fallback' | 'result' | 'connect'
   /** `_im._mitp.b.example SRV`, or the host that the step is about. */
   readonly asked: string
   /** Who answered; `null` if DNS was not asked. */
   readonly server: string | null
-  readonly source: Found['source'] | 'configuration' | 'rule'
+  readonly source: Found['source'] | 'configuration' | 'rule' | 'gateway'
   readonly answer: string
   readonly ageMs: number | null
   /** How long the answer will still be used; below 0 for one that has run out. */

@@ -63,3 +63,10 @@ test('on a terminal that is too narrow the reasons stand on lines of their own',
   expect(narrow).toContain('\n    The SRV records name the hosts of the service.\n2 target')
   expect(narrow.split('\n').every((line) => widthOf(line) <= 120)).toBe(true)
 })
+
+test('a failure says whose side it is', () => {
+  const failed = { ...explanation, result: 'address-blocked', sentence: 'no.' } as const
+  expect(explanationText(screen(false, 80), failed)).toMatch(
+    /\naddress-blocked: no\.\nA peer in your own network: .*resolve\.allowRanges/,
+  )
+})

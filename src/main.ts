@@ -9,6 +9,7 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { exitCodes } from './cli/exit-codes.ts'
 import type { Host, LogLevel, StopSignal } from './cli/host.ts'
+import { isTooOld } from './cli/node-version.ts'
 import { runProgram } from './cli/program.ts'
 import { type Cancel, systemClock } from './lib/clock.ts'
 import type { Facts, Log } from './lib/log.ts'
@@ -35,6 +36,11 @@ function serve(): undefined {
   for (const flag of fast) setFlagsFromString(flag)
 }
 
+/** The package file is one folder up, in a checkout as in an installed package. */
+const { version, engines } = JSON.parse(
+  readFileSync(new URL('../package.json', import.meta.url), 'utf8'),
+) as { readonly version: string; readonly engines: { readonly node: string } }
+
 const host: Host = {
   words: argv.slice(2),
   env,
@@ -57,16 +63,10 @@ const host: Host = {
   bounds: () => (existsSync(boundsFile) ? readFileSync(boundsFile, 'utf8') : ''),
   again: [process.execPath, ...process.execArgv, script],
   typed: script.endsWith('.ts') ? 'npm run -s gatehouse --' : 'gatehouse',
-  software: `gatehouse/${version()}`,
+  software: `gatehouse/${version}`,
   log: createLog,
   clock: systemClock,
   random: systemRandom,
-}
-
-/** The package file is one folder up, in a checkout as in an installed package. */
-function version(): string {
-  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8')
-  return (JSON.parse(text) as { readonly version: string }).version
 }
 
 async function readInput(): Promise<Buffer> {
@@ -120,5 +120,13 @@ process.on('uncaughtException', (error) => {
 // Whoever read our output has gone (`gatehouse … | head`): there is nobody left to tell.
 for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(exitCodes.ok.number))
 
-const code = await runProgram(host)
+/** Nothing is loaded for a command before: an old Node would stumble over what it does not have. */
+async function start(): Promise<number> {
+  if (!isTooOld(process.versions.node, engines.node)) return runProgram(host)
+  const found = `found ${process.versions.node} in ${process.execPath}`
+  host.err(`gatehouse: expected Node ${engines.node}, ${found}\n`)
+  return exitCodes.config.number
+}
+
+const code = await start()
 stdout.write('', () => stderr.write('', () => process.exit(code)))

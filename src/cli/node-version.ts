@@ -1,0 +1,14 @@
+/** Whether this Node can run the program: an older one fails later, with words that say nothing. */
+
+/** `wanted` as in `engines` of a package file: `>=24.17`. What is not of that form is no reason to refuse. */
+export function isTooOld(found: string, wanted: string): boolean {
+  if (!wanted.startsWith('>=')) return false
+  const have = numbers(found)
+  for (const [i, least] of numbers(wanted.slice(2)).entries()) {
+    const here = have[i] ?? 0
+    if (here !== least) return here < least
+  }
+  return false
+}
+
+const numbers = (version: string): readonly number[] => version.split('.').map(Number)

@@ -46,7 +46,6 @@ export const limitTable = {
   helloBytes: row(4096, 'bytes', 'Payload of HELLO; larger is bad-frame.'),
   messageBytes: row(65_536, 'bytes', 'Body of one MESSAGE, advertised in HELLO; larger is too-large.'),
   presenceBytes: row(8192, 'bytes', 'One presence document; larger is too-large.'),
-  controlFrames: row(256, 'count', 'Control frames queued for a far side that does not read; more is flood.'),
   emptyChunks: row(1, 'count', 'Consecutive CHUNK frames without a byte; more is flood.'),
   tinyChunkBytes: row(65_536, 'bytes', 'Budget for CHUNK frames under 256 bytes that are not the last; beyond it flood.'),
   cancelsBurst: row(200, 'count', 'Burst of CANCEL frames; beyond it flood.'),
@@ -57,6 +56,7 @@ export const limitTable = {
   pingsPerSecond: row(1, 'per second', 'PING frames; beyond it flood.'),
   claimsBurst: row(200, 'count', 'Burst of PROVE and KEYS requests on one link; beyond it rate-limited.'),
   claimsPerSecond: row(20, 'per second', 'PROVE and KEYS requests on one link; beyond it rate-limited.'),
+  claimsExcess: row(1000, 'count', 'PROVE and KEYS requests that were rate-limited in the life of a link; more is flood.'),
 
   // Link: flow
   windowRequests: row(512, 'count', 'Requests of one class that may be under way towards us on one link (credit).'),
@@ -67,6 +67,7 @@ export const limitTable = {
   socketBytes: row(131_072, 'bytes', 'Bytes handed to a socket ahead of its drain; beyond it frames wait in their class.'),
   waitingOutBytes: row(4_194_304, 'bytes', 'Bytes waiting to be written on one link; beyond it new requests are answered busy.'),
   slowOutBytes: row(8_388_608, 'bytes', 'Bytes waiting on one link that makes no progress for slowReaderMs; then slow-reader.'),
+  mostOutBytes: row(16_777_216, 'bytes', 'Bytes written on one link and not out, whatever its progress; more is slow-reader.'),
   slowReaderMs: row(10 * second, 'ms', 'No progress with bytes waiting; then slow-reader.'),
   pingMs: row(30 * second, 'ms', 'Silence after which a PING is sent; two without answer are peer-silent.'),
   idleMs: row(10 * minute, 'ms', 'No request in either direction and no live subscription; then RELEASE idle-release.'),

@@ -26,6 +26,8 @@ export class Flusher {
   readonly #writer: FrameWriter
   readonly #clock: Clock
   readonly #bytes: Counter
+  readonly #mostBytes: number
+  readonly #full: () => undefined
   readonly #run: () => undefined
   #isPlanned = false
   #isStopped = false
@@ -37,11 +39,21 @@ export class Flusher {
   #wroteAt: number
   #progressAt: number
 
-  constructor(channel: Channel, writer: FrameWriter, clock: Clock, bytes: Counter) {
+  /** `full`: more than `mostBytes` were written and are not out. */
+  constructor(
+    channel: Channel,
+    writer: FrameWriter,
+    clock: Clock,
+    bytes: Counter,
+    mostBytes: number,
+    full: () => undefined,
+  ) {
     this.#channel = channel
     this.#writer = writer
     this.#clock = clock
     this.#bytes = bytes
+    this.#mostBytes = mostBytes
+    this.#full = full
     this.#run = () => this.#turn()
     this.#now = clock.now()
     this.#wroteAt = this.#now
@@ -109,5 +121,6 @@ export class Flusher {
     this.#isPlanned = false
     this.#flushedAt = now
     this.flush()
+    if (this.#channel.queued() > this.#mostBytes) this.#full()
   }
 }

@@ -70,6 +70,7 @@ export class Link {
   readonly #outbox: Outbox
   readonly #inbox: Inbox
   readonly #claims: TokenBucket
+  #excess = 0
   readonly #bornAt: number
   #state: State = { name: 'greeting' }
   #binding: Buffer | undefined
@@ -262,7 +263,11 @@ export class Link {
 
   /** Whether one more PROVE or KEYS is acceptable now. */
   mayClaim(): boolean {
-    return this.#claims.take(this.#options.clock.now())
+    const { clock, limits } = this.#options
+    if (this.#claims.take(clock.now())) return true
+    // [LINK-8.1-1] They need no credit, so that each of them may cost an answer that nobody reads.
+    if (++this.#excess > limits.claimsExcess) this.break('flood', 'PROVE and KEYS')
+    return false
   }
 
   /** Hands a request that was put aside to the owner again, as it arrived. */

@@ -69,7 +69,14 @@ export class Outbox {
     this.#broken = broken
     const encoder = new Encoder(firstId, limits.frameBytes, counters.framesOut)
     this.#encoder = encoder
-    this.#flusher = new Flusher(channel, encoder.writer, clock, counters.bytesOut)
+    this.#flusher = new Flusher(
+      channel,
+      encoder.writer,
+      clock,
+      counters.bytesOut,
+      limits.mostOutBytes,
+      () => broken('slow-reader'),
+    )
     this.#backlog = new Backlog(this.#credit, limits, (outgoing) => encoder.payloadBytes(outgoing))
     this.#notices = new Notices(2 * limits.windowRequests)
     this.#now = clock.now()

@@ -106,10 +106,10 @@ export class Admission {
     return 'ok'
   }
 
-  /** A claim of the far side, or one of ours. */
-  refused(session: Session, code: Status, detail: string): undefined {
+  /** A claim of the far side, or one of ours. `claimed`: the domain that was not proven, as far as it could be read. */
+  refused(session: Session, code: Status, detail: string, claimed: Domain | undefined): undefined {
     const peer = session.link.channel.facts.remote
-    this.#needs.log.warn('link.proof-refused', { peer, cause: code, detail })
+    this.#needs.log.warn('link.proof-refused', { claimed, peer, cause: code, detail })
     if (session.standing === 'refused') session.waiting.refuse(0, code)
     else if (session.standing === 'proven') session.waiting.reopen()
   }
@@ -121,7 +121,7 @@ export class Admission {
     code: Status,
     detail: string,
   ): undefined {
-    this.refused(session, code, detail)
+    this.refused(session, code, detail, local)
     const { dialled, link } = session
     if (dialled === undefined || !link.isUsable) return
     this.#pool.withdraw(session, local, remote, code)

@@ -109,14 +109,20 @@ export class Credentials {
     answer('ok')
   }
 
-  #refuse({ link }: Session, held: Held, { code, detail }: Refusal, answer: Answer): undefined {
+  #refuse(
+    { link, pairs }: Session,
+    held: Held,
+    { code, detail }: Refusal,
+    answer: Answer,
+  ): undefined {
     // A refresh that fails takes nothing away.
     if (held.state !== 'good') {
       held.state = 'refused'
       held.code = code
     }
     const peer = link.channel.facts.remote
-    this.#needs.log.warn('credential.refused', { peer, cause: code, detail })
+    const [pair] = pairs
+    this.#needs.log.warn('credential.refused', { remote: pair?.remote, peer, cause: code, detail })
     return answer(code)
   }
 }

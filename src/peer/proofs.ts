@@ -48,7 +48,12 @@ export type ProofNeeds = {
   /** `userKey`: thumbprint of the key that the user showed. */
   readonly attached: (session: Session, user: Address, userKey: string) => Status
   /** A claim of the far side. */
-  readonly refused: (session: Session, code: Status, detail: string) => undefined
+  readonly refused: (
+    session: Session,
+    code: Status,
+    detail: string,
+    claimed: Domain | undefined,
+  ) => undefined
   /** A claim of ours. */
   readonly claimAccepted: (claim: readonly [local: Domain, remote: Domain]) => undefined
   readonly claimRefused: (
@@ -100,6 +105,7 @@ function judgeDomain(
   answer: Answer,
 ): undefined {
   const token = parseLinkToken(prove.token, needs.limits)
+  const claimed = token.ok ? needs.readDomain(token.value.claims.iss) : undefined
   const finish = (verdict: Verdict<unknown>, pair?: readonly [Domain, Domain]): undefined => {
     needs.count('key', verdict.ok ? 'ok' : verdict.code)
     if (!verdict.ok || pair === undefined) {
@@ -109,7 +115,7 @@ function judgeDomain(
       if (token.ok && contradicts(session, token.value.claims, code)) {
         session.link.release('domain-not-proven')
       }
-      return needs.refused(session, code, detail)
+      return needs.refused(session, code, detail, claimed)
     }
     answer('ok')
     const [local, remote] = pair
@@ -176,7 +182,7 @@ function judgeClient(
     answer(code)
     if (isSuccess(code)) return
     deny(session, code)
-    needs.refused(session, code, detail)
+    needs.refused(session, code, detail, undefined)
   }
   const token = parseLinkToken(prove.token, needs.limits)
   if (!token.ok) return finish(token.code, token.detail)

@@ -234,7 +234,8 @@ export class Sessions implements SessionOwner {
       ...this.#needs,
       proven: (session, pair) => admission.proven(session, pair),
       attached: (session, user, userKey) => admission.attached(session, user, userKey),
-      refused: (session, code, detail) => admission.refused(session, code, detail),
+      refused: (session, code, detail, claimed) =>
+        admission.refused(session, code, detail, claimed),
       claimAccepted: ([local, remote]) => this.pool.works(local, remote),
       claimRefused: (session, claim, code, detail) =>
         admission.claimRefused(session, claim, code, detail),

@@ -87,6 +87,13 @@ class Shown implements Reference {
 /** Numbers in one FORGET, so that it happens seldom. */
 const batch = 64
 
+/**
+ * Credentials and waiting requests that are looked at within a second to find out who may leave, and what a look costs
+ * at least. A far side that holds next to nothing, or gives no credit, makes every search a long one that finds nobody.
+ */
+const mostEffort = 200_000
+const leastEffort = 1000
+
 export class ShownCredentials {
   readonly #mint: Mint
   readonly #most: () => number
@@ -96,9 +103,12 @@ export class ShownCredentials {
   readonly #tables = new Map<Domain, Readonly<Record<Purpose, Map<string, Shown>>>>()
   /** Refused, and not given back yet: requests wait that refer to them. */
   readonly #leaving = new Set<Shown>()
+  /** What a number stands for: whose table, and the name there. */
+  readonly #byNumber = new Map<number, readonly [Map<string, Shown>, string]>()
   /** Numbers that the far side holds or will hold. */
   #count = 0
   #last = 0
+  #effort = mostEffort
 
   /** `most`: what the far side holds; `evict` tells it what it may forget; `awaited`: what waits to be referred to. */
   constructor(
@@ -125,12 +135,16 @@ export class ShownCredentials {
     if (known !== undefined) return known
     if (this.#count >= this.#most()) this.#makeRoom()
     const shown: Shown = new Shown(
-      () => ++this.#last,
+      () => {
+        this.#byNumber.set(++this.#last, [table, subject.text])
+        return this.#last
+      },
       () => this.#mint(subject, audience, purpose),
       () => {
         // A refused number stays refused at the far side: the next use takes another.
         if (table.get(subject.text) !== shown) return
         table.delete(subject.text)
+        this.#byNumber.delete(shown.number)
         // Requests that wait for their turn are told why.
         this.#leaving.add(shown)
         this.#giveBack()
@@ -146,19 +160,15 @@ export class ShownCredentials {
    * The old one may have been forgotten there, and then it can never be used again.
    */
   showAgain(number: number): undefined {
-    for (const { user, notify } of this.#tables.values()) {
-      for (const table of [user, notify]) {
-        for (const [subject, shown] of table) {
-          if (!shown.has(number)) continue
-          this.#drop(table, subject)
-          return this.#evict([number])
-        }
-      }
-    }
+    const [table, subject] = this.#byNumber.get(number) ?? []
+    if (table === undefined || subject === undefined) return
+    this.#drop(table, subject)
+    this.#evict([number])
   }
 
   /** Once a second: what nears its end is shown anew at its next use. */
   sweep(now: number): undefined {
+    this.#effort = mostEffort
     for (const shown of this.#all()) shown.expire(now)
     this.#giveBack()
   }
@@ -177,13 +187,25 @@ export class ShownCredentials {
   }
 
   #drop(table: Map<string, Shown>, subject: string): undefined {
-    if (table.delete(subject)) this.#count--
+    const shown = table.get(subject)
+    if (shown === undefined) return
+    table.delete(subject)
+    if (shown.isNumbered) this.#byNumber.delete(shown.number)
+    this.#count--
+  }
+
+  /** References that requests wait to name; `undefined`: enough was looked at for now. */
+  #look(): ReadonlySet<Reference> | undefined {
+    if (this.#effort <= 0) return undefined
+    const awaited = this.#awaited()
+    this.#effort -= leastEffort + awaited.size
+    return awaited
   }
 
   /** [LINK-6.4-2] What was refused leaves, once no request waits any more that refers to it. */
   #giveBack(): undefined {
-    if (this.#leaving.size === 0) return
-    const awaited = this.#awaited()
+    const awaited = this.#leaving.size === 0 ? undefined : this.#look()
+    if (awaited === undefined) return
     const free = [...this.#leaving].filter((shown) => !awaited.has(shown))
     for (const shown of free) this.#leaving.delete(shown)
     this.#count -= free.length
@@ -198,18 +220,17 @@ export class ShownCredentials {
    */
   #makeRoom(): undefined {
     this.#giveBack()
-    if (this.#count < this.#most()) return
-    const awaited = this.#awaited()
+    const awaited = this.#count < this.#most() ? undefined : this.#look()
+    if (awaited === undefined) return
     const oldest: number[] = []
-    for (const { user, notify } of this.#tables.values()) {
-      for (const table of [user, notify]) {
-        for (const [subject, known] of table) {
-          if (oldest.length === batch) break
-          if (!known.isNumbered || awaited.has(known)) continue
-          oldest.push(known.number)
-          this.#drop(table, subject)
-        }
-      }
+    // In the order in which they were numbered.
+    for (const [number, [table, subject]] of this.#byNumber) {
+      if (oldest.length === batch) break
+      this.#effort--
+      const shown = table.get(subject)
+      if (shown === undefined || awaited.has(shown)) continue
+      oldest.push(number)
+      this.#drop(table, subject)
     }
     this.#evict(oldest)
   }

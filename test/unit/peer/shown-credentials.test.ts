@@ -73,3 +73,55 @@ describe('the credentials that are shown on a link', () => {
     expect(credentials.size).toBe(1)
   })
 })
+
+describe('a far side that makes every search a long one', () => {
+  /** References that wait to be named, and how many of them were looked at. */
+  function slow(most: number) {
+    const awaited = new Set<Reference>()
+    let looked = 0
+    const credentials = new ShownCredentials(
+      () => ({ token: 'token', refreshAt }),
+      () => most,
+      () => undefined,
+      () => {
+        looked += awaited.size
+        return awaited
+      },
+    )
+    const refer = (n: number): Reference => {
+      const reference = credentials.refer(makeAddress(`u${n}`, home), peer, 'notify')
+      awaited.add(reference)
+      return reference
+    }
+    return { credentials, awaited, refer, looked: () => looked }
+  }
+
+  test.for([1, 16, 1000])('holds %i, and does not cost the square of what waits', (most) => {
+    const { refer, looked } = slow(most)
+    for (let n = 0; n < 5000; n++) refer(n)
+    expect(looked()).toBeLessThan(300_000)
+  })
+
+  test('refuses each credential, and does not cost the square of what waits', () => {
+    const { credentials, refer, looked } = slow(10_000)
+    const all = Array.from({ length: 5000 }, (_, n) => refer(n))
+    for (const reference of all) {
+      expect(reference.number).toBeGreaterThan(0)
+      reference.shownAnswer('credential-expired')
+    }
+    expect(looked()).toBeLessThan(300_000)
+    credentials.sweep(0)
+    expect(looked()).toBeLessThan(300_000)
+  })
+
+  test('is looked at again a second later', () => {
+    const { credentials, awaited, refer } = slow(1000)
+    const all = Array.from({ length: 5000 }, (_, n) => refer(n))
+    for (const reference of all) expect(reference.number).toBeGreaterThan(0)
+    awaited.clear()
+    credentials.sweep(0)
+    const before = credentials.size
+    refer(5001)
+    expect(credentials.size).toBeLessThan(before)
+  })
+})

@@ -42,6 +42,16 @@ const direction = ['in', 'out'] as const
 const classes = ['control', 'im', 'pres'] as const
 const none = {} as const
 
+/** Bounds of what is kept: each has a gauge that tells how much of it is used. */
+export const limitsShown = [
+  'links',
+  'keySets',
+  'dnsCacheEntries',
+  'lanes',
+  'duplicates',
+  'presentities',
+] as const
+
 // biome-ignore format: one row a line
 export const metrics = {
   // The process
@@ -54,6 +64,7 @@ export const metrics = {
   resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
   heap_used_bytes: bytesNow(none, 'JavaScript heap in use.'),
   admin_requests_total: counter({ status: ['200', '401', '403', '404', '405', '500', '503'] as const }, 'Requests to the admin port, by HTTP status.'),
+  limit: gauge({ limit: limitsShown }, 'The value of a bound of docs/limits.md, to divide what is used by it.'),
   limit_hits_total: counter({ limit: 'limit' }, 'How often a bound of docs/limits.md was reached.'),
 
   // Our own domains

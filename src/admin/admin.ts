@@ -50,7 +50,17 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
       wallMs: clock.wall(),
       clockJumpMs: clockWatch.jumpMs(),
     })
-  const gauges = { running, meter, clock, clockWatch, readiness, vitals, software, startedAt }
+  const gauges = {
+    running,
+    meter,
+    clock,
+    limits,
+    clockWatch,
+    readiness,
+    vitals,
+    software,
+    startedAt,
+  }
   const stopGauges = observeRunning(gauges)
   const stop = (): undefined => {
     stopGauges()

@@ -29,6 +29,21 @@ const introduction = [
   '- Histograms have the buckets 1 ms to 60 s.',
   '- No metric holds a user, an address of a client, a key or a token.',
   '',
+  '## Questions that are asked first',
+  '',
+  '| question | query |',
+  '|---|---|',
+  '| Are messages delivered? | `sum by (direction, result) (rate(gatehouse_messages_total[5m]))` |',
+  '| Whose fault is it? | the *side* of that result in [errors.md](errors.md); with one peer: `gatehouse explain` |',
+  '| Which peer has no link? | `gatehouse_peer_link_up == 0` |',
+  '| Which peer fails? | `sum by (peer, outcome) (rate(gatehouse_peer_messages_total{outcome!="ok"}[5m])) > 0` |',
+  '| How full are the links? | `sum by (instance) (gatehouse_link_connections) / on (instance) gatehouse_limit{limit="links"}` |',
+  '| How full are the lanes? | `gatehouse_lanes / on (instance) gatehouse_limit{limit="lanes"}` |',
+  '| Which bound was hit? | `increase(gatehouse_limit_hits_total[1h]) > 0` |',
+  '| How many days has the certificate? | `gatehouse_certificate_expiry_seconds / 86400` |',
+  '',
+  '## All metrics',
+  '',
 ]
 
 const head = ['| metric | type | unit | labels | meaning |', '|---|---|---|---|---|']

@@ -8,6 +8,8 @@
 import { type Cancel, type Clock, every } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { LoopDelay, Vitals } from '../lib/vitals.ts'
+import type { Limits } from '../limits.ts'
+import { limitsShown } from '../metrics.ts'
 import type { ClockWatch, Readiness } from './readiness.ts'
 import type { RunningView, WaitingView } from './view.ts'
 
@@ -15,6 +17,7 @@ export type GaugeNeeds = {
   readonly running: RunningView
   readonly meter: Meter
   readonly clock: Clock
+  readonly limits: Limits
   readonly clockWatch: ClockWatch
   readonly readiness: () => Readiness
   readonly vitals: Vitals
@@ -23,10 +26,11 @@ export type GaugeNeeds = {
 }
 
 export function observeRunning(needs: GaugeNeeds): Cancel {
-  const { running, meter, clock, clockWatch, readiness, startedAt } = needs
+  const { running, meter, clock, limits, clockWatch, readiness, startedAt } = needs
   meter.gauge('ready', {}, () => (readiness().ready ? 1 : 0))
   meter.gauge('uptime_seconds', {}, () => (clock.now() - startedAt) / 1000)
   meter.gauge('clock_drift_seconds', {}, () => clockWatch.driftMs() / 1000)
+  for (const limit of limitsShown) meter.gauge('limit', { limit }, () => limits[limit])
   for (const own of running.domains) {
     const left = (until: number) => (until - clock.wall()) / 1000
     const { name } = own

@@ -1,6 +1,7 @@
 import { beforeEach, expect, test } from 'vitest'
 import { observeRunning } from '../../../src/admin/gauges.ts'
 import { Meter } from '../../../src/lib/meter.ts'
+import { limitsWith } from '../../../src/limits.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { destination, link, ownDomain, runningWith, vitalsWith, type Wish } from './support.ts'
 
@@ -16,7 +17,13 @@ beforeEach(() => {
 const observe = (wish: Wish, ready = true) =>
   observeRunning({
     running: runningWith(wish),
-    ...{ meter, clock, software: 'gatehouse/1.2.3', startedAt: 0 },
+    ...{
+      meter,
+      clock,
+      limits: limitsWith({ lanes: 77 }),
+      software: 'gatehouse/1.2.3',
+      startedAt: 0,
+    },
     clockWatch: { driftMs: () => 1500, jumpMs: () => 0, stop: () => undefined },
     readiness: () => ({ ready, reasons: [], warnings: [] }),
     vitals: vitalsWith(delays),
@@ -36,6 +43,12 @@ test('destinations are counted by state, and a state without any is 0', () => {
   expect(read('peer_state', 'state=running')).toBe(2)
   expect(read('peer_state', 'state=backing-off')).toBe(1)
   expect(read('peer_state', 'state=idle')).toBe(0)
+})
+
+test('how full something is can be told by the bound beside it', () => {
+  observe({})
+  expect(read('limit', 'limit=lanes')).toBe(77)
+  expect(read('limit', 'limit=links')).toBe(limitsWith().links)
 })
 
 test('links are counted by role and by who dialled', () => {
@@ -121,7 +134,7 @@ test('a list that many gauges share is gathered once', () => {
   }
   observeRunning({
     running: counting,
-    ...{ meter, clock, software: 'x', startedAt: 0 },
+    ...{ meter, clock, limits: limitsWith(), software: 'x', startedAt: 0 },
     clockWatch: { driftMs: () => 0, jumpMs: () => 0, stop: () => undefined },
     readiness: () => ({ ready: true, reasons: [], warnings: [] }),
     vitals: vitalsWith(delays),

@@ -123,6 +123,8 @@ export class PresenceRoad {
 
   /** [LINK-6.14-3] The last link of the pair is gone; `restMs`: the far side said when it is back. */
   left({ remote }: Pair, restMs: number): undefined {
+    // Nothing is held there that could be gone when it comes back.
+    if (this.watching.count(remote) === 0) this.#stores.delete(remote)
     this.watching.linkLost(remote, restMs + this.#needs.limits.unknownMs)
   }
 

@@ -58,12 +58,19 @@ export async function attach(
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     const { code, message, retryAfterMs } = error
-    throw new GatewayError(code, `cannot attach as ${user.text} at ${where}: ${message}`, {
+    const why = `${message}${hintOf(message)}`
+    throw new GatewayError(code, `cannot attach as ${user.text} at ${where}: ${why}`, {
       cause: error,
       retryAfterMs,
     })
   }
 }
+
+/** With a certificate of a private authority nothing but its name is missing. */
+const hintOf = (message: string): string =>
+  message.includes('authority is unknown')
+    ? ' (--ca, or resolve.trustedCertificates, names one that is yours)'
+    : ''
 
 type WhoAndWhere = { readonly user: Address; readonly place: PlaceOptions }
 

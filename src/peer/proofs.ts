@@ -136,6 +136,10 @@ function judgeDomain(
     return finish(refuse('credential-audience', 'aud is not a domain of ours'))
   }
   if (!needs.mayTalk(local, remote)) return finish(refuse('domain-refused', 'domain rules'))
+  // [LINK-3.1-6] Plain TCP shows no certificate, and whoever is in between reads and writes.
+  if (session.link.channel.facts.binding === undefined && !needs.isPinned(remote)) {
+    return finish(refuse('credential-key', 'on plain TCP only a pinned key proves a domain'))
+  }
   if (!session.hasRoom(local, remote)) return finish(refuse('limit-reached', 'pairs of one link'))
   const verdict = needs.verifier.link(
     token.value,

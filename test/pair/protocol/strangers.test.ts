@@ -50,6 +50,21 @@ describe('the budget of key fetches for strangers', () => {
   })
 })
 
+test('[LINK-3.1-6] on plain TCP no domain is proven but by a pinned key, and nothing is fetched', async () => {
+  const world = new World({ pinned: ['d.example'] })
+  const claim = async (domain: string) => {
+    const peer = world.dialIn('gateway', domain, true)
+    peer.sayHello()
+    await world.run()
+    const id = peer.prove({ key: forgeKey(`script: ${domain}`), claims: { iss: domain } })
+    await world.run()
+    return peer.status(id)
+  }
+  expect(await claim('a.example')).toBe('credential-key')
+  expect(world.dialled).toEqual([])
+  expect(await claim('d.example')).toBe('ok')
+})
+
 test('one link serves a bounded number of pairs, and those that it has go on', async () => {
   const names = ['a.example', 'd.example', 'e.example']
   const world = new World({ pinned: names, limits: { pairsPerLink: 2 } })

@@ -1,6 +1,6 @@
 /** What became of a request, in a line for a person. */
 import type { Outcome } from '../client/outcome.ts'
-import { isSuccess, statuses } from '../errors.ts'
+import { isSuccess, type Status, statuses } from '../errors.ts'
 import type { Paint } from './paint.ts'
 import { printable } from './table.ts'
 
@@ -14,7 +14,17 @@ export function outcomeText(outcome: Outcome, paint: Paint): string {
   return `${paint(colour, status)}: ${said}${where} ${advice(outcome)}${waitText(retryAfterMs)}.`
 }
 
-const advice = ({ status }: Outcome): string => advices[statuses[status].retry]
+const advice = ({ status }: Outcome): string =>
+  [hints[status], advices[statuses[status].retry]].filter((one) => one !== undefined).join('; ')
+
+/** Where the reason is to be looked for, if the one who asked may find it. */
+const hints: Readonly<Partial<Record<Status, string>>> = {
+  'credential-time': 'compare the clocks of both sides',
+  'credential-expired': 'compare the clocks of both sides',
+  'dns-failed': '"gatehouse explain" tells why',
+  'remote-unreachable': '"gatehouse explain" tells why',
+  'remote-untrusted': '"gatehouse explain" tells why',
+}
 
 const advices = {
   no: 'nothing is to be done',

@@ -118,6 +118,13 @@ describe('an outcome', () => {
     expect(told).toMatch(/try again later, in 2 s\.$/)
   })
 
+  test('whose reason can be looked for says where', () => {
+    expect(outcomeText(outcome({ status: 'remote-untrusted' }), plain)).toMatch(
+      /"gatehouse explain" tells why; try again later\.$/,
+    )
+    expect(outcomeText(outcome({ status: 'credential-time' }), plain)).toMatch(/clocks of both/)
+  })
+
   test('that nobody knows says how to repeat it', () => {
     expect(outcomeText(outcome({ status: 'unknown-outcome' }), plain)).toMatch(/same --id\.$/)
   })

@@ -9,6 +9,7 @@
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { isSuccess, type Status } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Hello } from '../link/hello.ts'
@@ -26,6 +27,7 @@ export type AdmissionNeeds = {
   /** A pair was proven on a link that now serves it; or the last link of the pair is gone. */
   readonly joined: (session: Session, pair: Pair) => undefined
   readonly left: (session: Session, pair: Pair) => undefined
+  readonly clock: Clock
   readonly meter: Meter
   readonly log: Log
 }
@@ -109,7 +111,10 @@ export class Admission {
   /** A claim of the far side, or one of ours. `claimed`: the domain that was not proven, as far as it could be read. */
   refused(session: Session, code: Status, detail: string, claimed: Domain | undefined): undefined {
     const peer = session.link.channel.facts.remote
-    this.#needs.log.warn('link.proof-refused', { claimed, peer, cause: code, detail })
+    const more = session.line(this.#needs.clock.now())
+    if (more !== undefined) {
+      this.#needs.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
+    }
     if (session.standing === 'refused') session.waiting.refuse(0, code)
     else if (session.standing === 'proven') session.waiting.reopen()
   }

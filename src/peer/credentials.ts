@@ -109,21 +109,23 @@ export class Credentials {
     answer('ok')
   }
 
-  #refuse(
-    { link, pairs }: Session,
-    held: Held,
-    { code, detail }: Refusal,
-    answer: Answer,
-  ): undefined {
+  #refuse(session: Session, held: Held, { code, detail }: Refusal, answer: Answer): undefined {
     // A refresh that fails takes nothing away.
     if (held.state !== 'good') {
       held.state = 'refused'
       held.code = code
     }
-    const peer = link.channel.facts.remote
-    const [pair] = pairs
-    this.#needs.log.warn('credential.refused', { remote: pair?.remote, peer, cause: code, detail })
+    this.#tell(session, code, detail)
     return answer(code)
+  }
+
+  #tell(session: Session, cause: Status, detail: string): undefined {
+    const { clock, log } = this.#needs
+    const more = session.line(clock.now())
+    if (more === undefined) return
+    const [pair] = session.pairs
+    const peer = session.link.channel.facts.remote
+    log.warn('credential.refused', { remote: pair?.remote, peer, cause, detail, more })
   }
 }
 

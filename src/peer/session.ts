@@ -27,6 +27,9 @@ export type Dialled = {
   readonly forKeys: boolean
 }
 
+/** Lines in the log about what the far side of one link was refused, at once; then one a second. */
+const refusalLines = 10
+
 /** Where the far side stands: nothing claimed yet, a claim under way, refused, or at least one pair proven. */
 export type Standing = 'silent' | 'pending' | 'refused' | 'proven'
 
@@ -40,6 +43,8 @@ export class Session {
   /** Signatures that are checked for the far side. */
   readonly verifications: TokenBucket
   readonly bornAt: number
+  readonly #lines: TokenBucket
+  #unlogged = 0
   standing: Standing = 'silent'
   /** Claims whose keys are being fetched. */
   claimsUnderWay = 0
@@ -71,6 +76,7 @@ export class Session {
     this.role = role
     this.dialled = dialled
     this.bornAt = now
+    this.#lines = new TokenBucket(1, refusalLines, now)
     this.#mostPairs = limits.pairsPerLink
     this.held = new HeldCredentials(limits.references)
     this.shown = new ShownCredentials(
@@ -82,6 +88,17 @@ export class Session {
     this.waiting = new WaitingRoom(link, limits)
     const { verificationsPerSecond } = limits
     this.verifications = new TokenBucket(verificationsPerSecond, verificationsPerSecond, now)
+  }
+
+  /** Whether a refusal may have a line in the log: how many others had none; `undefined`: it has none either. */
+  line(now: number): number | undefined {
+    if (!this.#lines.take(now)) {
+      this.#unlogged++
+      return undefined
+    }
+    const more = this.#unlogged
+    this.#unlogged = 0
+    return more
   }
 
   get pairs(): Iterable<Pair> {

@@ -31,3 +31,17 @@ test('a credential that is refused names the domain that showed it', async () =>
   expect(peer.status(id)).not.toBe('ok')
   expect(lines).toMatchObject([{ event: 'credential.refused', remote: 'a.example' }])
 })
+
+test('a far side that is refused over and over fills no log', async () => {
+  const { lines, world } = setUp()
+  const peer = await world.provenPeer()
+  const refused = { claims: { sub: 'bob@b.example' } }
+  for (let n = 1; n <= 14; n++) peer.show(n, 'alice@a.example', refused)
+  await world.run()
+  expect(lines.length).toBe(10)
+  await world.run(1000)
+  peer.prove({ claims: { aud: 'elsewhere.example' } })
+  await world.run()
+  expect(lines.length).toBe(11)
+  expect(lines.at(-1)).toMatchObject({ event: 'link.proof-refused', more: 4 })
+})

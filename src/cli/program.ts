@@ -49,7 +49,12 @@ export async function runProgram(host: Host): Promise<number> {
   } catch (error) {
     // The library has told it already; `--help` and `--version` end this way, too.
     if (error instanceof CommanderError) {
-      return error.exitCode === 0 ? exitCodes.ok.number : exitCodes.usage.number
+      if (error.exitCode === 0) return exitCodes.ok.number
+      const message = error.message.replace(/^error: /, '')
+      if (host.words.includes('--json')) {
+        host.out(`${JSON.stringify({ error: { code: 'usage', message } })}\n`)
+      }
+      return exitCodes.usage.number
     }
     return tellFailure(host, error)
   }

@@ -54,6 +54,14 @@ describe('the command line', () => {
 })
 
 describe('a failure', () => {
+  test('tells a program, too, that it does not understand', async () => {
+    const { code, out } = await runCli(['send', '--json'])
+    expect(code).toBe(64)
+    expect(JSON.parse(out)).toEqual({
+      error: { code: 'usage', message: "missing required argument 'to'" },
+    })
+  })
+
   test('is one sentence, and one object where a program reads', async () => {
     const { code, out, err } = await runCli(['check-config', 'nope.yaml', '--json'])
     expect(code).toBe(66)

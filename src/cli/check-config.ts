@@ -1,7 +1,7 @@
 /** `gatehouse check-config`: every mistake in the configuration and in the files that it names. */
 import type { Command } from 'commander'
 import { parseConfig } from '../config/load.ts'
-import { formatMistakes, type Mistake } from '../config/mistakes.ts'
+import { formatMistakes, inOrder, type Mistake } from '../config/mistakes.ts'
 import {
   type ConfigText,
   checkedFiles,
@@ -53,7 +53,12 @@ type Findings = {
 
 async function findings(host: Host, { file, text }: ConfigText): Promise<Findings> {
   const loaded = parseConfig(text, file)
-  if ('mistakes' in loaded) return { domains: [], mistakes: loaded.mistakes, warnings: [] }
+  if ('mistakes' in loaded) {
+    const { rest, mistakes } = loaded
+    if (rest === undefined) return { domains: [], mistakes, warnings: [] }
+    const { mistakes: further, warnings } = await checkedFiles(rest, host)
+    return { domains: [], mistakes: inOrder([...mistakes, ...further]), warnings }
+  }
   const { mistakes, warnings } = await checkedFiles(loaded, host)
   return { domains: loaded.config.domains.map(({ name }) => name), mistakes, warnings }
 }

@@ -2,7 +2,8 @@
  * Config: the text of the file becomes the settings of the program, or every mistake in it.
  *
  * In:    the text and the name of the file.
- * Out:   settings with all defaults, domains canonical, paths absolute; or mistakes with line and column.
+ * Out:   settings with all defaults, domains canonical, paths absolute; or mistakes with line and column, and what is
+ *        left without them if files can be checked by it.
  * Fails: never; a mistake is a value.
  */
 import { dirname, resolve as resolvePath } from 'node:path'
@@ -19,11 +20,14 @@ export type Loaded = {
   readonly locate: Source['locate']
 }
 
+export type Faulty = {
+  readonly mistakes: readonly Mistake[]
+  /** Good for a look at the files that it names, and for nothing else. */
+  readonly rest: Loaded | undefined
+}
+
 /** `fileName` is shown in mistakes, and relative paths in the file start from its folder. */
-export function parseConfig(
-  text: string,
-  fileName: string,
-): Loaded | { readonly mistakes: readonly Mistake[] } {
+export function parseConfig(text: string, fileName: string): Loaded | Faulty {
   const { data, faults, locate } = readSource(text)
   const checked = faults.some(({ fatal }) => fatal) ? undefined : checkSettings(data)
   const problems = checked === undefined ? [] : [...checked.problems, ...contradictions(checked)]
@@ -34,9 +38,18 @@ export function parseConfig(
     })),
     ...problems.map((problem) => toMistake(problem, { file: fileName, locate })),
   ]
-  if (mistakes.length > 0 || checked?.parsed === undefined) return { mistakes: inOrder(mistakes) }
-  return { config: withPaths(checked.parsed, dirname(fileName)), file: fileName, locate }
+  const config =
+    checked?.parsed === undefined ? undefined : withPaths(checked.parsed, dirname(fileName))
+  const loaded = config && { config, file: fileName, locate }
+  if (mistakes.length === 0 && loaded !== undefined) return loaded
+  return { mistakes: inOrder(mistakes), rest: isWhole(checked) ? loaded : undefined }
 }
+
+/** Whether every setting that names a file is where it was. */
+const isWhole = (checked: Checked | undefined): boolean =>
+  checked !== undefined &&
+  !checked.isCut(['domains']) &&
+  !checked.isCut(['resolve', 'trustedCertificates'])
 
 function contradictions({ parsed, isCut, placeOf }: Checked): readonly Problem[] {
   if (parsed === undefined) return []

@@ -26,6 +26,21 @@ describe('init', () => {
     })
   })
 
+  test('leaves a configuration whose mistakes and whose files are checked in one go', async () => {
+    const folder = await temporaryFolder()
+    await runCli(['init', 'a.example'], { folder })
+    const file = join(folder, 'gatehouse.yaml')
+    const text = await readFile(file, 'utf8')
+    const broken = text
+      .replace('key: keys/a.example.key.pem', 'key: keys/nobody.pem')
+      .replace('#level: info', 'level: loud')
+    await writeFile(file, broken)
+    const { code, out } = await runCli(['check-config', '--json'], { folder })
+    expect(code).toBe(78)
+    const { mistakes } = JSON.parse(out) as { mistakes: { path: string; code: string }[] }
+    expect(mistakes.map(({ path }) => path)).toEqual(['domains[0].key', 'log.level'])
+  })
+
   test('prints the records of RFC 3861 with the host, the port and its addresses', async () => {
     const folder = await temporaryFolder()
     const words = ['init', 'a.example', '--host', 'gw.a.example', '--port', '6000']

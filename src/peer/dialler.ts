@@ -73,6 +73,11 @@ export class Dialler {
   async dialForKeys(local: Domain, remote: Domain): Promise<Session> {
     const service = 'im'
     const connected = await this.#connect(remote, service)
+    if (connected.needsKnownKey) {
+      // [LINK-9.1-5] The keys that it showed would make it known.
+      connected.channel.destroy()
+      throw new GatewayError('remote-untrusted', `${connected.host} was found by fallback alone`)
+    }
     return this.#start(connected, local, remote, service, true)
   }
 

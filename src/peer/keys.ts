@@ -83,7 +83,7 @@ export class Keys {
     if (remote === undefined) throw new GatewayError('bad-address', `not a domain: ${domain}`)
     for (const session of this.#roster.all) {
       const { link } = session
-      if (session.dialled !== undefined && link.isUsable && coversAny(link.channel, remote)) {
+      if (mayBeAsked(session, remote) && link.isUsable && coversAny(link.channel, remote)) {
         return this.#ask(session, remote, signal)
       }
     }
@@ -120,6 +120,10 @@ export class Keys {
     })
   }
 }
+
+/** [LINK-9.1-5] Not one that was found by fallback, as long as it has shown no key that was known before. */
+const mayBeAsked = (session: Session, remote: Domain): boolean =>
+  session.dialled !== undefined && (!session.dialled.needsKnownKey || session.speaksFor(remote))
 
 const coversAny = ({ facts }: Channel, domain: Domain): boolean =>
   facts.certificate?.covers(domain, 'im') === true ||

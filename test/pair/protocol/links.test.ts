@@ -119,6 +119,30 @@ describe('resolution', () => {
     expect(bob.status(sent)).toBe('delivered')
   })
 
+  test('[LINK-9.1-5] is not asked for keys: those that it showed would make it known', async () => {
+    const world = new World({ pinned: [] })
+    world.needsKnownKey = true
+    const peer = world.dialIn('gateway', 'a.example')
+    peer.sayHello()
+    const claim = peer.prove()
+    const far = await world.tellKeys()
+    expect(far.requestsOf(command.keys)).toEqual([])
+    expect(peer.status(claim)).toBe('credential-unverifiable')
+  })
+
+  test('[LINK-9.1-5] is not asked for keys on a link that waits for its proof either', async () => {
+    const world = new World({ pinned: [] })
+    const bob = await world.attached()
+    world.needsKnownKey = true
+    bob.message({ reference: 0, sequence: 0, to: 'zoe@a.example' })
+    const far = await world.accepted()
+    const peer = world.dialIn('gateway', 'a.example')
+    peer.sayHello()
+    peer.prove()
+    await world.run()
+    expect(far.requestsOf(command.keys)).toEqual([])
+  })
+
   test('[LINK-9.1-5] its certificate is not enough', async () => {
     const world = new World({ pinned: [] })
     world.needsKnownKey = true

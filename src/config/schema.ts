@@ -275,4 +275,3 @@ type Deep<T> = T extends string | number | boolean | null | undefined
 export type Config = Deep<z.output<typeof configSchema>>
 export type DomainConfig = Config['domains'][number]
 export type ListenerConfig = Config['listen']['peers'][number]
-export type ResolveConfig = Config['resolve']

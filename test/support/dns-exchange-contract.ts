@@ -30,6 +30,9 @@ export function exchangeContract(name: string, open: () => Exchange): undefined 
     return heard.bytes === undefined ? heard.silence : readAnswer(query, heard.bytes)
   }
 
+  /** A cache may have had it for a moment. */
+  const aMinute = expect.closeTo(60, -1)
+
   describe(`the exchange ${name}`, () => {
     test.for(['udp', 'tcp'] as const)('brings the records of a name over %s', async (transport) => {
       const answer = await ask({ name: '_im._mitp.small.example', type: 'SRV' }, transport)
@@ -43,13 +46,13 @@ export function exchangeContract(name: string, open: () => Exchange): undefined 
       'brings "no such name" with its time over %s',
       async (transport) => {
         const answer = await ask({ name: 'nobody.example', type: 'A' }, transport)
-        expect(answer).toMatchObject({ rcode: 3, records: [], negativeTtl: 60 })
+        expect(answer).toMatchObject({ rcode: 3, records: [], negativeTtl: aMinute })
       },
     )
 
     test('brings "no such record" with its time', async () => {
       const answer = await ask({ name: 'small.example', type: 'SRV' }, 'udp')
-      expect(answer).toMatchObject({ rcode: 0, records: [], negativeTtl: 60 })
+      expect(answer).toMatchObject({ rcode: 0, records: [], negativeTtl: aMinute })
     })
 
     test('says over UDP that an answer is too large, and brings it over TCP', async () => {

@@ -25,7 +25,7 @@ export function addSend(program: Command, host: Host, end: End): undefined {
     .argument('[body]', 'the text; else standard input is read to its end')
     .option('--type <media-type>', 'type of the body (else text/plain;charset=utf-8)')
     .option('--id <hex>', 'id of a message that is repeated: 32 hexadecimal digits')
-    .option('--wait <seconds>', 'how long to try', '30')
+    .option('--wait <seconds>', 'how long to wait for the answer', '30')
     .option('--json', 'print one JSON object')
     .action(async (to: string, body: string | undefined, options: Options) =>
       end(await send(host, to, body, options)),

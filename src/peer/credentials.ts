@@ -116,7 +116,12 @@ export class Credentials {
       held.code = code
     }
     this.#tell(session, code, detail)
-    return answer(code)
+    answer(code)
+    // [LINK-8.1-1] The dear check was made for nothing.
+    const isCostly = code === 'credential-signature'
+    if (isCostly && !session.badSignatures.take(this.#needs.clock.now())) {
+      session.link.break('flood', 'signatures')
+    }
   }
 
   #tell(session: Session, cause: Status, detail: string): undefined {

@@ -42,6 +42,8 @@ export class Session {
   readonly waiting: WaitingRoom
   /** Signatures that are checked for the far side. */
   readonly verifications: TokenBucket
+  /** Signatures of the far side that do not fit: nobody who means well sends many. */
+  readonly badSignatures: TokenBucket
   readonly bornAt: number
   readonly #lines: TokenBucket
   #unlogged = 0
@@ -86,7 +88,8 @@ export class Session {
       () => link.awaited,
     )
     this.waiting = new WaitingRoom(link, limits)
-    const { verificationsPerSecond } = limits
+    const { verificationsPerSecond, mistakesPerSecond, mistakesBurst } = limits
+    this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
     this.verifications = new TokenBucket(verificationsPerSecond, verificationsPerSecond, now)
   }
 

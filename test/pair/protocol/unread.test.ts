@@ -1,5 +1,6 @@
-/** A far side that asks and does not read: what it may make this side hold. */
+/** A far side that costs more than it pays: what it does not read, and signatures that do not fit. */
 import { expect, test } from 'vitest'
+import { forgeKey } from '../../support/forge.ts'
 import * as wire from '../../support/script/codec.ts'
 import { World } from '../../support/script/world.ts'
 
@@ -35,4 +36,25 @@ test('[LINK-8.1-2] a far side that reads now and then holds no more than one tha
   const causes = [...(world.meter.counters.get('links_closed_total')?.values() ?? [])]
   expect(causes.map(({ labels }) => labels['cause'])).toEqual(['slow-reader'])
   expect(bob.isClosed).toBe(false)
+})
+
+test('[LINK-8.1-1] signatures that do not fit end the link: each of them costs as much as fifty messages', async () => {
+  const world = new World({ limits: { mistakesBurst: 3 } })
+  const peer = await world.provenPeer()
+  const forged = { key: forgeKey('somebody else'), header: { kid: peer.key.kid } }
+  const ids = [1, 2, 3].map((n) => peer.show(n, 'alice@a.example', forged))
+  await world.run()
+  expect(ids.map((id) => peer.status(id))).toEqual(ids.map(() => 'credential-signature'))
+  expect(peer.release).toBeUndefined()
+  peer.show(4, 'alice@a.example', forged)
+  await world.run()
+  expect(peer.release?.reason).toBe('flood')
+})
+
+test('a credential that is refused for another reason ends no link', async () => {
+  const world = new World({ limits: { mistakesBurst: 3 } })
+  const peer = await world.provenPeer()
+  for (let n = 1; n < 9; n++) peer.show(n, 'bob@b.example')
+  await world.run()
+  expect(peer.release).toBeUndefined()
 })

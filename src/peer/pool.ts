@@ -88,7 +88,9 @@ export class Pool {
     destination.isWanted = true
     const wait = destination.retryAt - clock.now()
     // A short rest is waited for; a long one is told at once.
-    if (!destination.isDialling && wait > 1000) return request.failed(destination.code, false)
+    if (!destination.isDialling && wait > limits.restWaitMs) {
+      return request.failed(destination.code, false)
+    }
     if (destination.waiting.length >= limits.windowRequests) {
       this.#needs.limitHit('windowRequests')
       return request.failed('busy', false)

@@ -175,6 +175,7 @@ describe('a domain that cannot be reached', () => {
     await world.run(second)
     const [from, dials] = [scene.now, world.network.dials.length]
     await talk(scene, [[alice, bob]], 500, 20 * minute)
+    await world.run(5 * second)
     const at = world.network.dials
       .slice(dials)
       .filter((dial) => dial.from === 'a')
@@ -316,8 +317,8 @@ describe('a gateway that drains', () => {
     await world.wait(drained)
     await world.run(minute)
     const answers = tally(world.journal.attempts)
-    // Nobody is left with a doubt, and nobody waits for a dial that is not welcome yet.
-    expect(Object.keys(answers).toSorted()).toEqual(['delivered', 'remote-unreachable'])
+    // Nobody is left with a doubt; who asks for too much while the domain rests is told so.
+    expect(Object.keys(answers).toSorted()).toEqual(['busy', 'delivered', 'remote-unreachable'])
     scene.b.start()
     await world.run(2 * minute)
     expect(await scene.send(alice, bob)).toBe('delivered')

@@ -135,7 +135,28 @@ describe('RELEASE', () => {
     await drained
     expect([bob.release?.reason, peer.release?.reason]).toEqual(['shutdown', 'shutdown'])
     expect([bob.isClosed, peer.isClosed]).toEqual([true, true])
-    expect([bob.release?.retryMs, peer.release?.retryMs]).toEqual([5000, 5000])
+    expect([bob.release?.retryMs, peer.release?.retryMs]).toEqual([2000, 2000])
+  })
+
+  test('[LINK-8.2-6] a message waits for a gateway that is back soon', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const answerAll = (peer: ScriptedPeer): undefined => {
+      for (const { id } of peer.requestsOf(command.message)) peer.respond(id, 'delivered')
+    }
+    const first = say(bob, 1)
+    const before = await world.accepted()
+    answerAll(before)
+    before.raw(release(9, 0xffff, 2000))
+    await world.run(500)
+    const second = say(bob, 2)
+    await world.run(1000)
+    expect([bob.status(first), bob.status(second)]).toEqual(['delivered', 'no answer'])
+    await world.run(1000)
+    const after = await world.accepted()
+    answerAll(after)
+    await world.run(100)
+    expect(bob.status(second)).toBe('delivered')
   })
 
   test.for([

@@ -27,7 +27,7 @@ export const limitTable = {
   tlsHandshakeMs: row(5 * second, 'ms', 'TCP accept or connect to the end of the TLS handshake; then the socket is destroyed.'),
   proofMs: row(15 * second, 'ms', 'Accept to the first proven pair of domains, absolute; then RELEASE proof-timeout.'),
   unprovenLinksPerAddress: row(8, 'count', 'Accepted links without proof from one IPv4 address or one IPv6 /64; more are closed at accept.'),
-  unprovenLinks: row(512, 'count', 'Accepted links without proof in all; more are closed at accept.'),
+  unprovenLinks: row(512, 'count', 'Accepted links without proof in all; for one more the oldest of the IPv4 /24 or IPv6 /48 that has most is closed, or the new one if that is its own.'),
   handshakesPerAddress: row(5, 'per second', 'New connections from one IPv4 /24 or IPv6 /48; more are closed at accept.'),
   handshakesPerAddressBurst: row(20, 'count', 'Burst of new connections from one IPv4 /24 or IPv6 /48.'),
   networks: row(16_384, 'count', 'Networks whose new connections are counted; beyond it the one that is silent longest is forgotten.'),

@@ -2,11 +2,12 @@
  * Link: who may come in, decided when the system hands over a connection: before TLS, before any memory of ours.
  *
  * In:    the address of the far side and the time.
- * Out:   yes or no; what is counted is bounded by what is let in, and by `limits.networks`.
+ * Out:   yes or no, and who makes room; what is counted is bounded by what is let in, and by `limits.networks`.
  * Fails: never.
  *
  * What comes from one host counts together: an IPv4 address, or an IPv6 /64, which every host has for itself.
- * New connections are paced by the network around it: an IPv4 /24 or an IPv6 /48.
+ * New connections are paced by the network around it: an IPv4 /24 or an IPv6 /48. With every place for the unproven
+ * taken, the network that has most of them makes room, so that few networks cannot keep the others out.
  */
 
 import { TokenBucket } from '../lib/token-bucket.ts'
@@ -35,6 +36,8 @@ export class AcceptGate {
   readonly #unproven = new Map<string, number>()
   /** Per network, the one that is silent longest first. */
   readonly #paces = new Map<string, TokenBucket>()
+  /** Unproven admissions per network, the oldest first. */
+  readonly #crowds = new Map<string, Set<Admission>>()
   #unprovenTotal = 0
   #total = 0
 
@@ -42,18 +45,39 @@ export class AcceptGate {
     this.#options = options
   }
 
-  /** Whether one more connection from `ip` is let in; then `gone` has to follow, once. */
+  /**
+   * Whether one more connection from `ip` is let in; then an `Admission` has to be made of it. Another one may be
+   * dropped for it.
+   */
   admit(ip: string, now: number): boolean {
     const { host, network } = placeOf(ip)
-    const limit = this.#barrier(host) ?? this.#pace(network, now)
-    if (limit !== undefined) {
-      this.#options.limitHit(limit)
-      return false
-    }
+    const isFull = this.#unprovenTotal >= this.#options.limits.unprovenLinks
+    const victim = isFull ? this.#oldestOfBusiest(network) : undefined
+    const isCrowded = isFull && victim === undefined
+    const limit = this.#barrier(host, isCrowded) ?? this.#pace(network, now)
+    if (limit !== undefined || isFull) this.#options.limitHit(limit ?? 'unprovenLinks')
+    if (limit !== undefined) return false
+    victim?.drop()
     this.#unproven.set(host, (this.#unproven.get(host) ?? 0) + 1)
     this.#unprovenTotal++
     this.#total++
     return true
+  }
+
+  /** An admission that may have to make room for another one. */
+  enter(ip: string, admission: Admission): undefined {
+    const { network } = placeOf(ip)
+    const crowd = this.#crowds.get(network)
+    if (crowd === undefined) this.#crowds.set(network, new Set([admission]))
+    else crowd.add(admission)
+  }
+
+  /** It is proven or gone. */
+  leave(ip: string, admission: Admission): undefined {
+    const { network } = placeOf(ip)
+    const crowd = this.#crowds.get(network)
+    crowd?.delete(admission)
+    if (crowd?.size === 0) this.#crowds.delete(network)
   }
 
   /** A link from `ip` proved a domain, or attached a client. */
@@ -81,12 +105,24 @@ export class AcceptGate {
     return this.#unproven.size + this.#paces.size
   }
 
-  #barrier(host: string): LimitName | undefined {
+  #barrier(host: string, isCrowded: boolean): LimitName | undefined {
     const { limits, otherLinks } = this.#options
     if (this.#total + otherLinks() >= limits.links) return 'links'
-    if (this.#unprovenTotal >= limits.unprovenLinks) return 'unprovenLinks'
+    if (isCrowded) return 'unprovenLinks'
     const here = this.#unproven.get(host) ?? 0
     return here >= limits.unprovenLinksPerAddress ? 'unprovenLinksPerAddress' : undefined
+  }
+
+  /** Who makes room for one of `network`; `undefined`: no other network has more inside. */
+  #oldestOfBusiest(network: string): Admission | undefined {
+    let most = this.#crowds.get(network)?.size ?? 0
+    let oldest: Admission | undefined
+    for (const crowd of this.#crowds.values()) {
+      if (crowd.size <= most) continue
+      most = crowd.size
+      oldest = crowd.values().next().value
+    }
+    return oldest
   }
 
   #pace(network: string, now: number): LimitName | undefined {
@@ -116,25 +152,37 @@ export class AcceptGate {
 export class Admission {
   readonly #gate: AcceptGate
   readonly #ip: string
+  readonly #close: () => undefined
   #state: 'unproven' | 'proven' | 'gone' = 'unproven'
 
-  constructor(gate: AcceptGate, ip: string) {
+  /** `close`: ends the connection when it has to make room. */
+  constructor(gate: AcceptGate, ip: string, close: () => undefined) {
     this.#gate = gate
     this.#ip = ip
+    this.#close = close
+    gate.enter(ip, this)
   }
 
   /** The link proved a domain, or attached a client. */
   proven(): undefined {
     if (this.#state !== 'unproven') return
     this.#state = 'proven'
+    this.#gate.leave(this.#ip, this)
     this.#gate.proven(this.#ip)
   }
 
   /** The connection is closed. */
   gone(): undefined {
     if (this.#state === 'gone') return
+    if (this.#state === 'unproven') this.#gate.leave(this.#ip, this)
     this.#gate.gone(this.#ip, this.#state === 'proven')
     this.#state = 'gone'
+  }
+
+  /** Makes room at once. */
+  drop(): undefined {
+    this.gone()
+    this.#close()
   }
 }
 

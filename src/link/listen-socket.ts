@@ -164,7 +164,9 @@ class Door {
       raw.resetAndDestroy()
       return this.#refused('gate', remote, 'a limit is reached')
     }
-    const admission = new Admission(gate, ip)
+    const admission = new Admission(gate, ip, () => {
+      raw.resetAndDestroy()
+    })
     raw.once('close', () => admission.gone())
     this.#greet(this, raw, admission)
   }

@@ -297,6 +297,29 @@ describe('a door that is knocked at', () => {
     expect(door.gate.inside).toEqual({ total: 9, unproven: 8 })
   })
 
+  test('A013: what makes room for another network is closed, in the handshake and after it', async () => {
+    const door = await opened({ limits: openLimits({ unprovenLinks: 2 }) })
+    const inHandshake = await knock(door.port, '')
+    await until(() => door.gate.inside.total === 1)
+    await dialDoor(door, pki.trust)
+    await until(() => door.came.length === 1)
+    const closed: string[] = []
+    door.came[0]?.channel.start({
+      data: () => undefined,
+      drained: () => undefined,
+      closed: (detail) => {
+        closed.push(detail)
+      },
+    })
+    expect(door.gate.admit('192.0.2.1', 0)).toBe(true)
+    await until(() => inHandshake.closed && door.count('closed') === 1)
+    expect(closed).toEqual([])
+    expect(door.gate.admit('198.51.100.1', 0)).toBe(true)
+    await until(() => closed.length === 1)
+    expect(door.gate.inside).toEqual({ total: 2, unproven: 2 })
+    expect(door.meter.total('limit_hits_total', { limit: 'unprovenLinks' })).toBe(2)
+  })
+
   test('A022, A023: no session can be resumed, under the same name or another', async () => {
     const other = await issue({ issuer: pki.root, names: [dnsName('c.example')] })
     const shown = shownCertificate(other.chain, other.key)

@@ -97,6 +97,65 @@ describe('everybody together', () => {
   })
 })
 
+describe('A013: with every place taken', () => {
+  /** Lets `ip` in, and remembers when it is dropped. */
+  const enter = (gate: AcceptGate, dropped: string[], ip: string, name = ip) =>
+    gate.admit(ip, 0)
+      ? new Admission(gate, ip, () => {
+          dropped.push(name)
+        })
+      : undefined
+
+  test('a newcomer takes the place of the oldest of the busiest network', () => {
+    const { gate, hits } = make({ unprovenLinks: 5 })
+    const dropped: string[] = []
+    const ips = ['203.0.113.1', '192.0.2.1', '198.51.100.1', '192.0.2.2', '192.0.2.3']
+    const [, first] = ips.map((ip) => enter(gate, dropped, ip))
+    expect(enter(gate, dropped, '198.51.100.2')).toBeDefined()
+    expect(dropped).toEqual(['192.0.2.1'])
+    expect(gate.inside).toEqual({ total: 5, unproven: 5 })
+    expect(hits).toEqual(['unprovenLinks'])
+    first?.gone()
+    expect(gate.inside).toEqual({ total: 5, unproven: 5 })
+  })
+
+  test('a newcomer of a network that nobody has more of is refused', () => {
+    const { gate, hits } = make({ unprovenLinks: 3 })
+    const dropped: string[] = []
+    for (const ip of ['192.0.2.1', '192.0.2.2', '203.0.113.1']) enter(gate, dropped, ip)
+    expect(enter(gate, dropped, '192.0.2.3')).toBeUndefined()
+    expect(dropped).toEqual([])
+    expect(hits).toEqual(['unprovenLinks'])
+  })
+
+  test('64 hosts of 64 networks cannot keep one more out, and one that is proven is not dropped', () => {
+    const { gate } = make()
+    const dropped: string[] = []
+    for (let i = 0; i < 512; i++) enter(gate, dropped, `10.0.${i % 64}.1`)
+    const honest = enter(gate, dropped, '203.0.113.1', 'honest')
+    honest?.proven()
+    for (let i = 0; i < 512; i++) enter(gate, dropped, `10.1.${i % 256}.1`)
+    expect(dropped.length).toBeGreaterThan(100)
+    expect(dropped).not.toContain('honest')
+    expect(gate.inside).toEqual({ total: 513, unproven: 512 })
+  })
+
+  test('nobody is dropped for one whom another limit refuses', () => {
+    const { gate } = make({
+      unprovenLinks: 3,
+      handshakesPerAddress: 1,
+      handshakesPerAddressBurst: 2,
+    })
+    const dropped: string[] = []
+    enter(gate, dropped, '203.0.113.1')?.gone()
+    enter(gate, dropped, '203.0.113.1')?.gone()
+    for (const ip of ['192.0.2.1', '192.0.2.2', '198.51.100.1']) enter(gate, dropped, ip)
+    expect(gate.inside.unproven).toBe(3)
+    expect(enter(gate, dropped, '203.0.113.1')).toBeUndefined()
+    expect(dropped).toEqual([])
+  })
+})
+
 describe('A008: the pace of a network', () => {
   const slow = { handshakesPerAddress: 5, handshakesPerAddressBurst: 20 }
 
@@ -172,7 +231,7 @@ test('an admission tells each thing once', () => {
   const { gate } = make()
   gate.admit('192.0.2.1', 0)
   gate.admit('192.0.2.1', 0)
-  const admission = new Admission(gate, '192.0.2.1')
+  const admission = new Admission(gate, '192.0.2.1', () => undefined)
   admission.proven()
   admission.proven()
   expect(gate.inside).toEqual({ total: 2, unproven: 1 })

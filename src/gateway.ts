@@ -5,7 +5,7 @@
  *   outbound  our user ─▶ link ─▶ road/checks ─▶ delivery, presence ─▶ peer/pool ─▶ connect ─▶ link ─▶ peer
  */
 
-import { type Directory, exists, isListedKey } from './adapter/home/directory.ts'
+import { type Directory, exists, standingOfKey } from './adapter/home/directory.ts'
 import { Home } from './adapter/home/home.ts'
 import type { Address, Service } from './address/address.ts'
 import { addressFromBytes, parseAddress } from './address/address.ts'
@@ -13,6 +13,7 @@ import { type Domain, parseDomain } from './address/domain.ts'
 import { Interner } from './address/interner.ts'
 import { encodeIssued, readIssue } from './command/issue.ts'
 import { type Scope, scopes } from './credential/claims.ts'
+import type { PublicKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
 import { createKeyStore } from './credential/key-store.ts'
 import type { Signer } from './credential/sign.ts'
@@ -110,6 +111,10 @@ export function createGateway(options: GatewayOptions): Gateway {
     const directory = hosted.get(user.domain)?.directory
     return directory !== undefined && exists(directory, user)
   }
+  const standingOf = (user: Address, key: PublicKey) => {
+    const directory = hosted.get(user.domain)?.directory
+    return directory === undefined ? undefined : standingOfKey(directory, user, key.x)
+  }
   const offers = (domain: string, service: Service): boolean =>
     hosted.get(domain)?.services.includes(service) ?? false
   const interner = new Interner(
@@ -197,10 +202,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     mayTalk: (_local, remote) => rules.mayTalk(remote),
     isKnown: (domain) => keys.known(domain),
     isPinned: (domain) => pinned.has(domain),
-    isListedKey: (user, key) => {
-      const directory = hosted.get(user.domain)?.directory
-      return directory === undefined ? undefined : isListedKey(directory, user, key.x)
-    },
+    standingOfKey: (user, key) => standingOf(user, key),
     assert: (local, remote, binding) =>
       (hosted.get(local) as HostedDomain).signer.signLink({
         aud: remote,
@@ -347,8 +349,14 @@ export function createGateway(options: GatewayOptions): Gateway {
     const read = readIssue(request)
     const audience = typeof read === 'string' ? undefined : readDomain(read.audience)
     const isNamed = typeof read !== 'string' && audience === read.audience
-    if (!isNamed || user === undefined || audience === undefined) {
+    if (!isNamed || user === undefined || userKey === undefined || audience === undefined) {
       return originOf(session).answer(id, trafficClass, command, 'bad-request', -1)
+    }
+    // [LINK-6.6-3]
+    const standing = standingOf(user, userKey)
+    if (standing === undefined || standing === 'not-listed') {
+      const code = standing === undefined ? 'refused' : 'credential-key'
+      return originOf(session).answer(id, trafficClass, command, code, -1)
     }
     // [LINK-6.6-2]
     const scope = scopes.filter((name): name is Scope => read.scope.includes(name))
@@ -359,7 +367,8 @@ export function createGateway(options: GatewayOptions): Gateway {
       return originOf(session).answer(id, trafficClass, command, 'rate-limited', waitMs)
     const { signer } = hosted.get(user.domain) as HostedDomain
     const seconds = limits.credentialSeconds
-    const token = signer.signCredential({ sub: user, aud: audience, scope, seconds, jkt: userKey })
+    const jkt = userKey.thumbprint
+    const token = signer.signCredential({ sub: user, aud: audience, scope, seconds, jkt })
     const bytes = encodeIssued(token)
     session.link.answerWith(id, trafficClass, command, 'ok', bytes, 0, bytes.length, bytes.length)
   }

@@ -47,7 +47,7 @@ export class Attachment implements LinkOwner {
   /** With what the gateway refused the proof. */
   refusal: GatewayError | undefined
 
-  /** `credential`: names our key, where the directory of the domain does not list it. */
+  /** `credential`: names our key, where the directory of the domain lists none of the user. */
   constructor(channel: Channel, credential: string | undefined, needs: AttachmentNeeds) {
     const { hello, clock, random, limits, counters, limitHit } = needs
     this.#needs = needs

@@ -51,7 +51,7 @@ export type ClientOptions = {
   /** The user's own key: a pair, or PKCS8 PEM. */
   readonly key: KeyPair | string
   /**
-   * Names the key, where the directory of the domain does not list it: one credential, which the client then renews
+   * Names the key, where the directory of the domain lists none of the user: one credential, which the client then renews
    * at the gateway, or a function that is asked at each attempt to attach.
    */
   readonly credential?: string | (() => Promise<string>) | undefined

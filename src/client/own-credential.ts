@@ -1,5 +1,5 @@
 /**
- * The credential that names this user's key, where the directory of the domain does not list it.
+ * The credential that names this user's key, where the directory of the domain lists none.
  *
  * In:    the first one, or whoever makes them; the link as it comes; a tick each second.
  * Out:   the one to attach with. One that was given once is renewed by ISSUE long before it ends.

@@ -47,7 +47,9 @@ const directory = z.discriminatedUnion(
           keys: listOf(publicKey)
             .prefault([])
             .meta(
-              restart('Ed25519 public keys of the user; whoever holds one may attach as the user.'),
+              restart(
+                'Ed25519 public keys of the user; whoever holds one may attach as the user, and nobody else. A key taken out is shut out from the next start on (a reload is not enough). With no key listed, credentials of the domain let in: to shut out the last key, take the user out.',
+              ),
             ),
         }).prefault({}),
       ).meta(restart('The users, by the part before the @; for kind: static only.')),

@@ -8,6 +8,7 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import type { PublicKey } from '../credential/ed25519.ts'
 import { isSuccess, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
@@ -94,7 +95,7 @@ export class Admission {
     session.waiting.reopen()
   }
 
-  attached(session: Session, user: Address, userKey: string): Status {
+  attached(session: Session, user: Address, userKey: PublicKey): Status {
     if (session.user !== undefined) return 'protocol-state'
     const code = this.#needs.attach(session, user)
     if (!isSuccess(code)) return code

@@ -40,13 +40,16 @@ export type ProofNeeds = {
   readonly mayFetchFor: (domain: Domain) => boolean
   /** One signature out of the budget of the link. */
   readonly spend: (session: Session) => boolean
-  /** Whether possession of this key is enough to attach as `user`; `undefined`: no such user. */
-  readonly isListedKey: (user: Address, key: PublicKey) => boolean | undefined
+  /** What the directory says of this key; `undefined`: no such user. */
+  readonly standingOfKey: (
+    user: Address,
+    key: PublicKey,
+  ) => 'listed' | 'not-listed' | 'none-listed' | undefined
   /** The assertion of a domain of ours for this channel. */
   readonly assert: (local: Domain, remote: Domain, binding: Buffer) => string
   readonly proven: (session: Session, pair: Pair) => undefined
-  /** `userKey`: thumbprint of the key that the user showed. */
-  readonly attached: (session: Session, user: Address, userKey: string) => Status
+  /** `userKey`: the key that the user showed. */
+  readonly attached: (session: Session, user: Address, userKey: PublicKey) => Status
   /** A claim of the far side. */
   readonly refused: (
     session: Session,
@@ -211,13 +214,14 @@ function judgeClient(
     () => needs.spend(session),
   )
   if (!held.ok) return finish(held.code, held.detail)
-  const listed = needs.isListedKey(user, key)
-  if (listed === undefined) return finish('refused', 'no such user')
-  if (!listed) {
+  const standing = needs.standingOfKey(user, key)
+  if (standing === undefined) return finish('refused', 'no such user')
+  if (standing === 'not-listed') return finish('credential-key', 'other keys are listed')
+  if (standing === 'none-listed') {
     const named = checkNaming(needs, session, prove, user, key)
     if (!named.ok) return finish(named.code, named.detail)
   }
-  finish(needs.attached(session, user, key.thumbprint), 'attach')
+  finish(needs.attached(session, user, key), 'attach')
 }
 
 /** [LINK-5.4-7] The credential of the client's own domain that names its key. */
@@ -229,7 +233,7 @@ function checkNaming(
   key: PublicKey,
 ): Verdict<unknown> {
   if (prove.userCredential === undefined) {
-    return refuse('credential-missing', 'the key is not listed and no credential names it')
+    return refuse('credential-missing', 'no key is listed and no credential names this one')
   }
   const named = parseCredentialToken(prove.userCredential, needs.limits)
   if (!named.ok) return named

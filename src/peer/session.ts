@@ -5,6 +5,7 @@
  */
 import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import type { PublicKey } from '../credential/ed25519.ts'
 import type { Status } from '../errors.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
@@ -54,8 +55,8 @@ export class Session {
   refusal: Status = 'domain-not-proven'
   /** The attached user, on a link with a client. */
   user: Address | undefined = undefined
-  /** Thumbprint of the key that the user attached with. */
-  userKey: string | undefined = undefined
+  /** The key that the user attached with. */
+  userKey: PublicKey | undefined = undefined
   /** Domains that this side has claimed here and to whom, so that it claims each once. */
   readonly claimed = new Set<string>()
   /** Those of them that the far side refused: nothing of ours can pass there. */

@@ -9,8 +9,21 @@ export type Directory =
 export const exists = (directory: Directory, user: Address): boolean =>
   directory.kind === 'any' || directory.users.has(user.user)
 
-/** Whether possession of `key` is enough to attach as `user`; `undefined`: there is no such user. */
-export function isListedKey(directory: Directory, user: Address, key: string): boolean | undefined {
-  if (directory.kind === 'any') return false
-  return directory.users.get(user.user)?.includes(key)
+/**
+ * `listed`: its possession is enough to attach. `none-listed`: no key of the user is; credentials of the domain decide.
+ * `not-listed`: others are; no credential stands for it, or a lost device would stay in for ever.
+ */
+export type KeyStanding = 'listed' | 'not-listed' | 'none-listed'
+
+/** `undefined`: there is no such user. */
+export function standingOfKey(
+  directory: Directory,
+  user: Address,
+  key: string,
+): KeyStanding | undefined {
+  if (directory.kind === 'any') return 'none-listed'
+  const keys = directory.users.get(user.user)
+  if (keys === undefined) return undefined
+  if (keys.length === 0) return 'none-listed'
+  return keys.includes(key) ? 'listed' : 'not-listed'
 }

@@ -307,6 +307,21 @@ describe('ISSUE', () => {
     expect(JSON.parse(claims || '{}').scope).toBe(granted)
   })
 
+  test.for<readonly [string, readonly string[] | undefined, Status]>([
+    ['whose key the directory has put others in place of', ['x'], 'credential-key'],
+    ['whom the directory does not list any more', undefined, 'refused'],
+  ])('[LINK-6.6-3] gives nothing to a user %s', async ([, keys, expected]) => {
+    const world = new World()
+    const bob = await world.attached()
+    if (keys === undefined) world.users.delete('bob')
+    else world.users.set('bob', keys)
+    const ids = ['b.example', 'z.example'].map((audience) =>
+      bob.ask(wire.control, ask(audience, 'im.send')),
+    )
+    await world.run()
+    expect(ids.map((id) => bob.status(id))).toEqual([expected, expected])
+  })
+
   test.for<readonly [string, wire.RequestShape, Status]>([
     ['a domain in capitals', ask('Z.example', 'im.send'), 'bad-request'],
     ['no domain', { command: command.issue, fields: [[tag.scope, 'im.send']] }, 'bad-request'],

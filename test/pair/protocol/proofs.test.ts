@@ -356,7 +356,7 @@ describe('a client', () => {
   })
 
   test.for([
-    ['somebody else’s key', 'bob@b.example', raw(dave), dave, 'credential-missing'],
+    ['somebody else’s key', 'bob@b.example', raw(dave), dave, 'credential-key'],
     ['no key', 'bob@b.example', undefined, bob, 'credential-key'],
     ['another key than it shows', 'bob@b.example', raw(bob), dave, 'credential-key'],
     ['a key that is not listed', 'dave@b.example', raw(dave), dave, 'credential-missing'],
@@ -388,6 +388,22 @@ describe('a client', () => {
     ])
     await world.run()
     expect(peer.status(id)).toBe(expected)
+  })
+
+  test('[LINK-5.4-7] no credential stands for a key that is gone from the directory', async () => {
+    const world = new World()
+    const peer = world.dialIn('client', 'b.example')
+    peer.sayHello({ role: 'client' })
+    world.users.set('bob', [raw(dave).toString('base64url')])
+    const credential = peer.credentialOf('bob@b.example', {
+      claims: { cnf: { jkt: bob.kid }, scope: 'im.send' },
+    })
+    const id = peer.prove({ key: bob, claims: { iss: 'bob@b.example' } }, [
+      [tag.userCredential, credential],
+      [tag.publicKey, raw(bob)],
+    ])
+    await world.run()
+    expect(peer.status(id)).toBe('credential-key')
   })
 
   test('[LINK-5.4-11] that is attached stays attached as who it is', async () => {

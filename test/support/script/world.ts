@@ -52,6 +52,8 @@ export class World {
   needsKnownKey = false
   /** Whether dials are plain TCP. */
   isPlain = false
+  /** The directory of its domains: user to listed keys. */
+  readonly users = new Map<string, readonly string[]>()
   readonly #keySets = new Map<string, Buffer>()
   readonly #wish: WorldWish
   readonly #certificates: readonly string[]
@@ -62,6 +64,12 @@ export class World {
     const { clock, meter } = this
     this.#wish = wish
     this.#certificates = domains
+    for (const name of domains) {
+      for (const user of ['bob', 'carol', 'dave', 'erin']) {
+        const own = user === 'dave' ? [] : [userKey(`${user}@${name}`).x]
+        this.users.set(user, [...(this.users.get(user) ?? []), ...own])
+      }
+    }
     this.limits = limitsWith(wish.limits)
     this.gateway = createGateway({
       domains: domains.map((name) => this.#host(name)) as unknown as [HostedDomain],
@@ -249,15 +257,7 @@ export class World {
         return keySet()
       },
       keys: own === undefined ? [] : [own],
-      directory: {
-        kind: 'static',
-        users: new Map(
-          ['bob', 'carol', 'dave', 'erin'].map((user) => [
-            user,
-            user === 'dave' ? [] : [userKey(`${user}@${name}`).x],
-          ]),
-        ),
-      },
+      directory: { kind: 'static', users: this.users },
       services: this.#wish.services ?? ['im', 'pres'],
     }
   }

@@ -46,7 +46,7 @@ import { SessionOrigin } from './road/origin.ts'
 import { observeEnds } from './road/outcomes.ts'
 import { PeerTally } from './road/peer-tally.ts'
 import { PresenceRoad } from './road/presence.ts'
-import { type CommandName, commandOf } from './wire/registry.ts'
+import { type CommandName, commandOf, commands } from './wire/registry.ts'
 
 export type HostedDomain = {
   readonly domain: Domain
@@ -335,11 +335,21 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
 
   function operate(session: Session, request: RequestView, held: Held | undefined): undefined {
-    const road = byNumber[request.command]
-    if (road !== undefined) return road(session, request, held)
     const { id, trafficClass, command } = request
+    const waitMs = waitBefore(session, request, held)
+    if (waitMs >= 0)
+      return originOf(session).answer(id, trafficClass, command, 'rate-limited', waitMs)
+    const road = byNumber[command]
+    if (road !== undefined) return road(session, request, held)
     // [LINK-4.2-4]
     originOf(session).answer(id, trafficClass, command, 'unknown-command', -1)
+  }
+
+  /** [LINK-6.5-1] What a peer asks counts before it is read: what is malformed, too, costs us time. -1: no wait. */
+  function waitBefore(session: Session, { command, at }: RequestView, held: Held | undefined) {
+    if (session.role === 'client' || countsByItself(command)) return -1
+    const domain = held?.subject?.domain ?? [...session.pairs][0]?.remote
+    return domain === undefined ? -1 : checks.waitOfPeer(domain, false, at)
   }
 
   /** [LINK-6.6-1] An attached user gets its next credential, bound to the key that it attached with. */
@@ -424,6 +434,10 @@ export function createGateway(options: GatewayOptions): Gateway {
 }
 
 type Way = Parameters<Parameters<ConstructorParameters<typeof Outbound>[0]['send']>[3]>[0]
+
+/** [LINK-6.5-5] Their own roads count them, for the domain that they name. */
+const countsByItself = (command: number): boolean =>
+  command === commands.notify.number || command === commands.renew.number
 
 /** The value, or nothing where an address is bad. */
 function orNothing<T>(make: () => T): T | undefined {

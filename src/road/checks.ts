@@ -43,7 +43,7 @@ export type CheckNeeds = {
 
 type Check = (passage: Passage, needs: CheckNeeds) => Status | undefined
 
-/** [LINK-6.5-1] The road of a request, up to the decision where it goes. */
+/** [LINK-6.5-1] The road of a request that is read, up to the decision where it goes. */
 const order: readonly (readonly [name: string, check: Check])[] = [
   ['domain', checkDomain],
   ['relay', checkRelay],
@@ -79,7 +79,7 @@ export class Checks {
     return undefined
   }
 
-  /** [LINK-6.5-5] A request of a domain itself: -1, or how long it has to wait. `NOTIFY` counts by itself. */
+  /** [LINK-6.5-1] [LINK-6.5-5] A request of a domain: -1, or how long it has to wait. `NOTIFY` counts by itself. */
   waitOfPeer(domain: string, isNotify: boolean, now: number): number {
     const { rates } = this.#needs
     const excess = isNotify ? rates.takeNotify(domain, now) : rates.takePeer(domain, now)
@@ -141,12 +141,10 @@ function checkHops({ hops }: Passage, { limits }: CheckNeeds): Status | undefine
 function checkRate(passage: Passage, needs: CheckNeeds): Status | undefined {
   const { session, sender, lane, now } = passage
   const { rates } = needs
-  const peer = session.role === 'gateway' ? sender.address.domain : undefined
   const excess =
-    (peer === undefined ? undefined : rates.takePeer(peer, now)) ??
-    rates.takeSender(sender, now) ??
-    (lane === undefined ? undefined : rates.takeLane(lane, now))
+    rates.takeSender(sender, now) ?? (lane === undefined ? undefined : rates.takeLane(lane, now))
   if (excess === undefined) return undefined
+  const peer = session.role === 'gateway' ? sender.address.domain : undefined
   passage.waitMs = waitAfter(excess, peer, needs)
   return 'rate-limited'
 }

@@ -9,7 +9,9 @@ const { command, tag } = wire
 
 describe('every request', () => {
   test('[LINK-6.5-1] passes the checks in one order', async () => {
-    const limits = { peerPerSecond: 0.001, peerBurst: 1, messageBytes: 10 }
+    const peerRate = { peerPerSecond: 0.001, peerBurst: 9 }
+    const senderRate = { senderPerSecond: 0.001, senderBurst: 1 }
+    const limits = { ...peerRate, ...senderRate, messageBytes: 10 }
     const world = new World({
       limits,
       pinned: ['a.example', 'd.example'],
@@ -46,6 +48,9 @@ describe('every request', () => {
       message({ ...small, reference: 2, fields: [lane, toB, id] }),
       message({ ...small, reference: 2, hops: 3, fields: [lane, toB, id] }),
       message({ ...small, reference: 2, hops: 3, fields: [lane, toB, id] }),
+      // What is malformed has used up the rate of the domain like the rest; beyond it nothing is read.
+      message({ fields: [] }),
+      message({ reference: 9, fields: [] }),
     ]
     await world.run()
     expect(ids.map((one) => peer.status(one))).toEqual([
@@ -59,9 +64,15 @@ describe('every request', () => {
       'hop-limit',
       'service-not-offered',
       'rate-limited',
+      'rate-limited',
+      'credential-ref-unknown',
     ])
-    const wait = peer.answer(ids.at(-1) ?? 0)?.fields.get(tag.retryAfter)
-    expect(wait?.readUInt32BE(0)).toBeGreaterThan(0)
+    for (const id of ids.slice(-3, -1)) {
+      const wait = peer.answer(id)?.fields.get(tag.retryAfter)
+      expect(wait?.readUInt32BE(0)).toBeGreaterThan(0)
+    }
+    expect(world.meter.total('limit_hits_total', { limit: 'senderPerSecond' })).toBe(1)
+    expect(world.meter.total('limit_hits_total', { limit: 'peerPerSecond' })).toBe(1)
   })
 
   test('[LINK-6.5-1] of one foreign domain to another is refused as relaying', async () => {

@@ -82,6 +82,7 @@ export class Envelope {
   bodyAt: number
   end: number
   sentAt = -1
+  readonly freshen = undefined
 
   carrier: Carrier | undefined = undefined
   /** delivery/, on the way in: the slot of its duplicate record. */

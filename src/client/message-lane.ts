@@ -68,6 +68,7 @@ export class OutgoingMessage implements Outgoing {
   bodyAt: number
   end: number
   sentAt = -1
+  readonly freshen = undefined
   /** Until then it waits for its turn, and is repeated while its outcome is not known. */
   readonly until: number
   readonly repeats: boolean

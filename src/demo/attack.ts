@@ -142,6 +142,7 @@ function send(
       bodyAt: head.length,
       end: head.length + body.length,
       sentAt: -1,
+      freshen: undefined,
       answered: ({ status }) => resolve(status) as undefined,
       failed: (code) => resolve(code) as undefined,
     }

@@ -78,6 +78,16 @@ export class Backlog {
     return turn === undefined ? undefined : this.#queue(turn).peek()
   }
 
+  /** Whether `waiting`, whose turn it is, may go as it stands; if not, another may have the turn. */
+  isFresh(waiting: Waiting): boolean {
+    const { outgoing } = waiting
+    const before = outgoing.end - outgoing.fieldsAt
+    const found = outgoing.freshen?.(outgoing) ?? 'same'
+    if (found === 'unwanted') this.leave(waiting)
+    else this.#bytes += outgoing.end - outgoing.fieldsAt - before
+    return found === 'same'
+  }
+
   /** A long body begins, or goes on: it takes turns with what else waits. */
   rotate({ outgoing: { trafficClass } }: Waiting, isBegun: boolean): undefined {
     if (isBegun) this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) + 1

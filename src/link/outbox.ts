@@ -235,8 +235,8 @@ export class Outbox {
     while (this.#hasRoom()) {
       const waiting = this.#backlog.next()
       if (waiting === undefined) return
-      if (waiting.id === 0) this.#begin(waiting)
-      else this.#goOn(waiting)
+      if (waiting.id !== 0) this.#goOn(waiting)
+      else if (this.#backlog.isFresh(waiting)) this.#begin(waiting)
     }
   }
 

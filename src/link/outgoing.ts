@@ -55,6 +55,11 @@ export type Outgoing = {
   end: number
   /** Clock time at which it was written; -1 before. The link sets it. */
   sentAt: number
+  /**
+   * Its turn has come after a wait: `other` says that other bytes stand here now, `unwanted` that it is not to be sent
+   * any more, of which nobody is told. `undefined`: it goes as it is.
+   */
+  readonly freshen: ((outgoing: Outgoing) => 'same' | 'other' | 'unwanted') | undefined
   readonly answered: (answer: AnswerView) => undefined
   /** No answer will come. `sent`: it was written, so nobody knows what became of it; also where none was expected. */
   readonly failed: (code: Status, sent: boolean) => undefined
@@ -72,6 +77,7 @@ export const bare = {
   expectsAnswer: true,
   user: '',
   sentAt: -1,
+  freshen: undefined,
 } satisfies Partial<Outgoing>
 
 /** Where fields and body of a request lie. */

@@ -71,6 +71,7 @@ export class NotifyHome {
         user: from,
         fields: bytes,
         body,
+        freshen: undefined,
         answered: () => undefined,
         failed: (code) => {
           // Nothing is left out for a session: it comes back, and is told what holds then.

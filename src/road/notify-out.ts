@@ -11,9 +11,10 @@ import type { Version } from '../command/version.ts'
 import { isTemporary } from '../errors.ts'
 import { latin1 } from '../lib/latin1.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
-import type { AnswerView } from '../link/outgoing.ts'
+import { type AnswerView, contentOf, type Outgoing } from '../link/outgoing.ts'
 import type { Pool } from '../peer/pool.ts'
 import type { Session } from '../peer/session.ts'
+import type { Presence } from '../presence/document.ts'
 import type { Subscription } from '../presence/subscription.ts'
 import type { Subscriptions } from '../presence/subscriptions.ts'
 import { fields } from '../wire/registry.ts'
@@ -35,6 +36,8 @@ export class NotifyOut {
   readonly #subscriptions: Subscriptions
   readonly #home: NotifyHome
   readonly #sent: Counter
+  /** Those whose NOTIFY waits for its turn on a link, and what it is to tell then in the place of what it says. */
+  readonly #waiting = new Map<Subscription, Presence | undefined>()
 
   constructor(needs: NotifyOutNeeds, subscriptions: Subscriptions, home: NotifyHome) {
     this.#needs = needs
@@ -48,6 +51,11 @@ export class NotifyOut {
     const { id, watcher, presentity } = subscription
     const { isHosted, pool } = this.#needs
     if (isHosted(watcher.domain)) return this.#home.show(subscription, document, version)
+    // [LINK-6.13-5] What waits keeps its place and tells the last value.
+    if (this.#waiting.has(subscription)) {
+      this.#waiting.set(subscription, { document, version })
+      return
+    }
     const session = pool().find(presentity.domain, watcher.domain, 'pres')
     if (session !== undefined) return this.#tell(session, subscription, document, version)
     // [LINK-6.13-5] A register, not a log: only the last value is sent once there is a link.
@@ -66,29 +74,49 @@ export class NotifyOut {
 
   #tell(
     { link, shown }: Session,
-    { id, watcher, presentity }: Subscription,
+    subscription: Subscription,
     document: Buffer,
     version: Version,
   ): undefined {
+    const { id, watcher, presentity } = subscription
     this.#sent.n++
     const reference = shown.refer(presentity, watcher.domain, 'notify')
-    link.ask(
-      makeNotice({
-        command: 'notify',
-        hops: 1,
-        reference,
-        from: '',
-        user: presentity.text,
-        fields: encodeShown(id, version),
-        body: document,
-        answered: (answer) => {
-          // [LINK-6.3-5] Shown again with what is told again.
-          if (answer.status === 'credential-ref-unknown') shown.showAgain(reference.number)
-          return this.#notTaken(watcher.domain, id, answer)
-        },
-        failed: () => this.#subscriptions.retry(watcher.domain, id, againMs),
-      }),
-    )
+    const notice = makeNotice({
+      command: 'notify',
+      hops: 1,
+      reference,
+      from: '',
+      user: presentity.text,
+      fields: encodeShown(id, version),
+      body: document,
+      freshen: (outgoing) => this.#freshen(subscription, outgoing),
+      answered: (answer) => {
+        // [LINK-6.3-5] Shown again with what is told again.
+        if (answer.status === 'credential-ref-unknown') shown.showAgain(reference.number)
+        return this.#notTaken(watcher.domain, id, answer)
+      },
+      failed: () => {
+        this.#waiting.delete(subscription)
+        this.#subscriptions.retry(watcher.domain, id, againMs)
+      },
+    })
+    this.#waiting.set(subscription, undefined)
+    link.ask(notice)
+    if (notice.sentAt !== -1) this.#waiting.delete(subscription)
+  }
+
+  /** [LINK-6.12-1] The turn of a NOTIFY that waited: nothing follows the end of a subscription. */
+  #freshen(subscription: Subscription, outgoing: Outgoing): 'same' | 'other' | 'unwanted' {
+    const latest = this.#waiting.get(subscription)
+    const isWanted = subscription.state === 'active'
+    if (isWanted && latest !== undefined) {
+      this.#waiting.set(subscription, undefined)
+      const fields = encodeShown(subscription.id, latest.version)
+      Object.assign(outgoing, contentOf(fields, latest.document))
+      return 'other'
+    }
+    this.#waiting.delete(subscription)
+    return isWanted ? 'same' : 'unwanted'
   }
 
   /** What a NOTIFY told is told again, unless nobody wants to know it. */

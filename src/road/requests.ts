@@ -21,11 +21,13 @@ export type Asked = {
   readonly answerCredit: number
   readonly fields: Buffer
   readonly body: Buffer
+  readonly freshen: Outgoing['freshen']
   readonly answered: (answer: AnswerView) => undefined
   readonly failed: (code: Status, sent: boolean) => undefined
 }
 
-export const makeRequest = (asked: Asked): Outgoing => make(asked, true)
+export const makeRequest = (asked: Omit<Asked, 'freshen'>): Outgoing =>
+  make({ ...asked, freshen: undefined }, true)
 
 /** For NOTIFY: only a refusal is answered; `failed` says that it may not have arrived. */
 export const makeNotice = (asked: Omit<Asked, 'answerCredit'>): Outgoing =>

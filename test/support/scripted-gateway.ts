@@ -280,6 +280,7 @@ export class ScriptedLink implements LinkOwner {
       bodyAt: head.length,
       end: head.length + body.length,
       sentAt: -1,
+      freshen: undefined,
       failed: ends.failed,
       answered: (answer) =>
         expectsAnswer ? ends.answered(answer) : this.orphan(this.link, answer),

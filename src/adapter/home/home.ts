@@ -36,6 +36,7 @@ export type ClientRequest = {
   bodyAt: number
   end: number
   sentAt: number
+  readonly freshen: undefined
   readonly answered: (answer: Answer) => undefined
   readonly failed: (code: Status, sent: boolean) => undefined
 }
@@ -145,6 +146,7 @@ class Handing implements ClientRequest {
   bodyAt: number
   end: number
   sentAt = -1
+  readonly freshen = undefined
   readonly #envelope: Envelope
   readonly #delivery: Delivery
 
@@ -192,6 +194,7 @@ class Telling implements ClientRequest {
   bodyAt: number
   end: number
   sentAt = -1
+  readonly freshen = undefined
 
   constructor(command: number, from: string, buffer: Buffer, bodyAt: number) {
     this.command = command

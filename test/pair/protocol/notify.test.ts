@@ -316,6 +316,44 @@ describe('NOTIFY', () => {
     expect(notes(back)).toEqual(['c'])
   })
 
+  /** Everything that alice's gateway takes without giving credit is used up, and three more values were told. */
+  async function stuck(): Promise<readonly [World, ScriptedPeer, ScriptedPeer]> {
+    const [world, peer, bob] = await watched()
+    for (let n = 1; n <= 17; n++) {
+      publish(bob, `${n}`)
+      await world.run(3000)
+    }
+    expect(notes(peer)).toEqual(['nothing', ...Array.from({ length: 14 }, (_, n) => `${n + 1}`)])
+    return [world, peer, bob]
+  }
+  const moreCredit = (): Buffer =>
+    wire.frame(type.credit, 0, 0, Buffer.concat([Buffer.of(2), wire.u32(100, 100_000)]))
+
+  test('[LINK-6.13-5] that waits for credit tells the last value, once', async () => {
+    const [world, peer] = await stuck()
+    peer.raw(moreCredit())
+    await world.run(10_000)
+    expect(notes(peer).slice(15)).toEqual(['17'])
+  })
+
+  test('[LINK-6.12-1] that waits for credit does not outlive its subscription', async () => {
+    const [world, peer] = await stuck()
+    peer.ask(wire.pres, {
+      command: command.unsubscribe,
+      hops: 1,
+      reference: 1,
+      fields: [
+        [tag.to, 'bob@b.example'],
+        [tag.subscription, messageId('of alice')],
+      ],
+    })
+    await world.run()
+    peer.raw(moreCredit())
+    await world.run(10_000)
+    expect(notes(peer).slice(15)).toEqual([])
+    expect(peer.release).toBeUndefined()
+  })
+
   test.for<readonly [string, (watch: Watch) => number, Status]>([
     [
       'an unknown number',

@@ -61,6 +61,7 @@ export const limitTable = {
   // Link: flow
   windowRequests: row(512, 'count', 'Requests of one class that may be under way towards us on one link (credit).'),
   windowBytes: row(1_048_576, 'bytes', 'Request bytes of one class that may be under way towards us on one link (credit).'),
+  creditPerSecond: row(10_000, 'per second', 'Requests on one link whose credit is given back at once; for more it comes with the next second.'),
   bodiesUnderWay: row(16, 'count', 'Bodies of one class that arrive in chunks at the same time on one link; more is flow-exceeded.'),
   answerBytes: row(65_536, 'bytes', 'Answer body that one of our requests accepts.'),
   requestMs: row(30 * second, 'ms', 'Request sent to answer; then remote-timeout or unknown-outcome.'),

@@ -1,7 +1,7 @@
 /**
  * Allowance: what the far side may still send of each class, and when more of it is given.
  *
- * Spec: [LINK-7.1-4] credit is given back when half of the window is used
+ * Spec: [LINK-7.1-4] credit is given back when half of the window is used, [LINK-7.1-7] or with the next second
  */
 import type { Limits } from '../limits.ts'
 import { startBytes, startRequests } from './credit.ts'
@@ -15,6 +15,8 @@ export class Allowance {
   readonly #limits: Limits
   readonly #halfRequests: number
   readonly #halfBytes: number
+  /** Requests whose credit may still be given in this second. */
+  #rest: number
   readonly #requests = [startRequests, startRequests, startRequests]
   readonly #bytes = [startBytes, startBytes, startBytes]
   /** Used since credit was last given. */
@@ -25,6 +27,7 @@ export class Allowance {
     this.#limits = limits
     this.#halfRequests = limits.windowRequests / 2
     this.#halfBytes = limits.windowBytes / 2
+    this.#rest = limits.creditPerSecond
   }
 
   /** A REQUEST of `bytes` arrives; false: beyond its credit. `free` commands need none. */
@@ -49,11 +52,22 @@ export class Allowance {
     if (!free) this.#doneRequests[trafficClass] = (this.#doneRequests[trafficClass] as number) + 1
   }
 
-  /** What to give back now; `undefined` while little was used. */
+  /** Once a second; whether its share was used up. What was given beyond it counts for the next one. */
+  tick(): boolean {
+    const { creditPerSecond } = this.#limits
+    const isUsedUp = this.#rest <= 0
+    this.#rest = Math.min(creditPerSecond, this.#rest + creditPerSecond)
+    return isUsedUp
+  }
+
+  /** What to give back now; `undefined` while little was used, or much in this second. */
   grant(trafficClass: number): Grant | undefined {
     const requests = this.#doneRequests[trafficClass] as number
     const bytes = this.#doneBytes[trafficClass] as number
     if (requests < this.#halfRequests && bytes < this.#halfBytes) return undefined
+    // [LINK-7.1-7]
+    if (this.#rest <= 0) return undefined
+    this.#rest -= requests
     return this.#give(trafficClass, requests, bytes)
   }
 

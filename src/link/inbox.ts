@@ -174,6 +174,12 @@ export class Inbox {
     }
   }
 
+  /** Once a second: credit that was not given for too many requests is given now. */
+  tick(): undefined {
+    if (this.#allowance.tick()) this.#needs.limitHit('creditPerSecond')
+    for (const trafficClass of Object.values(classes)) this.#giveCredit(trafficClass)
+  }
+
   /** [LINK-8.2-3] Our RELEASE is written: no request is taken any more. */
   stopTaking(): undefined {
     this.#isTaking = false

@@ -291,6 +291,7 @@ export class Link {
       return
     }
     if (this.#state.name !== 'open') return
+    this.#inbox.tick()
     // [LINK-8.3-4] [LINK-8.3-3]
     if (now - this.#bornAt > this.#options.ageMs) this.release('age-release')
     else if (

@@ -76,6 +76,7 @@ const felt: readonly LimitName[] = [
   'strangerDialsPerSecond',
   'windowRequests',
   'windowBytes',
+  'creditPerSecond',
   'bodiesUnderWay',
   'requestMs',
   'confirmMs',

@@ -208,6 +208,35 @@ describe('credit', () => {
     },
   )
 
+  test('[LINK-7.1-7] for more than a second may have comes with the next one, in every class', async () => {
+    const world = new World({
+      limits: { windowRequests: 16, windowBytes: 65_536, creditPerSecond: 20 },
+    })
+    const peer = await world.provenPeer()
+    await world.run(1000)
+    const given = () => peer.granted.map(([requests]) => requests)
+    const [control = 0, im = 0, pres = 0] = given()
+    const use = async (flags: number, count: number): Promise<void> => {
+      for (let i = 0; i < count; i++) padded(peer, flags, 8)
+      await world.run(50)
+    }
+    for (let i = 0; i < 3; i++) await use(wire.im, 8)
+    // The third one goes beyond, so that what follows waits.
+    await use(wire.pres, 8)
+    await use(wire.im, 8)
+    expect(given()).toEqual([control, im + 24, pres])
+    await world.run(1000)
+    expect(given()).toEqual([control, im + 32, pres + 8])
+    // Four of this second's 20 were given ahead, the others are given.
+    await use(wire.im, 8)
+    await use(wire.im, 8)
+    expect(given()).toEqual([control, im + 32, pres + 8])
+    await world.run(1000)
+    expect(given()).toEqual([control, im + 48, pres + 8])
+    expect(world.meter.total('limit_hits_total', { limit: 'creditPerSecond' })).toBe(2)
+    expect(peer.release).toBeUndefined()
+  })
+
   test('[LINK-7.1-5] PROVE needs none', async () => {
     const world = new World()
     const peer = world.dialIn()

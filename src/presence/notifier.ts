@@ -49,11 +49,18 @@ export type Subscribed = {
   /** The document is to be sent from here on even if the watcher has this version; `nowhere`: it is not. */
   snapshotTick: number
   laterSlot: number
+  /** NOTIFY was refused so often, one refusal soon after the other; before `calmTick` the next one is soon. */
+  refusals: number
+  calmTick: number
 }
 
 export type Notify = (subscription: Subscription, document: Buffer, version: Version) => undefined
 
 const tickMs = 100
+
+/** Wait after the first refusal, and the longest: it doubles while refusals go on. */
+const againMs = 1000
+const mostAgainMs = 60_000
 
 /** Notifications made in one turn of the event loop: a presentity with 100 000 watchers holds up nobody else. */
 const turnNotifications = 1024
@@ -103,6 +110,15 @@ export class Notifier {
     this.mark(row)
     // [LINK-6.10-3] Not in this turn: the answer to SUBSCRIBE goes first.
     this.#soon()
+  }
+
+  /** [LINK-6.13-6] NOTIFY was refused: the document goes to `row` again, not before `leastMs` from now. */
+  refused(row: Subscribed, leastMs: number): undefined {
+    const now = this.#clock.now()
+    row.refusals = now < row.calmTick * tickMs ? row.refusals + 1 : 0
+    const waitMs = Math.max(leastMs, Math.min(againMs * 2 ** row.refusals, mostAgainMs))
+    row.calmTick = Math.ceil((now + waitMs + mostAgainMs) / tickMs)
+    this.snapshot(row, now + waitMs)
   }
 
   /** Puts `row` where it is found when its time comes; `flush` sends what is ready. */

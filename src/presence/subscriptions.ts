@@ -124,6 +124,12 @@ export class Subscriptions {
     if (row !== undefined) this.#notifier.snapshot(row, this.#needs.clock.now() + afterMs)
   }
 
+  /** NOTIFY was refused: again not before `leastMs`, and later each time while refusals go on. */
+  refused(domain: Domain, id: string, leastMs: number): undefined {
+    const row = this.#homes.get(domain)?.byId.get(id)
+    if (row !== undefined) this.#notifier.refused(row, leastMs)
+  }
+
   /** Subscriptions of whoever `isBarred` from now on are over, and nobody is told. */
   bar(isBarred: (domain: Domain) => boolean): undefined {
     for (const { domain, byId } of [...this.#homes.values()]) {
@@ -188,6 +194,8 @@ export class Subscriptions {
       notifyTick: 0,
       snapshotTick: nowhere,
       laterSlot: nowhere,
+      refusals: 0,
+      calmTick: 0,
     }
     home.byId.set(id, row)
     home.counts.set(presentity.domain, (home.counts.get(presentity.domain) ?? 0) + 1)

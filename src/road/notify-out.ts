@@ -27,7 +27,7 @@ export type NotifyOutNeeds = {
   readonly meter: Meter
 }
 
-/** Wait before a NOTIFY that did not get through is sent again: at once, or after somebody put something right. */
+/** Wait before a NOTIFY that did not get through is sent again; the other if somebody has to put something right. */
 const againMs = 1000
 const longAgainMs = 60_000
 
@@ -123,6 +123,6 @@ export class NotifyOut {
   #notTaken(domain: Domain, id: string, { status, retryAfterMs }: AnswerView): undefined {
     if (status === 'lease-unknown') return this.#subscriptions.forget(domain, id)
     const waitMs = isTemporary(status) ? againMs : longAgainMs
-    this.#subscriptions.retry(domain, id, Math.max(retryAfterMs, waitMs))
+    this.#subscriptions.refused(domain, id, Math.max(retryAfterMs, waitMs))
   }
 }

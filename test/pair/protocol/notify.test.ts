@@ -439,6 +439,35 @@ describe('NOTIFY', () => {
     expect(notes(peer)).toEqual(['nothing', 'a', 'a'])
   })
 
+  test('[LINK-6.13-6] of the gateway that is refused again and again comes less and less often', async () => {
+    const [world, peer] = await watched()
+    peer.raw(moreCredit())
+    const refused = new Set<number>()
+    const refuseFor = async (seconds: number): Promise<number> => {
+      const before = refused.size
+      for (let second = 0; second < seconds; second++) {
+        for (const { id } of peer.requestsOf(command.notify)) {
+          if (refused.has(id)) continue
+          peer.respond(id, 'credential-ref-unknown', [[tag.subscription, messageId('of alice')]])
+          refused.add(id)
+        }
+        await world.run(1000)
+      }
+      return refused.size - before
+    }
+    expect(await refuseFor(70)).toBeLessThanOrEqual(7)
+    expect(await refuseFor(600)).toBeLessThanOrEqual(11)
+    expect(refused.size).toBeGreaterThan(12)
+    await world.run(200_000)
+    // It was taken for a while: the next refusal is the first one.
+    const taken = peer.requestsOf(command.notify).length
+    peer.respond(peer.requestsOf(command.notify).at(-1)?.id ?? 0, 'busy', [
+      [tag.subscription, messageId('of alice')],
+    ])
+    await world.run(1500)
+    expect(peer.requestsOf(command.notify).length).toBe(taken + 1)
+  })
+
   test('[LINK-6.13-6] of the gateway that was lost with its link, or refused for good, comes again', async () => {
     const [world, peer, bob] = await watched()
     publish(bob, 'a')

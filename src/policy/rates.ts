@@ -4,6 +4,7 @@
  * A bucket that is full again says nothing, so it can be forgotten.
  */
 import type { Lane, Sender } from '../lane.ts'
+import { BucketTable } from '../lib/bucket-table.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 
@@ -15,33 +16,25 @@ export type Excess = {
 
 export class Rates {
   readonly #limits: Limits
-  readonly #peers = new Map<string, TokenBucket>()
-  readonly #notifiers = new Map<string, TokenBucket>()
+  readonly #peers: BucketTable
+  readonly #notifiers: BucketTable
 
   constructor(limits: Limits) {
+    const { peers, peerPerSecond, peerBurst, peerNotifyPerSecond, peerNotifyBurst } = limits
     this.#limits = limits
+    this.#peers = new BucketTable(peerPerSecond, peerBurst, peers)
+    this.#notifiers = new BucketTable(peerNotifyPerSecond, peerNotifyBurst, peers)
   }
 
   /** One request of `peer` (a domain). `undefined`: it may pass. */
   takePeer(peer: string, now: number): Excess | undefined {
-    let bucket = this.#peers.get(peer)
-    if (bucket === undefined) {
-      if (this.#peers.size >= this.#limits.peers) this.sweep(now)
-      bucket = new TokenBucket(this.#limits.peerPerSecond, this.#limits.peerBurst, now)
-      this.#peers.set(peer, bucket)
-    }
+    const bucket = this.#peers.of(peer, now)
     return bucket.take(now) ? undefined : { limit: 'peerPerSecond', waitMs: bucket.waitMs() }
   }
 
   /** One NOTIFY of `peer`: what we asked for ourselves, so that a busy evening there stops no message. */
   takeNotify(peer: string, now: number): Excess | undefined {
-    const { peers, peerNotifyPerSecond, peerNotifyBurst } = this.#limits
-    let bucket = this.#notifiers.get(peer)
-    if (bucket === undefined) {
-      if (this.#notifiers.size >= peers) this.sweep(now)
-      bucket = new TokenBucket(peerNotifyPerSecond, peerNotifyBurst, now)
-      this.#notifiers.set(peer, bucket)
-    }
+    const bucket = this.#notifiers.of(peer, now)
     return bucket.take(now) ? undefined : { limit: 'peerNotifyPerSecond', waitMs: bucket.waitMs() }
   }
 
@@ -59,8 +52,7 @@ export class Rates {
 
   /** Once a minute. */
   sweep(now: number): undefined {
-    for (const buckets of [this.#peers, this.#notifiers]) {
-      for (const [name, bucket] of buckets) if (bucket.isFull(now)) buckets.delete(name)
-    }
+    this.#peers.sweep(now)
+    this.#notifiers.sweep(now)
   }
 }

@@ -61,6 +61,9 @@ type Edit = {
   readonly old: Publication | undefined
 }
 
+/** Versions follow the clock, so that nobody is remembered for them: 32 bits last 13 years. */
+const tickMs = 100
+
 export class Presentities {
   readonly #needs: PresentitiesNeeds
   /** Drawn at each start: what an earlier process counted is not comparable. */
@@ -69,13 +72,15 @@ export class Presentities {
   readonly #editions: Editions
   readonly #leases: Wheel<'leaseSlot', Publication>
   readonly #default = defaultDocument()
-  /** The highest `seq` of any presentity that was forgotten with its last tuple: nobody's versions ever fall. */
-  #floor = 0
+  readonly #startedAt: number
+  /** Presentities that are forgotten and changed so fast that their versions are ahead of the clock. */
+  readonly #ahead = new Map<string, number>()
 
   constructor(needs: PresentitiesNeeds) {
     const { clock, random, limits, meter } = needs
     this.#needs = needs
     this.#epoch = random.bytes(4).readUInt32BE()
+    this.#startedAt = clock.now()
     this.#editions = new Editions(clock, limits)
     this.#leases = new Wheel({
       clock,
@@ -104,7 +109,10 @@ export class Presentities {
   presence(presentity: Address): Presence {
     const row = this.#byAddress.get(presentity.text)
     if (row === undefined) {
-      return { document: this.#default, version: { epoch: this.#epoch, seq: this.#floor } }
+      return {
+        document: this.#default,
+        version: { epoch: this.#epoch, seq: this.#seqOf(presentity) },
+      }
     }
     row.presence ??= {
       document: Buffer.from(composeText(tuplesOf(row.publications))),
@@ -225,7 +233,7 @@ export class Presentities {
     const row = this.#byAddress.get(presentity.text) ?? {
       address: presentity,
       publications: new Set(),
-      seq: this.#floor,
+      seq: this.#seqOf(presentity),
       presence: undefined,
     }
     this.#byAddress.set(presentity.text, row)
@@ -251,13 +259,30 @@ export class Presentities {
   #change(presentity: Address): undefined {
     const row = this.#byAddress.get(presentity.text)
     if (row === undefined) return
-    row.seq++
+    row.seq = Math.max(row.seq + 1, this.#tick())
     row.presence = undefined
-    if (row.publications.size === 0) {
-      this.#floor = Math.max(this.#floor, row.seq)
-      this.#byAddress.delete(presentity.text)
-    }
+    if (row.publications.size === 0) this.#forget(row)
     this.#needs.changed(row.address)
+  }
+
+  #forget({ address: { text }, seq }: Presentity): undefined {
+    this.#byAddress.delete(text)
+    const now = this.#tick()
+    for (const [old, its] of this.#ahead) {
+      if (its > now) break
+      this.#ahead.delete(old)
+    }
+    this.#ahead.delete(text)
+    if (seq > now) this.#ahead.set(text, seq)
+  }
+
+  /** Of one that is not here: not below what it ever was, and nothing that others do can be read in it. */
+  #seqOf({ text }: Address): number {
+    return Math.max(this.#tick(), this.#ahead.get(text) ?? 0)
+  }
+
+  #tick(): number {
+    return Math.floor((this.#needs.clock.now() - this.#startedAt) / tickMs)
   }
 
   #full(limit: LimitName): PublishRefusal {

@@ -293,6 +293,35 @@ describe('presence of a presentity', () => {
     expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b))
   })
 
+  test('versions of one say nothing about what others publish', async () => {
+    const versions = [0, 100].map((changes) => {
+      const { presentities } = makeAuthority()
+      for (let i = 0; i < changes; i++) {
+        publish(presentities, alice, { etag: id(`a${i}`), document: open() })
+        publish(presentities, alice, { ifMatch: id(`a${i}`), leaseSeconds: 0 })
+      }
+      const before = presentities.presence(bob).version
+      publish(presentities, bob, { etag: e1, document: open() })
+      return [before, presentities.presence(bob).version]
+    })
+    expect(versions[0]).toEqual(versions[1])
+  })
+
+  test('versions rise also where changes are faster than the clock', async () => {
+    const { clock, presentities } = makeAuthority()
+    const seqs: number[] = []
+    for (let i = 0; i < 200; i++) {
+      publish(presentities, alice, { etag: id(`a${i}`), document: open() })
+      seqs.push(presentities.presence(alice).version.seq)
+      publish(presentities, alice, { ifMatch: id(`a${i}`), leaseSeconds: 0 })
+      seqs.push(presentities.presence(alice).version.seq)
+      publish(presentities, bob, { etag: id(`b${i}`), document: open() })
+      publish(presentities, bob, { ifMatch: id(`b${i}`), leaseSeconds: 0 })
+      if (i % 20 === 0) await clock.advance(second)
+    }
+    expect(seqs).toEqual([...new Set(seqs)].sort((a, b) => a - b))
+  })
+
   test('another start of the gateway counts in another epoch', () => {
     const epochs = [1, 2].map(
       (seed) => makeAuthority({}, seed).presentities.presence(alice).version,

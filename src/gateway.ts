@@ -202,6 +202,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     mayTalk: (_local, remote) => rules.mayTalk(remote),
     isKnown: (domain) => keys.known(domain),
     isPinned: (domain) => pinned.has(domain),
+    isNamed: (domain) => rules.names(domain) || peers.isWatched(domain),
     standingOfKey: (user, key) => standingOf(user, key),
     assert: (local, remote, binding) =>
       (hosted.get(local) as HostedDomain).signer.signLink({

@@ -94,7 +94,9 @@ export const limitTable = {
   redialLostCapMs: row(3 * second, 'ms', 'The same, while a proven link was lost lately: a restart is found soon.'),
   redialLostMs: row(10 * minute, 'ms', 'How long that is lately.'),
   clientRedialCapMs: row(2 * second, 'ms', 'Longest wait of a client between dials while its gateway cannot be reached, before jitter.'),
-  strangerDialsPerSecond: row(5, 'per second', 'Dials caused by the claim of a domain that was never proven.'),
+  strangerDialsPerSecond: row(5, 'per second', 'Dials caused by the claim of a domain that was never proven; as many again for domains that a rule allows by name and for watched peers.'),
+  strangerDialsPerNetwork: row(1, 'per second', 'Such dials caused by links from one IPv4 /24 or IPv6 /48.'),
+  strangerDialsPerNetworkBurst: row(3, 'count', 'Burst of such dials caused by links from one IPv4 /24 or IPv6 /48.'),
   strangerDials: row(64, 'count', 'Such dials under way.'),
 
   // DNS

@@ -10,15 +10,16 @@ import type { Domain } from '../address/domain.ts'
 import { encodeKeys, readKeys } from '../command/keys.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import { TokenBucket } from '../lib/token-bucket.ts'
-import type { Limits } from '../limits.ts'
+import type { LimitName, Limits } from '../limits.ts'
 import type { Channel } from '../link/channel.ts'
 import type { RequestView } from '../link/link.ts'
+import { networkOf } from '../link/place.ts'
 import { commands, fields, responseHeadBytes } from '../wire/registry.ts'
 import { controlRequest } from './control-request.ts'
 import type { Dialler } from './dialler.ts'
 import type { Roster } from './roster.ts'
 import type { Session } from './session.ts'
+import { StrangerBudget } from './stranger-budget.ts'
 
 export type KeysNeeds = {
   readonly readDomain: (text: string) => Domain | undefined
@@ -26,6 +27,8 @@ export type KeysNeeds = {
   readonly keySet: (domain: string) => Buffer | undefined
   /** The domain that speaks on accepted links before a pair is proven. */
   readonly mainDomain: Domain
+  /** Whether the operator names the domain. */
+  readonly isNamed: (domain: Domain) => boolean
   readonly clock: Clock
   readonly limits: Limits
 }
@@ -34,23 +37,35 @@ export class Keys {
   readonly #needs: KeysNeeds
   readonly #roster: Roster
   readonly #dialler: Dialler
+  readonly #limitHit: (limit: LimitName) => undefined
   /** Fetches for domains that nobody knows, and those for which a link is dialled. */
-  readonly #strangers: TokenBucket
+  readonly #strangers: StrangerBudget
   #strangerDials = 0
 
-  constructor(needs: KeysNeeds, roster: Roster, dialler: Dialler) {
-    const { clock, limits } = needs
+  constructor(
+    needs: KeysNeeds,
+    roster: Roster,
+    dialler: Dialler,
+    limitHit: (limit: LimitName) => undefined,
+  ) {
     this.#needs = needs
     this.#roster = roster
     this.#dialler = dialler
-    const { strangerDialsPerSecond } = limits
-    this.#strangers = new TokenBucket(strangerDialsPerSecond, strangerDialsPerSecond, clock.now())
+    this.#limitHit = limitHit
+    this.#strangers = new StrangerBudget(needs.limits, needs.clock.now())
   }
 
-  /** One fetch out of the budget for strangers. */
-  mayFetchForStranger(): boolean {
-    const { clock, limits } = this.#needs
-    return this.#strangers.take(clock.now()) && this.#strangerDials < limits.strangerDials
+  /** One fetch out of the budget for strangers: `domain` is claimed on the link of the session. */
+  mayFetchForStranger({ link }: Session, domain: Domain): boolean {
+    const { clock, limits, isNamed } = this.#needs
+    const now = clock.now()
+    if (isNamed(domain) && this.#strangers.takeReserve(now)) return true
+    const limit =
+      this.#strangerDials < limits.strangerDials
+        ? this.#strangers.take(networkOf(link.channel.facts.remote), now)
+        : 'strangerDials'
+    if (limit !== undefined) this.#limitHit(limit)
+    return limit === undefined
   }
 
   /** [LINK-6.2-2] Told to anybody, but only for a domain whose certificate was shown on this link. */

@@ -37,7 +37,7 @@ export type ProofNeeds = {
   readonly isKnown: (domain: Domain) => boolean
   readonly isPinned: (domain: Domain) => boolean
   /** False: too many fetches for strangers are under way. */
-  readonly mayFetchFor: (domain: Domain) => boolean
+  readonly mayFetchFor: (session: Session, domain: Domain) => boolean
   /** One signature out of the budget of the link. */
   readonly spend: (session: Session) => boolean
   /** What the directory says of this key; `undefined`: no such user. */
@@ -151,7 +151,7 @@ function judgeDomain(
       isAudience: (aud) => aud === local,
       channel,
       keys: session.dialled?.needsKnownKey ? 'seen' : 'any',
-      mayFetch: () => needs.isKnown(remote) || needs.mayFetchFor(remote),
+      mayFetch: () => needs.isKnown(remote) || needs.mayFetchFor(session, remote),
     },
     () => needs.spend(session),
   )

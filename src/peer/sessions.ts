@@ -87,7 +87,7 @@ export class Sessions implements SessionOwner {
     })
     this.#proofs = this.#createProofs()
     this.#dialler = new Dialler(needs.connect, this.#roster, this.#proofs, this.#admission)
-    this.#keys = new Keys(needs, this.#roster, this.#dialler)
+    this.#keys = new Keys(needs, this.#roster, this.#dialler, (limit) => this.#limitHit(limit))
     this.#credentials = new Credentials(needs, (session) => this.#spend(session))
   }
 
@@ -243,7 +243,7 @@ export class Sessions implements SessionOwner {
         this.#needs.meter.counter('proof_checks_total', { proof, result }).n++
       },
       spend: (session) => this.#spend(session),
-      mayFetchFor: () => this.#keys.mayFetchForStranger(),
+      mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
     })
   }
 

@@ -47,6 +47,11 @@ export class DomainRules {
     return verdict
   }
 
+  /** Whether a rule allows just this domain, by its name. */
+  names(domain: Domain): boolean {
+    return this.#exact.get(domain) === 'allow'
+  }
+
   #judge(domain: Domain): boolean {
     const exact = this.#exact.get(domain)
     if (exact !== undefined) return exact === 'allow'

@@ -70,6 +70,10 @@ export class PeerTally {
     }
   }
 
+  isWatched(domain: string): boolean {
+    return this.#watched.has(domain)
+  }
+
   /** A message ended; `place` as `placeOf` gives it. On the hot road: one look-up. */
   ended(domain: string, place: number): undefined {
     const peer = this.#peers.get(domain) ?? this.#enter(domain)

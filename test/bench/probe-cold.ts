@@ -91,7 +91,11 @@ async function start(
     port: ownPort,
     routes: {},
     dnsServer,
-    limits: { strangerDialsPerSecond: 1000 },
+    limits: {
+      strangerDialsPerSecond: 1000,
+      strangerDialsPerNetwork: 1000,
+      strangerDialsPerNetworkBurst: 1000,
+    },
     pinned: {},
   })
   const { facts } = await children.start<gateway.Facts>(

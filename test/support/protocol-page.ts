@@ -74,6 +74,8 @@ const felt: readonly LimitName[] = [
   'claimsPerSecond',
   'verificationsPerSecond',
   'strangerDialsPerSecond',
+  'strangerDialsPerNetwork',
+  'strangerDialsPerNetworkBurst',
   'windowRequests',
   'windowBytes',
   'creditPerSecond',

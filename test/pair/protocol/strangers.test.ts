@@ -46,7 +46,47 @@ describe('the budget of key fetches for strangers', () => {
     stranger.sayHello()
     for (let n = 0; n < 20; n++) stranger.prove({ claims: { iss: `n${n}.example` } })
     await world.run()
-    expect(world.dialled.length).toBe(5)
+    expect(world.dialled.length).toBe(3)
+    expect(world.meter.total('limit_hits_total', { limit: 'strangerDialsPerNetwork' })).toBe(17)
+  })
+
+  let claims = 0
+  /** Claims of `count` domains that nobody knows, from `remote`. */
+  const claim = (world: World, remote: string, count: number): void => {
+    const stranger = world.dialIn('gateway', 'a.example', false, remote)
+    stranger.sayHello()
+    for (let n = 0; n < count; n++) stranger.prove({ claims: { iss: `new${++claims}.example` } })
+  }
+
+  test('has a share for each network', async () => {
+    const world = new World({ pinned: [] })
+    for (let host = 1; host < 9; host++) claim(world, `192.0.2.${host}:40000`, 20)
+    await world.run()
+    expect(world.dialled.length).toBe(3)
+    const honest = world.dialIn('gateway', 'a.example', false, '198.51.100.1:40000')
+    honest.sayHello()
+    honest.prove()
+    await world.run()
+    expect(world.dialled.length).toBe(4)
+  })
+
+  test.for([
+    ['a rule', { rules: { default: 'allow', allow: ['a.example'], deny: [] } }],
+    ['a name among the watched peers', {}],
+  ] as const)('has a reserve for domains that have %s', async ([, wish]) => {
+    const world = new World({ pinned: [], ...wish })
+    if (!('rules' in wish)) world.gateway.peers.watch(['a.example'])
+    for (let net = 1; net < 9; net++) claim(world, `[2001:db8:${net}::1]:40000`, 20)
+    await world.run()
+    const others = world.dialled.length
+    expect(others).toBe(5)
+    for (const name of ['d.example', 'a.example']) {
+      const honest = world.dialIn('gateway', name, false, '198.51.100.1:40000')
+      honest.sayHello()
+      honest.prove({ key: forgeKey(`script: ${name}`), claims: { iss: name } })
+    }
+    await world.run()
+    expect(world.dialled.slice(others).map(({ domain }) => domain)).toEqual(['a.example'])
   })
 })
 

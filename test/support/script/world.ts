@@ -112,11 +112,13 @@ export class World {
     role: 'gateway' | 'client' = 'gateway',
     domain = 'a.example',
     plain = false,
+    remote = '192.0.2.1:40000',
   ): ScriptedPeer {
     const names: readonly string[] = this.#certificates
     const certificate = { covers: (asked: Domain) => names.includes(asked), fingerprint: 'own' }
     const facts = plain ? plainFacts() : tlsLikeFacts(certificate, `in ${++this.#links}`)
-    const pair = memoryChannelPair({ clock: this.clock, ...facts })
+    const receiving = { ...facts.receiving, remote }
+    const pair = memoryChannelPair({ clock: this.clock, ...facts, receiving })
     const peer = this.#script(pair, pair.initiating, 'initiating', domain)
     this.gateway.accept(pair.receiving, role)
     return peer

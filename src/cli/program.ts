@@ -44,7 +44,7 @@ export async function runProgram(host: Host): Promise<number> {
   }
   try {
     const program = await buildProgram(host, end)
-    await program.parseAsync([...host.words], { from: 'user' })
+    await program.parseAsync(known(program, host.words), { from: 'user' })
     return code
   } catch (error) {
     // The library has told it already; `--help` and `--version` end this way, too.
@@ -81,6 +81,20 @@ function wanted([first = '']: readonly string[]): readonly (() => Promise<Add>)[
   if (first === '-V' || first === '--version') return []
   const one = Object.hasOwn(hidden, first) ? hidden[first] : commands[first]
   return one !== undefined && !first.startsWith('-') ? [one] : Object.values(commands)
+}
+
+/** The words, up to the first one that should be a command and is none: help for it would hide that. */
+function known(program: Command, words: readonly string[]): string[] {
+  let group = program
+  for (const [i, word] of words.entries()) {
+    // For `--version` no command is loaded; groups have `help` from the library.
+    if (group.commands.length === 0 || word === 'help') break
+    if (word.startsWith('-')) continue
+    const next = group.commands.find((command) => command.name() === word)
+    if (next === undefined) return words.slice(0, i + 1).filter((each) => !each.startsWith('-'))
+    group = next
+  }
+  return [...words]
 }
 
 const outputOf = (host: Host) => ({

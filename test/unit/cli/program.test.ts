@@ -30,6 +30,27 @@ describe('the command line', () => {
   })
 
   test.for([
+    ['--help', ['frobnicate', '--help'], 'frobnicate'],
+    ['--help before it', ['--help', 'frobnicate'], 'frobnicate'],
+    ['-h below a command', ['keys', 'frobnicate', '-h'], 'frobnicate'],
+    ['--json', ['frobnicate', 'now', '--json'], 'frobnicate'],
+  ] as const)('does not know a command that is not there, %s or not', async ([, words, name]) => {
+    const { code, err } = await runCli(words)
+    expect(code).toBe(exitCodes.usage.number)
+    expect(err).toContain(`unknown command '${name}'`)
+  })
+
+  test.for([
+    [['send', '--help'], 'Usage: gatehouse send'],
+    [['keys', '--help'], 'Usage: gatehouse keys'],
+    [['keys', 'show', 'nobody.pem', '--help'], 'Usage: gatehouse keys show'],
+    [['--verbose', 'send', 'a@b.example', 'hello', '--help'], 'Usage: gatehouse send'],
+  ] as const)('helps with %s', async ([words, start]) => {
+    const { code, out } = await runCli(words)
+    expect([code, out.slice(0, start.length)]).toEqual([0, start])
+  })
+
+  test.for([
     ['without a command', []],
     ['without what a command needs', ['send']],
     ['with an option that does not exist', ['send', 'a@b.example', '--nope']],

@@ -9,6 +9,7 @@ import { Meter } from '../lib/meter.ts'
 import { systemVitals } from '../lib/vitals.ts'
 import type { Limits } from '../limits.ts'
 import { systemServers } from '../resolve/exchange.ts'
+import { formatEndpoint } from '../resolve/ip.ts'
 import { systemExchange } from '../resolve/system-exchange.ts'
 import { type Running, startGateway } from '../run.ts'
 import { configOption, readConfig } from './config-file.ts'
@@ -90,13 +91,21 @@ function fitting({ bounds }: Host, { limits }: Config, log: Log): Limits {
   return fit
 }
 
-/** The ports that are open, chosen by the system or not. */
-const factsOf = ({ running, admin }: Doors, { domains }: Config) => ({
-  domains: domains.map(({ name }) => name).join(','),
-  peers: running.ports.peers.join(','),
-  clients: running.ports.clients.join(','),
-  admin: admin.port,
-})
+/** Where it listens; the ports may be chosen by the system. */
+function factsOf({ running: { ports }, admin }: Doors, { domains, listen }: Config) {
+  const peers = listen.peers.map(({ address }, i) =>
+    formatEndpoint(address, ports.peers[i] as number),
+  )
+  const clients = listen.clients.map(({ address }, i) =>
+    formatEndpoint(address, ports.clients[i] as number),
+  )
+  return {
+    domains: domains.map(({ name }) => name).join(','),
+    peers: peers.join(','),
+    clients: clients.join(','),
+    admin: formatEndpoint(listen.admin.address, admin.port),
+  }
+}
 
 /** The first reason to stop lets the gateway drain, the second one ends that. */
 class Stop {

@@ -292,8 +292,10 @@ describe('the image', () => {
       const gateway = start([], inside(app, command, { GATEHOUSE_CONFIG: file }))
       const started = await gateway.line(({ event }) => event === 'gateway.started')
       expect(started).toMatchObject({ domains: 'a.example', config: file })
+      const place = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
+      expect(started).toMatchObject({ peers: place, clients: place, admin: place })
       const { admin } = started
-      const url = { GATEHOUSE_ADMIN: `http://127.0.0.1:${admin}` }
+      const url = { GATEHOUSE_ADMIN: `http://${admin}` }
       expect((await start([], inside(app, check, url)).ended).code).toBe(0)
       gateway.signal('SIGTERM')
       expect(await gateway.ended).toMatchObject({ code: 0, err: '' })

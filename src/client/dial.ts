@@ -37,6 +37,12 @@ export const lookupHost: Lookup = async (host) =>
 
 export function dialer(place: Place, lookup: Lookup): Connect {
   const { host, port, domain, tls, ca, clock, limits } = place
+  if (!Array.isArray(ca)) {
+    throw new GatewayError(
+      'certificate-unusable',
+      `expected a list of PEM texts, found ${typeof ca}`,
+    )
+  }
   const trust = tls ? trustIn(ca) : undefined
   return async (signal) => {
     let reason = new GatewayError('link-refused', `no address of ${host}`)

@@ -58,6 +58,7 @@ describe('connectClient', () => {
     ['a host that is not there', { host: 'no-such-host.invalid' }, 'link-refused'],
     ['a port where nobody listens', { port: 1 }, 'link-refused'],
     ['an authority that is none', { ca: ['none'] }, 'certificate-unusable'],
+    ['a list that is none', { ca: 'PEM' as unknown as string[] }, 'certificate-unusable'],
   ] as const)('%s is refused', async ([, wrong, code]) => {
     const { door } = await opened(false)
     await expect(attach({ port: door.port, ...wrong })).rejects.toMatchObject({ code })

@@ -169,7 +169,7 @@ function checkSignature(
   known: SignatureCache,
 ): Verdict<undefined> {
   if (known.has(token.digest, key)) return accept(undefined)
-  if (!spend()) return refuse('rate-limited', 'too many signatures to check on this link')
+  if (!spend()) return refuse('rate-limited', 'too many signatures to check')
   if (!verify(token.signingInput, key, token.signature)) {
     return refuse('credential-signature', 'the signature does not fit the key')
   }

@@ -37,10 +37,10 @@ type Answer = (code: Status) => undefined
 
 export class Credentials {
   readonly #needs: CredentialNeeds
-  readonly #spend: (session: Session) => boolean
+  readonly #spend: (session: Session, issuer: string) => boolean
 
-  /** `spend`: one signature out of the budget of the link. */
-  constructor(needs: CredentialNeeds, spend: (session: Session) => boolean) {
+  /** `spend`: one signature out of the budget of the issuer. */
+  constructor(needs: CredentialNeeds, spend: (session: Session, issuer: string) => boolean) {
     this.#needs = needs
     this.#spend = spend
   }
@@ -89,7 +89,7 @@ export class Credentials {
         isProven: (iss, aud) => session.isProven(aud, iss),
         presenterKey: undefined,
       },
-      () => this.#spend(session),
+      () => this.#spend(session, token.claims.iss),
     )
   }
 

@@ -38,7 +38,7 @@ export type ProofNeeds = {
   readonly isPinned: (domain: Domain) => boolean
   /** False: too many fetches for strangers are under way. */
   readonly mayFetchFor: (session: Session, domain: Domain) => boolean
-  /** One signature out of the budget of the link. */
+  /** One signature out of the budget for claims. */
   readonly spend: (session: Session) => boolean
   /** What the directory says of this key; `undefined`: no such user. */
   readonly standingOfKey: (

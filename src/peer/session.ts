@@ -41,8 +41,6 @@ export class Session {
   readonly held: HeldCredentials
   readonly shown: ShownCredentials
   readonly waiting: WaitingRoom
-  /** Signatures that are checked for the far side. */
-  readonly verifications: TokenBucket
   /** Signatures of the far side that do not fit: nobody who means well sends many. */
   readonly badSignatures: TokenBucket
   readonly bornAt: number
@@ -89,9 +87,8 @@ export class Session {
       () => link.awaited,
     )
     this.waiting = new WaitingRoom(link, limits)
-    const { verificationsPerSecond, mistakesPerSecond, mistakesBurst } = limits
+    const { mistakesPerSecond, mistakesBurst } = limits
     this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
-    this.verifications = new TokenBucket(verificationsPerSecond, verificationsPerSecond, now)
   }
 
   /** Whether a refusal may have a line in the log: how many others had none; `undefined`: it has none either. */

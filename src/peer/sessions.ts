@@ -18,6 +18,7 @@ import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import type { RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
+import { networkOf } from '../link/place.ts'
 import { commandOf, commands, travelling } from '../wire/registry.ts'
 import { Admission, type AdmissionNeeds } from './admission.ts'
 import { type CredentialNeeds, Credentials } from './credentials.ts'
@@ -30,6 +31,7 @@ import { refusableOf, refuse } from './refusal.ts'
 import { Roster, type RosterNeeds, type SessionOwner } from './roster.ts'
 import type { Session } from './session.ts'
 import { relieve } from './shortage.ts'
+import { VerificationBudget } from './verification-budget.ts'
 
 export type { Connected } from './dialler.ts'
 
@@ -70,6 +72,7 @@ export class Sessions implements SessionOwner {
   readonly #dialler: Dialler
   readonly #keys: Keys
   readonly #credentials: Credentials
+  readonly #verifications: VerificationBudget
   readonly #references: Counter
 
   constructor(needs: SessionsNeeds) {
@@ -88,7 +91,8 @@ export class Sessions implements SessionOwner {
     this.#proofs = this.#createProofs()
     this.#dialler = new Dialler(needs.connect, this.#roster, this.#proofs, this.#admission)
     this.#keys = new Keys(needs, this.#roster, this.#dialler, (limit) => this.#limitHit(limit))
-    this.#credentials = new Credentials(needs, (session) => this.#spend(session))
+    this.#credentials = new Credentials(needs, (session, issuer) => this.#spend(session, issuer))
+    this.#verifications = new VerificationBudget(needs.limits, needs.clock.now())
   }
 
   get all(): Iterable<Session> {
@@ -242,14 +246,24 @@ export class Sessions implements SessionOwner {
       count: (proof, result) => {
         this.#needs.meter.counter('proof_checks_total', { proof, result }).n++
       },
-      spend: (session) => this.#spend(session),
+      spend: (session) => this.#spend(session, undefined),
       mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
     })
   }
 
-  /** One signature out of the budget of the link; one that has ended has none. */
-  #spend(session: Session): boolean {
-    return this.#roster.all.has(session) && session.verifications.take(this.#needs.clock.now())
+  /** [LINK-6.3-9] [LINK-6.1-4] One signature, of a claim or a credential of `issuer`; a link that has ended has none. */
+  #spend(session: Session, issuer: string | undefined): boolean {
+    if (!this.#roster.all.has(session)) return false
+    const { role, link } = session
+    // Clients are paced by what they may claim; what they show besides is of our own domains.
+    if (role === 'client') return true
+    const now = this.#needs.clock.now()
+    const limit =
+      issuer === undefined
+        ? this.#verifications.takeClaim(networkOf(link.channel.facts.remote), now)
+        : this.#verifications.takeCredential(issuer, now)
+    if (limit !== undefined) this.#limitHit(limit)
+    return limit === undefined
   }
 
   #stopDials(): undefined {

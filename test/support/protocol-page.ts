@@ -73,6 +73,8 @@ const felt: readonly LimitName[] = [
   'claimsBurst',
   'claimsPerSecond',
   'verificationsPerSecond',
+  'verificationsInAll',
+  'claimVerificationsPerNetwork',
   'strangerDialsPerSecond',
   'strangerDialsPerNetwork',
   'strangerDialsPerNetworkBurst',

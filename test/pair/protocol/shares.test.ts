@@ -68,3 +68,54 @@ describe('lanes', () => {
     expect(lanesOf(world)).toBe(2)
   })
 })
+
+describe('signatures that are checked', () => {
+  const meetAll = async (limits: NonNullable<WorldWish['limits']>) => {
+    const world = new World({ pinned: ['a.example', 'z.example'], limits })
+    const links = [await world.provenPeer(), await world.provenPeer()] as const
+    return { world, links, other: await world.provenPeer('z.example') }
+  }
+  /** How each of three credentials that nobody has seen is answered. */
+  const show = async (world: World, peer: ScriptedPeer, user: string) => {
+    const ids = [1, 2, 3].map((n) => peer.show(n, `${user}${n}@${peer.domain}`))
+    await world.run()
+    return ids.map((id) => peer.status(id))
+  }
+
+  test('[LINK-6.3-9] of one domain have one rate, by whatever links they come', async () => {
+    const { world, links, other } = await meetAll({ verificationsPerSecond: 4 })
+    expect(await show(world, links[0], 'alice')).toEqual(['ok', 'ok', 'ok'])
+    expect(await show(world, links[1], 'anna')).toEqual(['ok', 'rate-limited', 'rate-limited'])
+    expect(await show(world, other, 'zoe')).toEqual(['ok', 'ok', 'ok'])
+    expect(world.meter.total('limit_hits_total', { limit: 'verificationsPerSecond' })).toBe(2)
+  })
+
+  test('[LINK-6.3-9] of all domains have a rate, too, and claims of domains do not wait for it', async () => {
+    const { world, links, other } = await meetAll({ verificationsInAll: 4 })
+    expect(await show(world, links[0], 'alice')).toEqual(['ok', 'ok', 'ok'])
+    expect(await show(world, other, 'zoe')).toEqual(['ok', 'rate-limited', 'rate-limited'])
+    expect(world.meter.total('limit_hits_total', { limit: 'verificationsInAll' })).toBe(2)
+    const later = await world.provenPeer()
+    expect(later.release).toBeUndefined()
+    expect(later.granted[1]?.[0]).toBeGreaterThan(0)
+  })
+
+  test('[LINK-6.1-4] of claims have a rate for each network', async () => {
+    const world = new World({
+      pinned: ['a.example'],
+      limits: { claimVerificationsPerNetwork: 2 },
+    })
+    const claim = async (remote: string) => {
+      const peer = world.dialIn('gateway', 'a.example', false, remote)
+      peer.sayHello()
+      await world.run()
+      const id = peer.prove()
+      await world.run()
+      return peer.status(id)
+    }
+    const near = ['192.0.2.1:1', '192.0.2.2:1', '192.0.2.3:1', '198.51.100.1:1']
+    const statuses: string[] = []
+    for (const remote of near) statuses.push(await claim(remote))
+    expect(statuses).toEqual(['ok', 'ok', 'rate-limited', 'ok'])
+  })
+})

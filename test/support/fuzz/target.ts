@@ -51,6 +51,8 @@ export class Target {
       claimsPerSecond: 1e9,
       claimsBurst: 1e9,
       verificationsPerSecond: 1e9,
+      verificationsInAll: 1e9,
+      claimVerificationsPerNetwork: 1e9,
       sessionsPerUser: 1e9,
       // Everything that is watched is asked for again on each new link.
       subscriptionsPerWatcher: 20,

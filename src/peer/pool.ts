@@ -62,6 +62,7 @@ export class Pool {
   readonly #needs: PoolNeeds
   readonly #tables = new Map<Domain, Map<Domain, OfDomain>>()
   #count = 0
+  #isStopped = false
 
   constructor(needs: PoolNeeds) {
     this.#needs = needs
@@ -82,6 +83,7 @@ export class Pool {
   send(local: Domain, remote: Domain, service: Service, request: Outgoing, send: Send): undefined {
     const session = this.find(local, remote, service)
     if (session !== undefined) return send(session, request)
+    if (this.#isStopped) return request.failed('link-stopped', false)
     const destination = this.#destination(local, remote, service)
     if (destination === undefined) return request.failed('busy', false)
     const { clock, limits } = this.#needs
@@ -101,7 +103,7 @@ export class Pool {
 
   /** Makes sure that a link is there or on its way, unless its destination is backing off. */
   want(local: Domain, remote: Domain, service: Service): undefined {
-    if (this.find(local, remote, service) !== undefined) return
+    if (this.#isStopped || this.find(local, remote, service) !== undefined) return
     const destination = this.#destination(local, remote, service)
     if (destination === undefined || destination.isDialling) return
     destination.isWanted = true
@@ -179,6 +181,7 @@ export class Pool {
 
   /** Nothing is dialled any more; what waits for a link is told. */
   stop(): undefined {
+    this.#isStopped = true
     for (const destination of this.#all()) {
       destination.cancel()
       for (const { request } of this.#takeWaiting(destination))

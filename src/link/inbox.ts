@@ -29,6 +29,7 @@ import { Bodies } from './bodies.ts'
 import { needsNoCredit } from './credit.ts'
 import type { Outbox } from './outbox.ts'
 import type { AnswerView } from './outgoing.ts'
+import { type Refusable, refusableOf } from './refusal.ts'
 
 /** Reused for the next request: whoever keeps something copies it. */
 export type RequestView = {
@@ -50,14 +51,8 @@ export type RequestView = {
 export type InboxEvents = {
   readonly hello: (payload: Buffer) => undefined
   readonly request: (request: RequestView) => undefined
-  /** A request that is refused before its owner sees it; its fields have just been read. */
-  readonly refused: (
-    id: number,
-    trafficClass: TrafficClass,
-    command: number,
-    status: Status,
-    table: FieldTable | undefined,
-  ) => undefined
+  /** A request that is refused before its owner sees it. */
+  readonly refused: (request: Refusable, status: Status) => undefined
   /** One of our requests has its answer. */
   readonly answered: () => undefined
   /** An answer to a request that expected none, or that nobody waits for any more. */
@@ -302,7 +297,11 @@ export class Inbox {
     if (code !== undefined) return this.#fault(code, 'too many bodies under way')
     if (!isTooLarge) return true
     this.#needs.limitHit('messageBytes')
-    this.#events.refused(id, trafficClass, buffer[start] as number, 'too-large', this.#fields)
+    const command = buffer[start] as number
+    this.#events.refused(
+      refusableOf({ id, trafficClass, command, fields: this.#fields }),
+      'too-large',
+    )
     return true
   }
 
@@ -335,7 +334,7 @@ export class Inbox {
     request.end = end
     // [LINK-4.1-4] An odd tag of this hop that is not known.
     if (this.#fields.unknownHop !== 0) {
-      this.#events.refused(id, trafficClass, request.command, 'feature-required', this.#fields)
+      this.#events.refused(refusableOf(request), 'feature-required')
       return true
     }
     this.#events.request(request)
@@ -446,8 +445,9 @@ export class Inbox {
     const isAnswer = (flags & flag.answer) !== 0
     const cut = (isAnswer ? this.#answers : this.#requests).cancel(id)
     if (isAnswer || cut === undefined) return true
-    const command = cut.first[0] as number
-    this.#events.refused(id, cut.trafficClass, command, 'cancelled', undefined)
+    const { first, trafficClass } = cut
+    const command = first[0] as number
+    this.#events.refused({ id, trafficClass, command, subscription: undefined }, 'cancelled')
     return true
   }
 

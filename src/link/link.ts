@@ -12,14 +12,14 @@ import type { Clock } from '../lib/clock.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 import { encodeFailure, type Failure } from '../wire/failure.ts'
-import type { FieldTable } from '../wire/fields.ts'
-import { commands, fields, frame, type TrafficClass } from '../wire/registry.ts'
+import { frame, type TrafficClass } from '../wire/registry.ts'
 import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
 import { decodeHello, encodeHello, type Hello, type ReadDomain } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
 import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
+import { refuse } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
 
 export type { RequestView } from './inbox.ts'
@@ -120,8 +120,7 @@ export class Link {
     return {
       hello: (payload) => this.#onHello(payload),
       request: (request) => owner.request(this, request),
-      refused: (id, trafficClass, command, status, table) =>
-        this.#refuse(id, trafficClass, command, status, table),
+      refused: (request, status) => refuse(this, request, status, -1),
       answered: () => {
         if (this.#state.name === 'draining') this.#quietly()
       },
@@ -331,23 +330,6 @@ export class Link {
     this.#step({ type: 'hello' })
     const refusal = owner.greeted(this, result.hello)
     if (refusal !== undefined) this.break(refusal, 'refused at HELLO')
-  }
-
-  /** [LINK-6.13-6] The failure of a NOTIFY names its subscription. */
-  #refuse(
-    id: number,
-    trafficClass: TrafficClass,
-    command: number,
-    status: Status,
-    table: FieldTable | undefined,
-  ): undefined {
-    const { tag } = fields.subscription
-    const about = command === commands.notify.number ? table?.bytes(tag) : undefined
-    this.fail(id, trafficClass, command, {
-      status,
-      retryAfterMs: -1,
-      about: about === undefined ? [] : [[tag, about]],
-    })
   }
 
   #onRelease(reason: Status, restMs: number, lastTaken: number): undefined {

@@ -19,6 +19,7 @@ import type { Hello, Role } from '../link/hello.ts'
 import type { RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { networkOf } from '../link/place.ts'
+import { refusableOf, refuse } from '../link/refusal.ts'
 import { commandOf, commands, travelling } from '../wire/registry.ts'
 import { Admission, type AdmissionNeeds } from './admission.ts'
 import { type CredentialNeeds, Credentials } from './credentials.ts'
@@ -27,7 +28,6 @@ import type { Held } from './held-credentials.ts'
 import { Keys, type KeysNeeds } from './keys.ts'
 import { Pool, type PoolNeeds } from './pool.ts'
 import { createProofs, type ProofNeeds, type Proofs } from './proofs.ts'
-import { refusableOf, refuse } from './refusal.ts'
 import { Roster, type RosterNeeds, type SessionOwner } from './roster.ts'
 import type { Session } from './session.ts'
 import { relieve } from './shortage.ts'
@@ -229,7 +229,7 @@ export class Sessions implements SessionOwner {
   }
 
   #deny({ link }: Session, request: RequestView, code: Status): undefined {
-    refuse(link, refusableOf(request), code)
+    refuse(link, refusableOf(request), code, -1)
   }
 
   #createProofs(): Proofs {

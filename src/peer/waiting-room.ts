@@ -10,7 +10,7 @@
 import type { Status } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Link, RequestView } from '../link/link.ts'
-import { type Refusable, refusableOf, refuse } from './refusal.ts'
+import { type Refusable, refusableOf, refuse } from '../link/refusal.ts'
 
 type Guest = Refusable & {
   readonly payload: Buffer
@@ -39,7 +39,7 @@ export class WaitingRoom {
     const same = this.#guests.filter((guest) => guest.trafficClass === trafficClass)
     const bytes = same.reduce((sum, { payload }) => sum + payload.length, end - payloadAt)
     if (same.length >= waitingFrames || bytes > waitingBytes) {
-      return refuse(this.#link, refusableOf(request), 'busy')
+      return refuse(this.#link, refusableOf(request), 'busy', -1)
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
     this.#guests.push({ ...refusableOf(request), payload, waitsFor, since: now })
@@ -69,6 +69,6 @@ export class WaitingRoom {
     const leaving = this.#guests.filter(goes)
     if (leaving.length === 0) return
     this.#guests = this.#guests.filter((guest) => !goes(guest))
-    for (const guest of leaving) refuse(this.#link, guest, code)
+    for (const guest of leaving) refuse(this.#link, guest, code, -1)
   }
 }

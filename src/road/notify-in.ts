@@ -13,10 +13,10 @@ import { isSuccess, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
 import type { RequestView } from '../link/link.ts'
+import { refusableOf, refuse } from '../link/refusal.ts'
 import type { Held } from '../peer/held-credentials.ts'
 import type { Session } from '../peer/session.ts'
 import type { Notification, Watching } from '../presence/watching.ts'
-import { fields } from '../wire/registry.ts'
 import type { Checks } from './checks.ts'
 
 export type NotifyInNeeds = {
@@ -39,22 +39,23 @@ export class NotifyIn {
   /** [LINK-6.13-1] Another domain tells of one of its own; anything else is refused, and nothing is shown. */
   notify(session: Session, request: RequestView, held: Held | undefined): undefined {
     const { checks, clock } = this.#needs
-    const refuse = (code: Status, waitMs = -1): undefined =>
-      refuseNotify(session, request, code, waitMs)
+    // [LINK-6.13-6]
+    const no = (code: Status, waitMs = -1): undefined =>
+      refuse(session.link, refusableOf(request), code, waitMs)
     const notify = readNotify(request)
     this.#received.n++
-    if (typeof notify === 'string') return refuse(notify)
+    if (typeof notify === 'string') return no(notify)
     const presentity = held?.subject
     // [LINK-6.13-2]
-    if (held === undefined || presentity === undefined) return refuse('credential-missing')
-    if (!held.scope.has('pres.notify')) return refuse('credential-scope')
+    if (held === undefined || presentity === undefined) return no('credential-missing')
+    if (!held.scope.has('pres.notify')) return no('credential-scope')
     const waitMs = checks.waitOfPeer(presentity.domain, true, clock.now())
-    if (waitMs >= 0) return refuse('rate-limited', waitMs)
+    if (waitMs >= 0) return no('rate-limited', waitMs)
     const { subscription } = notify
     const watcher = this.#watching.watcherOf(presentity.domain, subscription)
-    if (watcher !== undefined && held.audience !== watcher) return refuse('credential-audience')
+    if (watcher !== undefined && held.audience !== watcher) return no('credential-audience')
     const status = this.#take({ id: subscription, from: presentity.domain, presentity }, notify)
-    if (!isSuccess(status)) return refuse(status)
+    if (!isSuccess(status)) return no(status)
     session.link.done(request.trafficClass, request.command)
   }
 
@@ -63,17 +64,4 @@ export class NotifyIn {
     if (state !== 'active' || version === undefined) return 'ok'
     return this.#watching.notified(notification, document, version)
   }
-}
-
-/** [LINK-6.13-6] */
-function refuseNotify(
-  { link }: Session,
-  { id, trafficClass, command, fields: table }: RequestView,
-  status: Status,
-  retryAfterMs: number,
-): undefined {
-  const { tag } = fields.subscription
-  const named = table.bytes(tag)
-  const about = named === undefined ? [] : [[tag, named] as const]
-  link.fail(id, trafficClass, command, { status, retryAfterMs, about })
 }

@@ -11,8 +11,6 @@ import type { Address, Service } from './address/address.ts'
 import { addressFromBytes, parseAddress } from './address/address.ts'
 import { type Domain, parseDomain } from './address/domain.ts'
 import { Interner } from './address/interner.ts'
-import { encodeIssued, readIssue } from './command/issue.ts'
-import { type Scope, scopes } from './credential/claims.ts'
 import type { PublicKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
 import { createKeyStore } from './credential/key-store.ts'
@@ -41,6 +39,7 @@ import { scopesOf } from './peer/shown-credentials.ts'
 import { type DomainRuleSet, DomainRules } from './policy/domain-rules.ts'
 import { Rates } from './policy/rates.ts'
 import { Checks } from './road/checks.ts'
+import { Issuing } from './road/issuing.ts'
 import { MessageRoad } from './road/messages.ts'
 import { SessionOrigin } from './road/origin.ts'
 import { observeEnds } from './road/outcomes.ts'
@@ -115,6 +114,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     const directory = hosted.get(user.domain)?.directory
     return directory === undefined ? undefined : standingOfKey(directory, user, key.x)
   }
+  const signerOf = (local: Domain): Signer => (hosted.get(local) as HostedDomain).signer
   const offers = (domain: string, service: Service): boolean =>
     hosted.get(domain)?.services.includes(service) ?? false
   const interner = new Interner(
@@ -184,9 +184,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     watchKeys: (domain) => keys.watch(domain),
     mint: (subject, audience, purpose) => {
       const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
-      const { signer } = hosted.get(subject.domain) as HostedDomain
       const scope = scopesOf[purpose]
-      const token = signer.signCredential({
+      const token = signerOf(subject.domain).signCredential({
         sub: subject,
         aud: audience,
         scope,
@@ -203,12 +202,9 @@ export function createGateway(options: GatewayOptions): Gateway {
     isKnown: (domain) => keys.known(domain),
     isPinned: (domain) => pinned.has(domain),
     isNamed: (domain) => rules.names(domain) || peers.isWatched(domain),
-    standingOfKey: (user, key) => standingOf(user, key),
+    standingOfKey: standingOf,
     assert: (local, remote, binding) =>
-      (hosted.get(local) as HostedDomain).signer.signLink({
-        aud: remote,
-        cb: encodeBase64url(binding),
-      }),
+      signerOf(local).signLink({ aud: remote, cb: encodeBase64url(binding) }),
     operation: (session, request, held) => operate(session, request, held),
     orphan: (session, answer) => presence.orphan(session, answer),
     attach: (session, user) => {
@@ -312,6 +308,17 @@ export function createGateway(options: GatewayOptions): Gateway {
     meter,
   })
 
+  const issuing = new Issuing({
+    checks,
+    senders,
+    originOf,
+    readDomain,
+    standingOfKey: standingOf,
+    signerOf,
+    clock,
+    limits,
+  })
+
   /** Which road a command takes. */
   const roads: Readonly<
     Partial<
@@ -328,7 +335,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     renew: (session, request) => presence.renew(session, request),
     unsubscribe: (session, request, held) => presence.unsubscribe(session, request, held),
     notify: (session, request, held) => presence.notify(session, request, held),
-    issue: (session, request) => issue(session, request),
+    issue: (session, request) => issuing.issue(session, request),
   }
   const byNumber = Array.from({ length: 256 }, (_, number) => {
     const name = commandOf(number)
@@ -351,37 +358,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     if (session.role === 'client' || countsByItself(command)) return -1
     const domain = held?.subject?.domain ?? [...session.pairs][0]?.remote
     return domain === undefined ? -1 : checks.waitOfPeer(domain, false, at)
-  }
-
-  /** [LINK-6.6-1] An attached user gets its next credential, bound to the key that it attached with. */
-  function issue(session: Session, request: RequestView): undefined {
-    const { id, trafficClass, command } = request
-    const { user, userKey } = session
-    const read = readIssue(request)
-    const audience = typeof read === 'string' ? undefined : readDomain(read.audience)
-    const isNamed = typeof read !== 'string' && audience === read.audience
-    if (!isNamed || user === undefined || userKey === undefined || audience === undefined) {
-      return originOf(session).answer(id, trafficClass, command, 'bad-request', -1)
-    }
-    // [LINK-6.6-3]
-    const standing = standingOf(user, userKey)
-    if (standing === undefined || standing === 'not-listed') {
-      const code = standing === undefined ? 'refused' : 'credential-key'
-      return originOf(session).answer(id, trafficClass, command, code, -1)
-    }
-    // [LINK-6.6-2]
-    const scope = scopes.filter((name): name is Scope => read.scope.includes(name))
-    if (scope.length === 0)
-      return originOf(session).answer(id, trafficClass, command, 'credential-scope', -1)
-    const waitMs = checks.waitOfSender(senders.sender(user, clock.now()), clock.now())
-    if (waitMs >= 0)
-      return originOf(session).answer(id, trafficClass, command, 'rate-limited', waitMs)
-    const { signer } = hosted.get(user.domain) as HostedDomain
-    const seconds = limits.credentialSeconds
-    const jkt = userKey.thumbprint
-    const token = signer.signCredential({ sub: user, aud: audience, scope, seconds, jkt })
-    const bytes = encodeIssued(token)
-    session.link.answerWith(id, trafficClass, command, 'ok', bytes, 0, bytes.length, bytes.length)
   }
 
   const unwatchKeys = keys.onChange((domain) =>

@@ -70,7 +70,7 @@ export class Pool {
 
   /** A link that is ready now. */
   find(local: Domain, remote: Domain, service: Service): Session | undefined {
-    const sessions = this.#tables.get(local)?.get(remote)?.[service]?.sessions
+    const sessions = this.#known(local, remote, service)?.sessions
     if (sessions === undefined) return undefined
     for (const session of sessions) if (session.link.isUsable) return session
     return undefined
@@ -112,7 +112,7 @@ export class Pool {
 
   /** How long until the next dial may start; 0: now, or one is under way. */
   retryAfterMs(local: Domain, remote: Domain, service: Service): number {
-    const destination = this.#tables.get(local)?.get(remote)?.[service]
+    const destination = this.#known(local, remote, service)
     if (destination === undefined || destination.isDialling) return 0
     return Math.max(0, Math.ceil(destination.retryAt - this.#needs.clock.now()))
   }
@@ -138,7 +138,7 @@ export class Pool {
   /** Our claim was refused: the session does not serve this pair any more, and the dial counts as failed. */
   withdraw(session: Session, local: Domain, remote: Domain, code: Status): undefined {
     for (const service of services) {
-      const destination = this.#tables.get(local)?.get(remote)?.[service]
+      const destination = this.#known(local, remote, service)
       if (destination?.sessions.includes(session) !== true) continue
       destination.sessions = destination.sessions.filter((other) => other !== session)
       this.#failed(destination, code, 'our claim was refused')
@@ -148,7 +148,7 @@ export class Pool {
   /** Our claim was accepted: what failed before says nothing any more. */
   works(local: Domain, remote: Domain): undefined {
     for (const service of services) {
-      const destination = this.#tables.get(local)?.get(remote)?.[service]
+      const destination = this.#known(local, remote, service)
       if (destination !== undefined) destination.failures = 0
     }
   }
@@ -159,7 +159,7 @@ export class Pool {
     const { restMs } = session.link
     for (const { local, remote } of session.pairs) {
       for (const service of services) {
-        const destination = this.#tables.get(local)?.get(remote)?.[service]
+        const destination = this.#known(local, remote, service)
         if (destination?.sessions.includes(session) !== true) continue
         destination.sessions = destination.sessions.filter((other) => other !== session)
         destination.lostAt = clock.now()
@@ -174,7 +174,7 @@ export class Pool {
   /** The remote domain was heard of on a proven link: outbound may try at once. */
   wake(local: Domain, remote: Domain): undefined {
     for (const service of services) {
-      const destination = this.#tables.get(local)?.get(remote)?.[service]
+      const destination = this.#known(local, remote, service)
       if (destination !== undefined) destination.retryAt = 0
     }
   }
@@ -222,6 +222,10 @@ export class Pool {
       since = Math.min(since ?? oldest.since, oldest.since)
     }
     return { count, since }
+  }
+
+  #known(local: Domain, remote: Domain, service: Service): Destination | undefined {
+    return this.#tables.get(local)?.get(remote)?.[service]
   }
 
   #dialAfter(destination: Destination, ms: number): undefined {
@@ -297,7 +301,7 @@ export class Pool {
   #settleDuplicates(local: Domain, remote: Domain): undefined {
     const all = new Set<Session>()
     for (const service of services) {
-      for (const session of this.#tables.get(local)?.get(remote)?.[service]?.sessions ?? []) {
+      for (const session of this.#known(local, remote, service)?.sessions ?? []) {
         if (session.link.isUsable) all.add(session)
       }
     }
@@ -323,7 +327,7 @@ export class Pool {
   }
 
   #destination(local: Domain, remote: Domain, service: Service): Destination | undefined {
-    const known = this.#tables.get(local)?.get(remote)?.[service]
+    const known = this.#known(local, remote, service)
     if (known !== undefined) return known
     const isFull = this.#count >= this.#needs.limits.peers * services.length
     if (isFull && !this.#makeRoom(local, remote)) {

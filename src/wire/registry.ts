@@ -167,3 +167,11 @@ export const subscriptionEvent = {
   giveup: 7,
   noresource: 8,
 } as const
+
+/** The states and events of RFC 3857 §4.7; `unknown` is ours: nobody can vouch for the last value. [LINK-6.13-7] */
+export type SubscriptionState = keyof typeof subscriptionState
+export type SubscriptionEvent = keyof typeof subscriptionEvent
+
+/** What a user credential may allow. */
+export const scopes = ['im.send', 'pres.watch', 'pres.publish', 'pres.notify'] as const
+export type Scope = (typeof scopes)[number]

@@ -74,7 +74,6 @@ const indifferent: LinkOwner = {
   greeted: () => undefined,
   request: (link, { id, trafficClass, command }) => link.answer(id, trafficClass, command, 'ok'),
   orphan: () => undefined,
-  opened: () => undefined,
   draining: () => undefined,
   closed: () => undefined,
   isUsed: () => true,

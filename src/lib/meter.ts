@@ -38,6 +38,7 @@ export class Meter {
   readonly counters = new Map<string, Map<string, Series<Counter>>>()
   readonly histograms = new Map<string, Map<string, Series<Histogram>>>()
   readonly gauges = new Map<string, Map<string, Series<() => number>>>()
+  readonly #hits = new Map<string, Counter>()
 
   /** Ask once and keep the result; asking costs a look-up of the labels. */
   counter(name: string, labels: Labels = {}): Counter {
@@ -62,6 +63,13 @@ export class Meter {
     const all = this.gauges.get(name) ?? new Map<string, Series<() => number>>()
     this.gauges.set(name, all)
     all.set(key(labels), { labels, value: read })
+  }
+
+  /** A bound of `limits.ts` was reached. */
+  hit(limit: string): undefined {
+    const counter = this.#hits.get(limit) ?? this.counter('limit_hits_total', { limit })
+    this.#hits.set(limit, counter)
+    counter.n++
   }
 
   /** Sum of a counter over all its labels, or over those that match `labels`. */

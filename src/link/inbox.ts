@@ -298,8 +298,9 @@ export class Inbox {
     if (!isTooLarge) return true
     this.#needs.limitHit('messageBytes')
     const command = buffer[start] as number
+    const reference = buffer.readUInt32BE(start + 2)
     this.#events.refused(
-      refusableOf({ id, trafficClass, command, fields: this.#fields }),
+      refusableOf({ id, trafficClass, command, reference, fields: this.#fields }),
       'too-large',
     )
     return true
@@ -447,7 +448,11 @@ export class Inbox {
     if (isAnswer || cut === undefined) return true
     const { first, trafficClass } = cut
     const command = first[0] as number
-    this.#events.refused({ id, trafficClass, command, subscription: undefined }, 'cancelled')
+    const reference = first.readUInt32BE(2)
+    this.#events.refused(
+      { id, trafficClass, command, reference, subscription: undefined },
+      'cancelled',
+    )
     return true
   }
 

@@ -113,7 +113,6 @@ export class Attachment {
         greeted: () => undefined,
         request,
         orphan,
-        opened: () => undefined,
         draining: () => undefined,
         closed: (_link, reason, detail) => {
           stopTicks()

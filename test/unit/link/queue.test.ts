@@ -1,9 +1,9 @@
 /** What waits on a link, as an operator is told. */
 import { expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
-import { startRequests } from '../../../src/link/credit.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
 import { bare, contentOf, type Outgoing } from '../../../src/link/outgoing.ts'
+import { startRequests } from '../../../src/link/send-window.ts'
 import { commands } from '../../../src/wire/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { memoryChannelPair, plainFacts } from '../../support/memory-channel.ts'

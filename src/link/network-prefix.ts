@@ -1,23 +1,23 @@
 /**
- * Link: what counts as one host, and as one network, of the addresses that others come from.
+ * Network prefixes: what counts as one host, and as one network, of the addresses that others come from.
  *
  * A host is an IPv4 address, or an IPv6 /64, which every host has for itself; a network an IPv4 /24 or an IPv6 /48.
  */
 
-type Place = { readonly host: string; readonly network: string }
+type Prefixes = { readonly host: string; readonly network: string }
 
 /** `::ffff:192.0.2.1` is how a socket of both families shows an IPv4 address. */
-export function placeOf(ip: string): Place {
+export function prefixesOf(ip: string): Prefixes {
   if (!ip.includes(':')) return { host: ip, network: ip.slice(0, ip.lastIndexOf('.')) }
   const mapped = ip.toLowerCase().startsWith('::ffff:') && ip.includes('.')
-  if (mapped) return placeOf(ip.slice(7))
+  if (mapped) return prefixesOf(ip.slice(7))
   const groups = firstGroups(ip)
   return { host: groups.join(':'), network: groups.slice(0, 3).join(':') }
 }
 
 /** The network of a far side as a channel names it: address and port, IPv6 in brackets. */
 export const networkOf = (remote: string): string =>
-  placeOf(remote.replace(/^\[(.*)\]:\d+$/, '$1').replace(/^([^:]*):\d+$/, '$1')).network
+  prefixesOf(remote.replace(/^\[(.*)\]:\d+$/, '$1').replace(/^([^:]*):\d+$/, '$1')).network
 
 /** The first four of the eight groups of an IPv6 address. */
 function firstGroups(ip: string): readonly string[] {

@@ -14,6 +14,7 @@ import { encodeSubscribe } from '../command/subscribe.ts'
 import { encodeUnsubscribe } from '../command/unsubscribe.ts'
 import type { Version } from '../command/version.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import { latin1 } from '../lib/latin1.ts'
 import { jitter, type Random } from '../lib/random.ts'
@@ -277,7 +278,7 @@ export class Subscriptions {
 
   #again(row: Row, retryAfterMs: number): undefined {
     const { clock, random, limits } = this.#needs
-    const ms = Math.min(limits.redialMs * 2 ** Math.min(row.failures++, 20), limits.redialCapMs)
+    const ms = backOff(row.failures++, limits.redialMs, limits.redialCapMs)
     row.errandAt = clock.now() + Math.max(retryAfterMs, jitter(random, ms, 0.8, 1.4))
   }
 

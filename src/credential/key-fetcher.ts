@@ -6,6 +6,7 @@
  * Fails: a failed fetch leaves the last set as it is and makes the next try wait: 60 s, doubling to 15 min.
  */
 import { GatewayError, type Status } from '../errors.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
@@ -154,7 +155,7 @@ export class KeyFetcher {
   #fail(entry: Entry, code: Status, detail: string): undefined {
     const { random, limits, log, onChange } = this.#needs
     const at = this.#instant()
-    const wait = Math.min(limits.keyFailureMs * 2 ** entry.failures, limits.keyFailureCapMs)
+    const wait = backOff(entry.failures, limits.keyFailureMs, limits.keyFailureCapMs)
     entry.failures++
     entry.retryAt = at.now + jitter(random, wait, 0.8, 1)
     this.#count(code)

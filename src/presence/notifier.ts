@@ -8,6 +8,7 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
 import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
@@ -116,7 +117,7 @@ export class Notifier {
   refused(row: Subscribed, leastMs: number): undefined {
     const now = this.#clock.now()
     row.refusals = now < row.calmTick * tickMs ? row.refusals + 1 : 0
-    const waitMs = Math.max(leastMs, Math.min(againMs * 2 ** row.refusals, mostAgainMs))
+    const waitMs = Math.max(leastMs, backOff(row.refusals, againMs, mostAgainMs))
     row.calmTick = Math.ceil((now + waitMs + mostAgainMs) / tickMs)
     this.snapshot(row, now + waitMs)
   }

@@ -74,9 +74,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   server.maxConnections = limits.adminSockets
   // A far side that takes nothing of its answer is silent, too.
   server.setTimeout(requestMs, (socket) => socket.destroy())
-  server.on('drop', () => {
-    meter.counter('limit_hits_total', { limit: 'adminSockets' }).n++
-  })
+  server.on('drop', () => meter.hit('adminSockets'))
   await listen(server, address, port)
   server.on('error', (error) => options.log.error('admin.fault', { message: error.message }))
   return {

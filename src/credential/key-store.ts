@@ -216,8 +216,7 @@ class Store implements KeyStore {
   }
 
   #put(entries: BoundedMap<Entry>, entry: Entry): undefined {
-    const forgotten = entries.set(entry.domain, entry)
-    this.#needs.meter.counter('limit_hits_total', { limit: 'keySets' }).n += forgotten
+    this.#needs.meter.hit('keySets', entries.set(entry.domain, entry))
   }
 
   #changed(entry: Entry): undefined {

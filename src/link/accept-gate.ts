@@ -28,7 +28,7 @@ export type GateOptions = {
   readonly limits: GateLimits
   /** Links that did not come in here: they count for `links` too. */
   readonly otherLinks: () => number
-  readonly limitHit: (limit: LimitName) => undefined
+  readonly meter: { readonly hit: (limit: LimitName) => undefined }
 }
 
 export class AcceptGate {
@@ -56,7 +56,7 @@ export class AcceptGate {
     const victim = isFull ? this.#oldestOfBusiest(network) : undefined
     const isCrowded = isFull && victim === undefined
     const limit = this.#barrier(host, isCrowded) ?? this.#pace(network, now)
-    if (limit !== undefined || isFull) this.#options.limitHit(limit ?? 'unprovenLinks')
+    if (limit !== undefined || isFull) this.#options.meter.hit(limit ?? 'unprovenLinks')
     if (limit !== undefined) return false
     victim?.drop()
     this.#unproven.set(host, (this.#unproven.get(host) ?? 0) + 1)

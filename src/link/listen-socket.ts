@@ -138,7 +138,7 @@ class Door {
   #refused(result: Refusal, remote: string, detail: string): undefined {
     const { clock, log, meter } = this.#options
     this.#count(result)
-    if (result === 'timeout') meter.counter('limit_hits_total', { limit: 'tlsHandshakeMs' }).n++
+    if (result === 'timeout') meter.hit('tlsHandshakeMs')
     const now = clock.now()
     if (now - this.#loggedAt < sampleMs) {
       this.#unlogged++

@@ -67,14 +67,13 @@ export class DnsCache {
     this.#clock = clock
     this.#limits = limits
     this.#meter = meter
-    const limitHits = meter.counter('limit_hits_total', { limit: 'dnsCacheEntries' })
     this.#entries = new LRUCache({
       max: limits.dnsCacheEntries,
       // An answer may hold hundreds of records: the whole is bounded, not only the number of answers.
       maxSize: limits.dnsCacheEntries * limits.dnsRecords,
       sizeCalculation: ({ latest, good }) => 1 + (good ?? latest).outcome.records.length,
       dispose: (_entry, _key, reason) => {
-        if (reason === 'evict') limitHits.n += 1
+        if (reason === 'evict') meter.hit('dnsCacheEntries')
       },
     })
     meter.gauge('dns_cache_entries', {}, () => this.#entries.size)

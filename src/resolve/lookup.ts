@@ -26,9 +26,8 @@ export type Needs = AskNeeds & {
 }
 
 export function createLookup(needs: Needs): Lookup {
-  const { clock, limits } = needs
-  const limitHits = needs.meter.counter('limit_hits_total', { limit: 'dnsTotalMs' })
-  const seconds = needs.meter.histogram('dns_lookup_seconds')
+  const { clock, limits, meter } = needs
+  const seconds = meter.histogram('dns_lookup_seconds')
   const servers = new ServerList(needs.servers, clock, limits)
   return async (name, type, signal) => {
     // A name that cannot be written cannot exist: no server has to be asked.
@@ -38,7 +37,7 @@ export function createLookup(needs: Needs): Lookup {
     try {
       const outcome = await walk(needs, servers, { name, type }, startOf(name), total.signal)
       if (!total.isOver()) return outcome
-      limitHits.n += 1
+      meter.hit('dnsTotalMs')
       return { ...outcome, ...timedOut(outcome) }
     } finally {
       total.end()
@@ -99,7 +98,7 @@ async function walk(
 function faultOf({ from, aliases }: Path, { limits, meter }: Needs): Failure | undefined {
   if (new Set([from, ...aliases]).size <= aliases.length) return 'alias-loop'
   if (aliases.length <= limits.dnsAliases) return undefined
-  meter.counter('limit_hits_total', { limit: 'dnsAliases' }).n += 1
+  meter.hit('dnsAliases')
   return 'too-many-aliases'
 }
 

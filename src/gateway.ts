@@ -8,8 +8,8 @@
 import { type Directory, exists, standingOfKey } from './adapter/home/directory.ts'
 import { Home } from './adapter/home/home.ts'
 import type { Address, Service } from './address/address.ts'
-import { addressFromBytes, parseAddress } from './address/address.ts'
-import { type Domain, parseDomain } from './address/domain.ts'
+import { readAddress } from './address/address.ts'
+import { type Domain, readDomain } from './address/domain.ts'
 import { Interner } from './address/interner.ts'
 import type { PublicKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
@@ -19,7 +19,6 @@ import { createSignatureCache } from './credential/signature-cache.ts'
 import { createVerifier } from './credential/verify.ts'
 import { Inbound } from './delivery/inbound.ts'
 import { Outbound } from './delivery/outbound.ts'
-import { GatewayError } from './errors.ts'
 import { Senders } from './lane.ts'
 import { encodeBase64url } from './lib/base64url.ts'
 import { type Cancel, type Clock, every } from './lib/clock.ts'
@@ -117,12 +116,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const signerOf = (local: Domain): Signer => (hosted.get(local) as HostedDomain).signer
   const offers = (domain: string, service: Service): boolean =>
     hosted.get(domain)?.services.includes(service) ?? false
-  const interner = new Interner(
-    (buffer, start, end) => orNothing(() => addressFromBytes(buffer, start, end)),
-    addressesKept,
-  )
-  const readAddressText = (text: string) => orNothing(() => parseAddress(text))
-  const readDomain = (text: string) => orNothing(() => parseDomain(text))
+  const interner = new Interner(addressesKept)
   const boot = encodeBase64url(random.bytes(16))
   const state = encodeBase64url(random.bytes(16))
 
@@ -197,7 +191,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     mainDomain: domains[0].domain,
     isHosted,
     readDomain,
-    readAddress: readAddressText,
+    readAddress,
     mayTalk: (_local, remote) => rules.mayTalk(remote),
     isKnown: (domain) => keys.known(domain),
     isPinned: (domain) => pinned.has(domain),
@@ -415,13 +409,3 @@ type Way = Parameters<Parameters<ConstructorParameters<typeof Outbound>[0]['send
 /** [LINK-6.5-5] Their own roads count them, for the domain that they name. */
 const countsByItself = (command: number): boolean =>
   command === commands.notify.number || command === commands.renew.number
-
-/** The value, or nothing where an address is bad. */
-function orNothing<T>(make: () => T): T | undefined {
-  try {
-    return make()
-  } catch (error) {
-    if (error instanceof GatewayError) return undefined
-    throw error
-  }
-}

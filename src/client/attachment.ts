@@ -7,7 +7,7 @@
  * Spec:  [LINK-5.2-1], [LINK-5.4-7]; draft §5.3.3. The proof is bound to this channel, so nobody can use it elsewhere.
  */
 import type { Address } from '../address/address.ts'
-import { type Domain, parseDomain } from '../address/domain.ts'
+import { readDomain } from '../address/domain.ts'
 import { encodeClientProve } from '../command/prove.ts'
 import type { KeyPair } from '../credential/ed25519.ts'
 import { signUserLink } from '../credential/sign.ts'
@@ -129,15 +129,5 @@ export class Attachment implements LinkOwner {
     const detail = `the gateway refused to attach ${this.#needs.user.text}: ${text ?? status}`
     this.refusal = new GatewayError(status, detail, { retryAfterMs })
     this.link.release('domain-not-proven')
-  }
-}
-
-/** The canonical form, or nothing. */
-function readDomain(text: string): Domain | undefined {
-  try {
-    return parseDomain(text)
-  } catch (error) {
-    if (error instanceof GatewayError) return undefined
-    throw error
   }
 }

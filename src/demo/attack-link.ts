@@ -6,7 +6,7 @@
  * Fails: as dialling does.
  */
 import type { Domain } from '../address/domain.ts'
-import { parseDomain } from '../address/domain.ts'
+import { readDomain } from '../address/domain.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
@@ -61,7 +61,7 @@ export async function openBareLink(options: BareLink): Promise<Link> {
       creditWaits: { n: 0 },
     },
     limitHit: () => undefined,
-    readDomain: parseDomain,
+    readDomain,
   })
   link.start()
   // Our own side holds requests back until a proof is made: here nothing is.

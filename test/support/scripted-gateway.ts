@@ -5,7 +5,7 @@
  * Out:   `requests` in the order in which they came, `links` one for each time the client dialled, and ways to ask.
  */
 import { type Address, parseAddress } from '../../src/address/address.ts'
-import { parseDomain } from '../../src/address/domain.ts'
+import { parseDomain, readDomain } from '../../src/address/domain.ts'
 import type { Connect } from '../../src/client/connection.ts'
 import { encodeMessage } from '../../src/command/message.ts'
 import { encodeNotify, type Notify } from '../../src/command/notify.ts'
@@ -172,7 +172,7 @@ export class ScriptedLink implements LinkOwner {
         creditWaits: { n: 0 },
       },
       limitHit: () => undefined,
-      readDomain: (text) => parseDomain(text),
+      readDomain,
     })
     this.link.start()
   }

@@ -6,7 +6,7 @@
  * Fails: `attached` resolves with the code that the gateway refused with, or why there is no link.
  */
 import type { Address } from '../../../src/address/address.ts'
-import { parseDomain } from '../../../src/address/domain.ts'
+import { readDomain } from '../../../src/address/domain.ts'
 import { encodeClientProve } from '../../../src/command/prove.ts'
 import type { KeyPair } from '../../../src/credential/ed25519.ts'
 import { signUserLink } from '../../../src/credential/sign.ts'
@@ -135,7 +135,7 @@ export class Attachment {
         creditWaits: { n: 0 },
       },
       limitHit,
-      readDomain: (text) => parseDomain(text),
+      readDomain,
     })
     const stopTicks = every(clock, 1000, () => link.tick(clock.now()))
     this.link = link

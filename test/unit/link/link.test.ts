@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { type Domain, parseDomain } from '../../../src/address/domain.ts'
+import { type Domain, readDomain } from '../../../src/address/domain.ts'
 import type { Status } from '../../../src/errors.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import type { Hello } from '../../../src/link/hello.ts'
@@ -76,7 +76,7 @@ function makeLinks(overrides: Parameters<typeof limitsWith>[0] = {}) {
         creditWaits: { n: 0 },
       },
       limitHit: () => undefined,
-      readDomain: parseDomain,
+      readDomain,
     })
     return { link, told }
   }

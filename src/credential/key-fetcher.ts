@@ -2,7 +2,7 @@
  * Fetches key sets and decides which to take.
  *
  * In:    the Entry of a domain; KEYS bodies by way of `fetch`.
- * Out:   the Entry, changed; `onChange` after a change that others must know of.
+ * Out:   the Entry, changed; `onChange` after a change that others must know of, `landed` after each fetch.
  * Fails: a failed fetch leaves the last set as it is and makes the next try wait: 60 s, doubling to 15 min.
  */
 import { GatewayError, type Status } from '../errors.ts'
@@ -23,6 +23,7 @@ export type KeyFetcherNeeds = {
   readonly fetch: FetchKeys
   readonly discontinuity: 'accept' | 'hold'
   readonly onChange: (entry: Entry) => undefined
+  readonly landed: (entry: Entry) => undefined
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
@@ -89,6 +90,7 @@ export class KeyFetcher {
       else this.#fail(entry, code, 'no key set to be had')
     } finally {
       entry.flight = undefined
+      this.#needs.landed(entry)
       this.arm(entry)
     }
   }

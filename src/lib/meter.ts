@@ -46,11 +46,11 @@ export class Meter {
   }
 
   /** A bound of `docs/limits.md` is reached; one look-up, so that it costs little even in a flood. */
-  hit(limit: string, times = 1): undefined {
+  hit(limit: string): undefined {
     const known = this.#hits.get(limit)
     const hits = known ?? this.counter('limit_hits_total', { limit })
     if (known === undefined) this.#hits.set(limit, hits)
-    hits.n += times
+    hits.n++
   }
 
   histogram(

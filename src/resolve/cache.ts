@@ -7,8 +7,8 @@
  * Spec:  RFC 2308 (negative answers), RFC 9520 (failures, one question at a time),
  *        RFC 8767 (answers that have run out).
  */
-import { LRUCache } from 'lru-cache'
 import { backOff } from '../lib/back-off.ts'
+import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
@@ -59,7 +59,7 @@ export class DnsCache {
   readonly #clock: Clock
   readonly #limits: Limits
   readonly #meter: Meter
-  readonly #entries: LRUCache<string, Entry>
+  readonly #entries: BoundedMap<Entry>
   readonly #flights = new Flights((key, outcome) => this.#keep(key, outcome))
 
   constructor({ lookup, clock, limits, meter }: Needs) {
@@ -67,14 +67,14 @@ export class DnsCache {
     this.#clock = clock
     this.#limits = limits
     this.#meter = meter
-    this.#entries = new LRUCache({
-      max: limits.dnsCacheEntries,
+    this.#entries = boundedMap({
+      most: limits.dnsCacheEntries,
       // An answer may hold hundreds of records: the whole is bounded, not only the number of answers.
-      maxSize: limits.dnsCacheEntries * limits.dnsRecords,
-      sizeCalculation: ({ latest, good }) => 1 + (good ?? latest).outcome.records.length,
-      dispose: (_entry, _key, reason) => {
-        if (reason === 'evict') meter.hit('dnsCacheEntries')
+      weight: {
+        most: limits.dnsCacheEntries * limits.dnsRecords,
+        of: ({ latest, good }) => 1 + (good ?? latest).outcome.records.length,
       },
+      forgotten: () => meter.hit('dnsCacheEntries'),
     })
     meter.gauge('dns_cache_entries', {}, () => this.#entries.size)
   }

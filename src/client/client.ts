@@ -22,8 +22,6 @@
  * Spec:  design 7, 8, 10; `docs/protocol.md` 5.4 and 6. A connection never implies presence (draft §5.5.1).
  */
 import type { Address } from '../address/address.ts'
-import type { Version } from '../command/version.ts'
-import type { Scope } from '../credential/claims.ts'
 import type { KeyPair } from '../credential/ed25519.ts'
 import type { GatewayError } from '../errors.ts'
 import { type Clock, systemClock } from '../lib/clock.ts'
@@ -31,6 +29,8 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import type { LinkOptions } from '../link/link.ts'
+import type { Scope } from '../wire/registry.ts'
+import type { Version } from '../wire/version.ts'
 import type { ClientState, Connect } from './connection.ts'
 import { dialer, lookupHost } from './dial.ts'
 import type { OnMessage, OnRawMessage } from './incoming.ts'

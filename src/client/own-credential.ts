@@ -7,11 +7,10 @@
  * Spec:  [LINK-6.6-1]; design 6: an attached session may ask for its next credential
  */
 import { encodeIssue } from '../command/issue.ts'
-import { scopes } from '../credential/claims.ts'
 import { isSuccess } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import { fields } from '../wire/registry.ts'
+import { fields, scopes } from '../wire/registry.ts'
 import type { Way } from './message-lane.ts'
 import { requestOf } from './request.ts'
 

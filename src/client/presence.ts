@@ -1,8 +1,8 @@
 /** Presence as a program sees it: a map of tuples (RFC 2778 §2.4), and what a watcher is told. */
 import type { Address } from '../address/address.ts'
-import type { SubscriptionEvent, SubscriptionState } from '../command/notify.ts'
-import type { Version } from '../command/version.ts'
 import type { Status } from '../errors.ts'
+import type { SubscriptionEvent, SubscriptionState } from '../wire/registry.ts'
+import type { Version } from '../wire/version.ts'
 
 /** One way to reach somebody, and how it stands. Each member may be left out; others are passed on as they are. */
 export type Tuple = {

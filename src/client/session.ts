@@ -9,8 +9,6 @@ import type { Address } from '../address/address.ts'
 import { encodeFetch } from '../command/fetch.ts'
 import { encodeIssue } from '../command/issue.ts'
 import { defaultContentType, encodeMessage } from '../command/message.ts'
-import { readVersion } from '../command/version.ts'
-import type { Scope } from '../credential/claims.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import { every, systemClock } from '../lib/clock.ts'
@@ -18,7 +16,8 @@ import { type Log, silentLog } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
 import { limitsWith } from '../limits.ts'
 import type { AnswerView } from '../link/outgoing.ts'
-import { fields } from '../wire/registry.ts'
+import { fields, type Scope } from '../wire/registry.ts'
+import { readVersion } from '../wire/version.ts'
 import type {
   Client,
   ClientOptions,

@@ -2,8 +2,8 @@
 import type { Address } from '../address/address.ts'
 import { encodeFields } from '../wire/fields.ts'
 import { fields } from '../wire/registry.ts'
+import { encodeVersion, type Version } from '../wire/version.ts'
 import { type Read, type ReadAddress, type Request, readTo } from './request.ts'
-import { encodeVersion, type Version } from './version.ts'
 
 export function readFetch(
   request: Request,

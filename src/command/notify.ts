@@ -1,11 +1,14 @@
 /** NOTIFY: a whole presence document for one subscription; only a failure is answered. [LINK-6.13-1] */
 import { encodeFields, type FieldValue } from '../wire/fields.ts'
-import { fields, subscriptionEvent, subscriptionState } from '../wire/registry.ts'
+import {
+  fields,
+  type SubscriptionEvent,
+  type SubscriptionState,
+  subscriptionEvent,
+  subscriptionState,
+} from '../wire/registry.ts'
+import { encodeVersion, readVersion, type Version } from '../wire/version.ts'
 import { bodyOf, idBytes, type Read, type Request, readId16 } from './request.ts'
-import { encodeVersion, readVersion, type Version } from './version.ts'
-
-export type SubscriptionState = keyof typeof subscriptionState
-export type SubscriptionEvent = keyof typeof subscriptionEvent
 
 export type Notify = {
   readonly subscription: string

@@ -8,11 +8,8 @@
  */
 import { decodeBase64url } from '../lib/base64url.ts'
 import { isObject, type JsonObject, type JsonValue } from '../lib/strict-json.ts'
+import { type Scope, scopes } from '../wire/registry.ts'
 import { accept, type Refusal, refuse, type Verdict } from './verdict.ts'
-
-/** What a user credential may allow. */
-export const scopes = ['im.send', 'pres.watch', 'pres.publish', 'pres.notify'] as const
-export type Scope = (typeof scopes)[number]
 
 type CommonClaims = {
   readonly iss: string

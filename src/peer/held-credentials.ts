@@ -6,8 +6,8 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
-import type { Scope } from '../credential/claims.ts'
 import type { Status } from '../errors.ts'
+import type { Scope } from '../wire/registry.ts'
 import type { Pair } from './pair.ts'
 
 export type Held = {

@@ -7,11 +7,10 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
-import type { Scope } from '../credential/claims.ts'
 import { isSuccess, type Status } from '../errors.ts'
 import type { Reference } from '../link/outgoing.ts'
 import { encodeFields } from '../wire/fields.ts'
-import { fields } from '../wire/registry.ts'
+import { fields, type Scope } from '../wire/registry.ts'
 
 /** What a credential is for: a user's own acts, or telling others of a user's presence. */
 export type Purpose = 'user' | 'notify'

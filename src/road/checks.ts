@@ -6,7 +6,6 @@
  * Spec:  [LINK-6.5-1] the order; design of policy: syntax, domain rules, link proof, credential, user rules, route.
  */
 import type { Address } from '../address/address.ts'
-import type { Scope } from '../credential/claims.ts'
 import type { Status } from '../errors.ts'
 import type { Lane, Sender } from '../lane.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
@@ -15,6 +14,7 @@ import type { Held } from '../peer/held-credentials.ts'
 import type { Session } from '../peer/session.ts'
 import type { DomainRules } from '../policy/domain-rules.ts'
 import type { Excess, Rates } from '../policy/rates.ts'
+import type { Scope } from '../wire/registry.ts'
 
 /** Reused for the next request. */
 export type Passage = {

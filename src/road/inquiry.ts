@@ -8,14 +8,13 @@
  */
 import type { Address } from '../address/address.ts'
 import type { ReadAddress } from '../command/request.ts'
-import type { Scope } from '../credential/claims.ts'
 import type { Status } from '../errors.ts'
 import type { Senders } from '../lane.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { RequestView } from '../link/link.ts'
 import type { Held } from '../peer/held-credentials.ts'
 import type { Session } from '../peer/session.ts'
-import { fields, type TrafficClass } from '../wire/registry.ts'
+import { fields, type Scope, type TrafficClass } from '../wire/registry.ts'
 import type { Checks, Passage } from './checks.ts'
 import type { SessionOrigin } from './origin.ts'
 

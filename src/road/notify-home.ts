@@ -8,11 +8,11 @@
  */
 import type { Address } from '../address/address.ts'
 import { encodeNotify } from '../command/notify.ts'
-import type { Version } from '../command/version.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
 import type { Session } from '../peer/session.ts'
 import type { Interest } from '../presence/interests.ts'
 import type { SubscriptionEvent } from '../presence/subscription.ts'
+import type { Version } from '../wire/version.ts'
 import { makeNotice, noBody } from './requests.ts'
 
 export type NotifyHomeNeeds = {

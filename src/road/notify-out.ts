@@ -7,7 +7,6 @@
  * Spec:  [LINK-6.13-5], [LINK-6.13-6], [LINK-6.3-5]
  */
 import type { Domain } from '../address/domain.ts'
-import type { Version } from '../command/version.ts'
 import { isTemporary } from '../errors.ts'
 import { latin1 } from '../lib/latin1.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
@@ -18,6 +17,7 @@ import type { Presence } from '../presence/document.ts'
 import type { Subscription } from '../presence/subscription.ts'
 import type { Subscriptions } from '../presence/subscriptions.ts'
 import { fields } from '../wire/registry.ts'
+import type { Version } from '../wire/version.ts'
 import { encodeShown, type NotifyHome } from './notify-home.ts'
 import { makeNotice } from './requests.ts'
 

@@ -16,7 +16,7 @@ const law: Readonly<Record<string, readonly string[]>> = {
   wire: base,
   lane: [...base, 'address', 'wire', 'envelope'],
   envelope: [...base, 'address', 'wire', 'lane'],
-  credential: [...base, 'address'],
+  credential: [...base, 'address', 'wire'],
   link: [...base, 'address', 'wire'],
   command: [...base, 'address', 'wire'],
   policy: [...base, 'address', 'lane'],

@@ -1,6 +1,6 @@
 /** Version of a presence document: the epoch names the authority's run, the sequence rises within it. [LINK-6.13-4] */
-import type { FieldTable } from '../wire/fields.ts'
-import { fields } from '../wire/registry.ts'
+import type { FieldTable } from './fields.ts'
+import { fields } from './registry.ts'
 
 export type Version = { readonly epoch: number; readonly seq: number }
 

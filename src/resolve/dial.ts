@@ -8,10 +8,10 @@
  */
 import { GatewayError, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import { type Deadline, deadline } from './deadline.ts'
-import { formatEndpoint } from './ip.ts'
 import { interleave, race } from './race.ts'
 import type { Target } from './target.ts'
 

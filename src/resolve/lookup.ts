@@ -7,12 +7,12 @@
  * Spec:  RFC 1034 §5.3.3, RFC 2308 §2 and §5, RFC 9520.
  */
 import type { Clock } from '../lib/clock.ts'
+import { formatEndpoint, isLoopback } from '../lib/ip.ts'
 import { observe } from '../lib/meter.ts'
 import { type Chain, followAliases } from './aliases.ts'
 import { type Needs as AskNeeds, askServer, type Reply } from './ask-server.ts'
 import { deadline } from './deadline.ts'
 import type { DnsServer } from './exchange.ts'
-import { formatEndpoint, isLoopback } from './ip.ts'
 import { type Answer, type Question, type RecordType, rcodes } from './message.ts'
 import { isQueryName } from './name.ts'
 import { type Failure, failed, type Outcome } from './outcome.ts'

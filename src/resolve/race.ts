@@ -7,9 +7,9 @@
  * Spec:  RFC 8305 §5 (stagger; at once after a failure) and §4 (families take turns).
  */
 import type { Cancel } from '../lib/clock.ts'
+import { formatEndpoint, type IpAddress } from '../lib/ip.ts'
 import { type Deadline, deadline } from './deadline.ts'
 import type { Attempt, Dial } from './dial.ts'
-import { formatEndpoint, type IpAddress } from './ip.ts'
 import type { Target } from './target.ts'
 
 export type Race<T> = Pick<

@@ -59,7 +59,7 @@ export function judgeAddressBytes(bytes: Buffer): Address | Refusal {
   return refusal(`the canonical form ${quote(address.text)}`, quote(text))
 }
 
-function judgeAddress(text: string): Address | Refusal {
+export function judgeAddress(text: string): Address | Refusal {
   const at = text.indexOf('@')
   if (at < 0) return refusal('user@domain', `no "@" in ${quote(text)}`)
   if (text.includes('@', at + 1)) return refusal('one "@"', `more in ${quote(text)}`)

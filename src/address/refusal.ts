@@ -23,8 +23,11 @@ export const orNothing = <T>(judged: T | Refusal): T | undefined =>
 
 export function orThrow<T>(judged: T | Refusal): T {
   if (!isRefusal(judged)) return judged
-  throw new GatewayError('bad-address', `expected ${judged.expected}, found ${judged.found}`)
+  throw new GatewayError('bad-address', sentenceOf(judged))
 }
+
+export const sentenceOf = ({ expected, found }: Refusal): string =>
+  `expected ${expected}, found ${found}`
 
 /** `text` in quotation marks, with `\u{…}` for what a screen would not show, cut to 64 characters. */
 export function quote(text: string): string {

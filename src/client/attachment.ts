@@ -17,8 +17,9 @@ import type { Clock } from '../lib/clock.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Channel } from '../link/channel.ts'
+import type { LinkCounters } from '../link/counters.ts'
 import type { Hello } from '../link/hello.ts'
-import { Link, type LinkOptions, type LinkOwner, type RequestView } from '../link/link.ts'
+import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { outcomeOf } from './outcome.ts'
 import { requestOf } from './request.ts'
@@ -34,7 +35,7 @@ export type AttachmentNeeds = {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
-  readonly counters: LinkOptions['counters']
+  readonly counters: LinkCounters
   readonly limitHit: (limit: string) => undefined
 }
 

@@ -8,11 +8,11 @@
  */
 import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Counter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import { commands, flag, frame, requestHeadBytes, type TrafficClass } from '../wire/registry.ts'
 import { Backlog, type Queue, type Waiting } from './backlog.ts'
 import type { Channel } from './channel.ts'
+import type { LinkCounters } from './counters.ts'
 import { Encoder } from './encoder.ts'
 import { Flusher } from './flusher.ts'
 import { bare, contentOf, type Outgoing, type Reference } from './outgoing.ts'
@@ -28,11 +28,7 @@ const hopRoom = 512
 
 const empty = Buffer.alloc(0)
 
-export type OutboxCounters = {
-  readonly framesOut: Counter
-  readonly bytesOut: Counter
-  readonly creditWaits: Counter
-}
+export type OutboxCounters = Pick<LinkCounters, 'framesOut' | 'bytesOut' | 'creditWaits'>
 
 export class Outbox {
   readonly #limits: Limits

@@ -15,6 +15,7 @@ import { encodeBase64url } from '../../../src/lib/base64url.ts'
 import { every } from '../../../src/lib/clock.ts'
 import type { Random } from '../../../src/lib/random.ts'
 import type { Limits } from '../../../src/limits.ts'
+import { ownCounters } from '../../../src/link/counters.ts'
 import { Link, type RequestView } from '../../../src/link/link.ts'
 import type { AnswerView, Outgoing } from '../../../src/link/outgoing.ts'
 import { clientPort, type Network } from './network.ts'
@@ -127,13 +128,7 @@ export class Attachment {
       ageMs: Number.POSITIVE_INFINITY,
       // The gateway waits for the other one as long, and says what it knows then.
       answerMs: limits.requestMs + limits.confirmMs,
-      counters: {
-        framesIn: { n: 0 },
-        framesOut: { n: 0 },
-        bytesIn: { n: 0 },
-        bytesOut: { n: 0 },
-        creditWaits: { n: 0 },
-      },
+      counters: ownCounters(),
       limitHit,
       readDomain,
     })

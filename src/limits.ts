@@ -129,7 +129,7 @@ export const limitTable = {
   keyRefetchMs: row(30 * second, 'ms', 'Shortest time between two fetches because of an unknown key id.'),
   keyFailureMs: row(minute, 'ms', 'First wait after a failed key fetch; doubles.'),
   keyFailureCapMs: row(15 * minute, 'ms', 'Longest wait after a failed key fetch.'),
-  keySets: row(10_000, 'count', 'Key sets kept.'),
+  keySets: row(10_000, 'count', 'Key sets kept while nothing rests on them.'),
   verificationsPerSecond: row(2000, 'per second', 'Signatures of credentials checked for one issuing domain, and as many of PROVE in all; more are rate-limited.'),
   verificationsInAll: row(6000, 'per second', 'Signatures of credentials checked in all; more are rate-limited.'),
   claimVerificationsPerNetwork: row(200, 'per second', 'Signatures of PROVE checked for gateways of one IPv4 /24 or IPv6 /48; more are rate-limited.'),

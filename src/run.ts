@@ -86,9 +86,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     new AcceptGate({
       limits: { ...limits, ...own },
       otherLinks: () => gateway.sessions.size - (gates[role]?.inside.total ?? 0),
-      limitHit: (limit) => {
-        meter.counter('limit_hits_total', { limit }).n++
-      },
+      meter,
     })
   // The clients of a domain come from few addresses, often one.
   const gates: Readonly<Record<Role, AcceptGate>> = {

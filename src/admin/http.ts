@@ -15,10 +15,11 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { GatewayError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { isLoopback } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
-import { createGuard, isLoopback } from './guard.ts'
+import { createGuard } from './guard.ts'
 import { createExporter } from './metrics.ts'
 import { pageHtml, pagePolicy } from './page.ts'
 import type { Readiness } from './readiness.ts'
@@ -74,9 +75,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   server.maxConnections = limits.adminSockets
   // A far side that takes nothing of its answer is silent, too.
   server.setTimeout(requestMs, (socket) => socket.destroy())
-  server.on('drop', () => {
-    meter.counter('limit_hits_total', { limit: 'adminSockets' }).n++
-  })
+  server.on('drop', () => meter.hit('adminSockets'))
   await listen(server, address, port)
   server.on('error', (error) => options.log.error('admin.fault', { message: error.message }))
   return {

@@ -12,7 +12,7 @@ import { parseDomain } from '../address/domain.ts'
 import { type Client, connectClient, type PlaceOptions } from '../client/client.ts'
 import type { Config, DomainConfig } from '../config/schema.ts'
 import { generateKeyPair, type KeyPair, readPrivateKey } from '../credential/ed25519.ts'
-import { createSigner } from '../credential/sign.ts'
+import { signCredential } from '../credential/sign.ts'
 import { GatewayError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { scopes } from '../wire/registry.ts'
@@ -158,17 +158,10 @@ async function credentialOf(
   if (ours === undefined) return undefined
   const { clock, random } = host
   const userKey = await readKeyFile(ours.userKey ?? ours.key)
-  const signer = createSigner({
-    domain: ours.name,
-    linkKey: userKey,
-    userKey,
-    clock,
-    random,
-    limits,
-  })
+  const needs = { domain: ours.name, userKey, clock, random, limits }
   const jkt = key.publicKey.thumbprint
   return async () =>
-    signer.signCredential({ sub: user, aud: ours.name, scope: scopes, seconds: undefined, jkt })
+    signCredential(needs, { sub: user, aud: ours.name, scope: scopes, seconds: undefined, jkt })
 }
 
 function endpointFor({ gateway }: AttachOptions, config: Config | undefined): Endpoint {

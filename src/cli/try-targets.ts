@@ -8,7 +8,7 @@
  * The next target is tried only if the one before failed entirely, as a gateway does it.
  */
 import { GatewayError, type Status } from '../errors.ts'
-import { formatEndpoint } from '../resolve/ip.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Explanation } from '../resolve/resolver.ts'
 import type { Step } from '../resolve/steps.ts'
 import type { Target } from '../resolve/target.ts'

@@ -8,8 +8,8 @@
  * The gate is a queue for each owner: what is asked later never gets its facts earlier, so no message overtakes another
  * that has to wait for the directory.
  */
-import { LRUCache } from 'lru-cache'
 import type { Address } from '../address/address.ts'
+import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
 import type { Env } from '../lib/env.ts'
 import type { Directory, Entry, Owner } from '../operation/directory.ts'
 
@@ -23,7 +23,7 @@ const nobody: Owner = { isUser: false, keys: [] }
 export class Owners {
   readonly #env: Env
   readonly #directoryOf: (domain: string) => Directory | undefined
-  readonly #facts: LRUCache<string, Fact>
+  readonly #facts: BoundedMap<Fact>
   /** By owner: who waits for its facts. */
   readonly #waiting = new Map<string, Then[]>()
   #waits = 0
@@ -31,7 +31,7 @@ export class Owners {
   constructor(env: Env, directoryOf: (domain: string) => Directory | undefined) {
     this.#env = env
     this.#directoryOf = directoryOf
-    this.#facts = new LRUCache({ max: env.limits.owners })
+    this.#facts = boundedMap({ most: env.limits.owners })
   }
 
   /** The facts, if they are fresh at `at` and nobody waits for them. */

@@ -45,6 +45,14 @@ export class Meter {
     return series(this.counters, name, labels, () => ({ n: 0 }))
   }
 
+  /** A bound of `docs/limits.md` is reached; one look-up, so that it costs little even in a flood. */
+  hit(limit: string): undefined {
+    const known = this.#hits.get(limit)
+    const hits = known ?? this.counter('limit_hits_total', { limit })
+    if (known === undefined) this.#hits.set(limit, hits)
+    hits.n++
+  }
+
   histogram(
     name: string,
     labels: Labels = {},
@@ -63,13 +71,6 @@ export class Meter {
     const all = this.gauges.get(name) ?? new Map<string, Series<() => number>>()
     this.gauges.set(name, all)
     all.set(key(labels), { labels, value: read })
-  }
-
-  /** A bound of `limits.ts` was reached. */
-  hit(limit: string): undefined {
-    const counter = this.#hits.get(limit) ?? this.counter('limit_hits_total', { limit })
-    this.#hits.set(limit, counter)
-    counter.n++
   }
 
   /** Sum of a counter over all its labels, or over those that match `labels`. */

@@ -15,7 +15,7 @@ import { encodeFailure, type Failure } from '../wire/failure.ts'
 import { frame, type TrafficClass } from '../wire/registry.ts'
 import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
-import { decodeHello, encodeHello, type Hello, type ReadDomain } from './hello.ts'
+import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
 import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
@@ -57,7 +57,6 @@ export type LinkOptions = {
     readonly bytesIn: { n: number }
   }
   readonly limitHit: (limit: string) => undefined
-  readonly readDomain: ReadDomain
 }
 
 const empty = Buffer.alloc(0)
@@ -338,9 +337,9 @@ export class Link {
   }
 
   #onHello(payload: Buffer): undefined {
-    const { owner, limits, readDomain } = this.#options
+    const { owner, limits } = this.#options
     if (payload.length > limits.helloBytes) return this.break('bad-frame', 'HELLO is too long')
-    const result = decodeHello(payload, readDomain)
+    const result = decodeHello(payload)
     if (!result.ok) return this.break(result.code, result.detail)
     this.hello = result.hello
     // [LINK-5.2-6] A link that ends where it begins.

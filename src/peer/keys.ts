@@ -6,13 +6,13 @@
  * Fails: `domain-not-hosted` and `too-large` to the far side; the code of the dial or of the answer to us.
  * Spec:  [LINK-6.2-1], [LINK-6.2-2], [LINK-4.4-4]
  */
-import type { Domain } from '../address/domain.ts'
+import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeKeys, readKeys } from '../command/keys.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
 import type { Channel } from '../link/channel.ts'
 import type { RequestView } from '../link/link.ts'
-import { networkOf } from '../link/place.ts'
+import { networkOf } from '../link/network-prefix.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
 import { fields, responseHeadBytes } from '../wire/registry.ts'
@@ -25,7 +25,6 @@ import { StrangerBudget } from './stranger-budget.ts'
 
 export type KeysPorts = {
   readonly hosted: Hosted
-  readonly readDomain: (text: string) => Domain | undefined
   /** Whether the operator names the domain. */
   readonly isNamed: (domain: Domain) => boolean
 }
@@ -68,7 +67,7 @@ export class Keys {
     if (!link.mayClaim()) return no('rate-limited')
     const read = readKeys(request)
     if (typeof read === 'string') return no(read)
-    const domain = this.#ports.readDomain(read.domain)
+    const domain = readDomain(read.domain)
     const body =
       domain !== undefined && domain === read.domain && link.channel.facts.showedFor(domain)
         ? this.#ports.hosted.keySet(domain)
@@ -86,7 +85,7 @@ export class Keys {
    * for it.
    */
   async fetch(domain: string, signal: AbortSignal): Promise<Buffer> {
-    const remote = this.#ports.readDomain(domain)
+    const remote = readDomain(domain)
     if (remote === undefined) throw new GatewayError('bad-address', `not a domain: ${domain}`)
     for (const session of this.#table.all) {
       const { link } = session

@@ -11,19 +11,18 @@
  * Fails: never; links and requests do, with a code.
  */
 
-import { parseAddress } from '../address/address.ts'
-import { type Domain, parseDomain } from '../address/domain.ts'
+import type { Domain } from '../address/domain.ts'
 import type { SetKey } from '../credential/key-set.ts'
 import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
 import { createSignatureCache } from '../credential/signature-cache.ts'
 import { createVerifier } from '../credential/verify.ts'
-import { GatewayError, type Status } from '../errors.ts'
+import type { Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import { type Cancel, every } from '../lib/clock.ts'
 import type { Env } from '../lib/env.ts'
 import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
-import { networkOf } from '../link/place.ts'
+import { networkOf } from '../link/network-prefix.ts'
 import type { Asker } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
 import type { Adapter, Core, Question } from '../operation/ports.ts'
@@ -105,7 +104,7 @@ export class Peer implements Adapter {
     this.#verifications = new VerificationBudget(limits, clock.now())
     this.#table = new SessionTable(
       env,
-      { hello: (local) => this.#hello(local), readDomain, mint: this.#mint },
+      { hello: (local) => this.#hello(local), mint: this.#mint },
       {
         greeted: (session, hello) => this.#admission.greeted(session, hello),
         request: (session, request) => this.#commands.take(session, request),
@@ -138,8 +137,6 @@ export class Peer implements Adapter {
       core,
       verifier,
       hosted,
-      readDomain,
-      readAddress,
       isKnown: (domain) => this.isProven(domain),
       isPinned: (domain) => options.pinned.has(domain),
       mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
@@ -156,11 +153,11 @@ export class Peer implements Adapter {
     })
     this.#dialler = new Dialler(options.connect, this.#table, this.#proofs, this.#admission)
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
-    this.#keys = new Keys(env, { hosted, readDomain, isNamed }, this.#table, this.#dialler)
+    this.#keys = new Keys(env, { hosted, isNamed }, this.#table, this.#dialler)
     const credentials = new Credentials(env, verifier, (session, issuer) =>
       this.#spend(session, issuer),
     )
-    const requests = new Requests(env, core, hosted, readDomain)
+    const requests = new Requests(env, core, hosted)
     this.#commands = new Commands(env, core, { ...this.#ownTable(credentials), ...requests.table })
     this.#messages = new MessagesOut(env, this.pool)
     this.#questions = new Questions(this.pool, limits)
@@ -375,18 +372,5 @@ export class Peer implements Adapter {
   #stop(): undefined {
     for (const cancel of this.#cancels) cancel()
     this.#keyStore.close()
-  }
-}
-
-const readAddress = (text: string) => orNothing(() => parseAddress(text))
-const readDomain = (text: string) => orNothing(() => parseDomain(text))
-
-/** The value, or nothing where an address is bad. */
-function orNothing<T>(make: () => T): T | undefined {
-  try {
-    return make()
-  } catch (error) {
-    if (error instanceof GatewayError) return undefined
-    throw error
   }
 }

@@ -9,6 +9,7 @@
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Cancel } from '../lib/clock.ts'
 import type { Env } from '../lib/env.ts'
 import { jitter } from '../lib/random.ts'
@@ -262,8 +263,9 @@ export class Pool {
     if (destination.sessions.some(({ link }) => link.isUsable)) return this.#flush(destination)
     // [LINK-9.3-1]
     const isLostLately = clock.now() - destination.lostAt < limits.redialLostMs
-    const ms = Math.min(
-      limits.redialMs * 2 ** Math.min(destination.failures, 20),
+    const ms = backOff(
+      destination.failures,
+      limits.redialMs,
       isLostLately ? limits.redialLostCapMs : limits.redialCapMs,
     )
     destination.failures++

@@ -6,8 +6,8 @@
  * Fails: the code of the first check that fails; a temporary one while a key cannot be had.
  * Spec:  [LINK-5.4-1] to [LINK-5.4-8], [LINK-6.1-1]; draft §5.3.3
  */
-import type { Address } from '../address/address.ts'
-import type { Domain } from '../address/domain.ts'
+import { type Address, readAddress } from '../address/address.ts'
+import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeProve, type Prove, readProve } from '../command/prove.ts'
 import type { LinkClaims } from '../credential/claims.ts'
 import { importPublicKey, type PublicKey } from '../credential/ed25519.ts'
@@ -55,8 +55,6 @@ export type ProofPorts = {
   readonly core: () => Core
   readonly verifier: Verifier
   readonly hosted: Hosted
-  readonly readDomain: (text: string) => Domain | undefined
-  readonly readAddress: (text: string) => Address | undefined
   /** Whether keys of the domain are pinned or were taken before; a stranger's fetch has a budget of its own. */
   readonly isKnown: (domain: Domain) => boolean
   readonly isPinned: (domain: Domain) => boolean
@@ -111,7 +109,7 @@ function judgeDomain(
   answer: Answer,
 ): undefined {
   const token = parseLinkToken(prove.token, needs.env.limits)
-  const claimed = token.ok ? needs.readDomain(token.value.claims.iss) : undefined
+  const claimed = token.ok ? readDomain(token.value.claims.iss) : undefined
   const finish = (verdict: Verdict<unknown>, pair?: readonly [Domain, Domain]): undefined => {
     count(needs, 'key', verdict.ok ? 'ok' : verdict.code)
     if (!verdict.ok || pair === undefined) {
@@ -131,8 +129,8 @@ function judgeDomain(
   }
   if (!token.ok) return finish(token)
   const { iss, aud } = token.value.claims
-  const remote = needs.readDomain(iss)
-  const local = needs.readDomain(aud)
+  const remote = readDomain(iss)
+  const local = readDomain(aud)
   if (remote === undefined || remote !== iss) {
     return finish(refuse('credential-issuer', 'iss is not a canonical domain'))
   }
@@ -199,7 +197,7 @@ function judgeClient(
   }
   const token = parseLinkToken(prove.token, needs.env.limits)
   if (!token.ok) return finish(token.code, token.detail)
-  const user = needs.readAddress(token.value.claims.iss)
+  const user = readAddress(token.value.claims.iss)
   if (user === undefined || !needs.hosted.has(user.domain)) {
     return finish('credential-issuer', 'iss is not an address of ours')
   }

@@ -6,8 +6,8 @@
  * Fails: `bad-request`, `bad-address`, `credential-missing`, `too-large`, before anybody else hears of it.
  * Spec:  [LINK-6.5-2], [LINK-6.6-1] to [LINK-6.13-2]
  */
-import { type Address, addressFromBytes } from '../address/address.ts'
-import type { Domain } from '../address/domain.ts'
+import type { Address } from '../address/address.ts'
+import { readDomain } from '../address/domain.ts'
 import { Interner } from '../address/interner.ts'
 import { readFetch } from '../command/fetch.ts'
 import { readIssue } from '../command/issue.ts'
@@ -17,7 +17,7 @@ import { readPublish } from '../command/publish.ts'
 import { readRenew } from '../command/renew.ts'
 import { idBytes, type ReadAddress, readTo } from '../command/request.ts'
 import { readSubscribe } from '../command/subscribe.ts'
-import { GatewayError, type Status } from '../errors.ts'
+import type { Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { RequestView } from '../link/link.ts'
@@ -41,23 +41,16 @@ export class Requests {
   readonly #env: Env
   readonly #core: () => Core
   readonly #hosted: Hosted
-  readonly #readDomain: (text: string) => Domain | undefined
   readonly #readAddress: ReadAddress
   readonly #read: Counter
   readonly #malformed: Counter
 
-  constructor(
-    env: Env,
-    core: () => Core,
-    hosted: Hosted,
-    readDomain: (text: string) => Domain | undefined,
-  ) {
+  constructor(env: Env, core: () => Core, hosted: Hosted) {
     const { meter } = env
     this.#env = env
     this.#core = core
     this.#hosted = hosted
-    this.#readDomain = readDomain
-    this.#readAddress = new Interner(addressOrNothing, addressesKept).read
+    this.#readAddress = new Interner(addressesKept).read
     this.#read = meter.counter('checks_total', { check: 'syntax' })
     this.#malformed = meter.counter('checks_refused_total', { check: 'syntax' })
   }
@@ -241,7 +234,7 @@ export class Requests {
     if (typeof read === 'string' || attachment === undefined || userKey === undefined) {
       return deny(session, request, 'bad-request')
     }
-    const audience = this.#readDomain(read.audience)
+    const audience = readDomain(read.audience)
     if (audience === undefined || audience !== read.audience) {
       return deny(session, request, 'bad-request')
     }
@@ -273,12 +266,3 @@ const callerOf = (
   { attachment }: Session,
   held: Held | undefined,
 ): (LinkCaller & { readonly user: Address }) | undefined => held ?? attachment?.caller
-
-function addressOrNothing(buffer: Buffer, start: number, end: number): Address | undefined {
-  try {
-    return addressFromBytes(buffer, start, end)
-  } catch (error) {
-    if (error instanceof GatewayError) return undefined
-    throw error
-  }
-}

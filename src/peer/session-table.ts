@@ -6,24 +6,16 @@
  */
 import type { Domain } from '../address/domain.ts'
 import type { Env } from '../lib/env.ts'
-import type { Counter, Meter } from '../lib/meter.ts'
+import type { Meter } from '../lib/meter.ts'
 import type { Channel } from '../link/channel.ts'
+import type { LinkCounters } from '../link/counters.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import { askToForget } from './credentials.ts'
 import { type Dialled, Session, type SessionRooms } from './session.ts'
 import type { Mint } from './shown-credentials.ts'
 
-export type LinkCounters = {
-  readonly framesIn: Counter
-  readonly framesOut: Counter
-  readonly bytesIn: Counter
-  readonly bytesOut: Counter
-  readonly creditWaits: Counter
-}
-
 export type SessionParts = {
   readonly hello: (local: Domain) => Hello
-  readonly readDomain: (text: string) => Domain | undefined
   readonly mint: Mint
 }
 
@@ -47,8 +39,8 @@ export class SessionTable {
 
   /** One more, on a channel that was dialled for something, or accepted. Its link is started by the caller. */
   add(channel: Channel, role: Role, dialled: Dialled | undefined, local: Domain): Session {
-    const { hello, readDomain, mint } = this.#parts
-    const parts = { readDomain, mint, evict: askToForget, counters: this.#counters }
+    const { hello, mint } = this.#parts
+    const parts = { mint, evict: askToForget, counters: this.#counters }
     const options = { channel, role, dialled, hello: hello(local), ...parts }
     const session = new Session(this.#env, options, this.#rooms)
     this.#sessions.add(session)

@@ -12,6 +12,7 @@ import type { Env } from '../lib/env.ts'
 import { jitter } from '../lib/random.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Channel } from '../link/channel.ts'
+import type { LinkCounters } from '../link/counters.ts'
 import type { Hello } from '../link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
@@ -20,7 +21,6 @@ import { commandOf } from '../wire/registry.ts'
 import { HeldCredentials } from './held-credentials.ts'
 import type { Pair } from './pair.ts'
 import { type Asked, writeReply } from './reply.ts'
-import type { LinkCounters } from './session-table.ts'
 import { type Mint, ShownCredentials } from './shown-credentials.ts'
 import type { AttachedSession } from './user-session.ts'
 import { WaitingRoom } from './waiting-room.ts'
@@ -61,7 +61,6 @@ export type SessionOptions = {
   readonly role: 'gateway' | 'client'
   readonly dialled: Dialled | undefined
   readonly hello: Hello
-  readonly readDomain: (text: string) => Domain | undefined
   readonly mint: Mint
   /** Tells the far side which numbers of ours it may forget. */
   readonly evict: (session: Session, numbers: readonly number[]) => undefined
@@ -127,7 +126,6 @@ export class Session implements LinkOwner {
       ageMs: jitter(random, limits.linkAgeMs, 1, 2),
       counters,
       limitHit: (limit) => meter.hit(limit),
-      readDomain: options.readDomain,
     })
     this.link = link
     this.shown = new ShownCredentials(

@@ -8,11 +8,12 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import { backOff } from '../lib/back-off.ts'
 import { jitter, type Random } from '../lib/random.ts'
+import { nowhere } from '../lib/timer-wheel.ts'
 import type { Limits } from '../limits.ts'
 import type { Version } from './document.ts'
 import type { Interest } from './interests.ts'
-import { nowhere } from './wheel.ts'
 
 /** What others see of it. `id` is 16 bytes as text, one character a byte. */
 export type Watch = {
@@ -107,7 +108,7 @@ export function grant(watch: WatchRow, seconds: number, now: number, limits: Lim
 
 /** Seconds until the same errand is tried again: doubling from the time of a request to the shortest lease. */
 export function againSeconds(attempts: number, random: Random, limits: Limits): number {
-  const ms = Math.min(limits.requestMs * 2 ** attempts, limits.leaseMinSeconds * 1000)
+  const ms = backOff(attempts, limits.requestMs, limits.leaseMinSeconds * 1000)
   return Math.ceil(jitter(random, ms, 1, 1.5) / 1000)
 }
 

@@ -54,7 +54,7 @@ const tops = ['gateway', 'run', 'cli', 'demo', 'main', 'admin', 'config', 'clien
 /** Each package is used in these files alone. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   dns2: ['resolve/message.ts', 'resolve/authority.ts'],
-  'lru-cache': ['resolve/cache.ts', 'home/owners.ts'],
+  'lru-cache': ['lib/bounded-map.ts'],
   pino: ['main.ts'],
   'prom-client': ['admin/metrics.ts'],
   zod: ['config/'],
@@ -128,6 +128,17 @@ test('each package is behind its own door', () => {
     }),
   )
   expect(broken).toEqual([])
+})
+
+test('each door is used', () => {
+  const doors = Object.entries(packages).flatMap(([name, places]) =>
+    places.map((place) => ({ name, place })),
+  )
+  const isUsed = (name: string, place: string) =>
+    files
+      .filter((file) => file.startsWith(place))
+      .some((file) => importsOf(file).some((one) => one === name || one.startsWith(`${name}/`)))
+  expect(doors.filter(({ name, place }) => !isUsed(name, place))).toEqual([])
 })
 
 test('chance comes in as an argument', () => {

@@ -1,5 +1,5 @@
 /**
- * Resolve: IP addresses and ranges as bytes. Pure.
+ * IP addresses and ranges as bytes. Pure.
  *
  * In:    text of an address or of a range (`10.0.0.0/8`, `fd00::/8`, or one address).
  * Out:   4 or 16 bytes; whether a range holds an address.
@@ -52,10 +52,23 @@ export function contains({ bytes, bits }: Range, ip: Uint8Array): boolean {
   return ((ip[whole] ?? 0) & mask) === ((bytes[whole] ?? 0) & mask)
 }
 
+export const within = (ranges: readonly Range[], ip: Uint8Array): boolean =>
+  ranges.some((range) => contains(range, ip))
+
+/** The host that an address of a socket stands for: without a zone, and `::ffff:192.0.2.1` as the IPv4 address it is. */
+export function hostOf(text: string): Uint8Array | undefined {
+  const ip = parseIp(text.replace(/%.*$/, ''))
+  return ip === undefined ? undefined : unmapped(ip)
+}
+
+/** What is said to `::ffff:10.0.0.1` is said to 10.0.0.1. */
+export const unmapped = (ip: Uint8Array): Uint8Array =>
+  contains(mapped, ip) ? ip.subarray(12) : ip
+
 /** `127.0.0.0/8` and `::1`. */
 export const isLoopback = (text: string): boolean => {
-  const ip = parseIp(text)
-  return ip !== undefined && loopback.some((range) => contains(range, ip))
+  const ip = hostOf(text)
+  return ip !== undefined && within(loopback, ip)
 }
 
 export const formatIpv4 = (bytes: Uint8Array): string => bytes.join('.')
@@ -77,13 +90,12 @@ const groups = (text: string): readonly number[] =>
 const isPrefix = ({ bytes, bits }: Range): boolean =>
   bytes.every((byte, i) => (byte & (0xff >> Math.min(Math.max(bits - i * 8, 0), 8))) === 0)
 
-const range = (text: string): Range => {
+/** For ranges that stand in the source. */
+export const knownRange = (text: string): Range => {
   const parsed = parseRange(text)
   if (parsed === undefined) throw new TypeError(`not a range: ${text}`)
   return parsed
 }
 
-/** For ranges that stand in the source. */
-export const knownRange = range
-
-const loopback: readonly Range[] = [range('127.0.0.0/8'), range('::1/128')]
+const loopback = ['127.0.0.0/8', '::1/128'].map(knownRange)
+const mapped = knownRange('::ffff:0:0/96')

@@ -1,4 +1,8 @@
-/** Credit: what this side may still send of each class. [LINK-7.1-1] */
+/**
+ * Send window: flow control of what goes out. It holds the credit that is left, of requests and of bytes, for each class.
+ *
+ * Spec: [LINK-7.1-1] what takes credit, [LINK-7.1-3] CREDIT of the far side
+ */
 import { commands, type TrafficClass } from '../wire/registry.ts'
 
 /** [LINK-7.1-2] Credit that both sides have before the first CREDIT. */
@@ -10,7 +14,7 @@ export const needsNoCredit = (command: number): boolean => command === commands.
 
 const most = 0x7fffffff
 
-export class Credit {
+export class SendWindow {
   readonly #requests = [startRequests, startRequests, startRequests]
   readonly #bytes = [startBytes, startBytes, startBytes]
 

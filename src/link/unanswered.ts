@@ -1,13 +1,14 @@
 /**
- * Requests to which no answer is expected, by id: the last ones, which may be refused, or lost with the link.
+ * Unanswered requests, by id: the last ones to which no answer is expected, but which may be refused, or lost with the
+ * link.
  *
- * In a ring as long as two windows: what fell out of it was taken long ago.
+ * A ring buffer as long as two send windows: what fell out of it was taken long ago.
  */
 import type { Outgoing } from './outgoing.ts'
 
 const empty = Buffer.alloc(0)
 
-export class Notices {
+export class Unanswered {
   readonly #size: number
   /** Made with the first one: most links carry none. */
   #ring: (Outgoing | undefined)[] = []

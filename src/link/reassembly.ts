@@ -1,5 +1,5 @@
 /**
- * Bodies in pieces: requests, or answers, whose first frame is here and whose CHUNKs are on their way.
+ * Reassembly of bodies in pieces: requests, or answers, whose first frame is here and whose CHUNKs are on their way.
  *
  * In:    first frames and pieces, by id.
  * Out:   the whole, in one buffer, when the last piece is here; or that nobody wants it.
@@ -21,7 +21,7 @@ type Body = {
 /** A body that is complete. */
 export type Whole = { readonly trafficClass: TrafficClass; readonly payload: Buffer }
 
-export class Bodies {
+export class Reassembly {
   readonly #mostKept: number
   readonly #mostPassedOver: number
   readonly #byId = new Map<number, Body>()

@@ -31,12 +31,14 @@ import type { Limits } from './limits.ts'
 import type { Channel } from './link/channel.ts'
 import type { Role } from './link/hello.ts'
 import type { RequestView } from './link/link.ts'
+import { MemoryJournal } from './observe/journal.ts'
+import type { Journal } from './operation/journal.ts'
 import type { Held } from './peer/held-credentials.ts'
 import type { ProofKind } from './peer/pair.ts'
 import type { Session } from './peer/session.ts'
 import { type Connected, Sessions } from './peer/sessions.ts'
 import { scopesOf } from './peer/shown-credentials.ts'
-import { type DomainRuleSet, DomainRules } from './policy/domain-rules.ts'
+import { type DomainRuleSet, DomainRules, type Ruling } from './policy/domain-rules.ts'
 import { Rates } from './policy/rates.ts'
 import { Checks } from './road/checks.ts'
 import { Issuing } from './road/issuing.ts'
@@ -85,6 +87,10 @@ export type Gateway = {
   readonly presence: PresenceRoad
   /** Whose numbers are told one by one. */
   readonly peers: PeerTally
+  /** What happened lately with each other domain. */
+  readonly journal: Journal
+  /** What the rules say of a domain, and which of them. */
+  readonly ruling: (domain: Domain) => Ruling
   /** Whether `domain` was proven or pinned before: its stale addresses may be used, and its keys are known. */
   readonly isProven: (domain: string) => boolean
   /** Other rules from now on: domains that they bar lose their links and their subscriptions. */
@@ -153,6 +159,11 @@ export function createGateway(options: GatewayOptions): Gateway {
     )
   const peers = new PeerTally({ limits, meter, isUp })
   const peerLimitHit = (domain: string): undefined => peers.limitHit(domain)
+  const isNamed = (domain: Domain): boolean => rules.names(domain) || peers.isWatched(domain)
+  const journal = new MemoryJournal({
+    isKnown: (domain) => keys.known(domain) || isNamed(domain),
+    ...{ clock, limits, meter },
+  })
   const checks = new Checks({ rules, rates, isHosted, peerLimitHit, limits, meter })
 
   const origins = new WeakMap<Session, SessionOrigin>()
@@ -201,7 +212,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     mayTalk: (_local, remote) => rules.mayTalk(remote),
     isKnown: (domain) => keys.known(domain),
     isPinned: (domain) => pinned.has(domain),
-    isNamed: (domain) => rules.names(domain) || peers.isWatched(domain),
+    isNamed,
     standingOfKey: standingOf,
     assert: (local, remote, binding) =>
       signerOf(local).signLink({ aud: remote, cb: encodeBase64url(binding) }),
@@ -244,6 +255,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     limits,
     meter,
     log,
+    journal,
   })
 
   const home = new Home({ exists: userExists, limits, limitHit })
@@ -392,6 +404,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     sessions,
     presence,
     peers,
+    journal,
+    ruling: (domain) => rules.ruling(domain),
     isProven: (domain) => keys.known(domain),
     obey: (next) => {
       rules.replace(next)

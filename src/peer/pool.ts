@@ -14,6 +14,7 @@ import type { Log } from '../lib/log.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Outgoing } from '../link/outgoing.ts'
+import type { Journal } from '../operation/journal.ts'
 import type { Session } from './session.ts'
 
 export type PoolNeeds = {
@@ -23,6 +24,7 @@ export type PoolNeeds = {
   readonly random: Random
   readonly limits: Limits
   readonly log: Log
+  readonly journal: Journal
   readonly limitHit: (limit: string) => undefined
   /** A link serves this service of the pair now. */
   readonly listed: (local: Domain, remote: Domain, service: Service) => undefined
@@ -250,7 +252,12 @@ export class Pool {
     } catch (error) {
       destination.isDialling = false
       const code = error instanceof GatewayError ? error.code : 'internal'
-      this.#failed(destination, code, error instanceof Error ? error.message : String(error))
+      const detail = error instanceof Error ? error.message : String(error)
+      if (code !== 'link-stopped') {
+        const event = { kind: 'dial', direction: 'out', local, remote, service } as const
+        this.#needs.journal.note({ ...event, cause: code, detail })
+      }
+      this.#failed(destination, code, detail)
     }
   }
 

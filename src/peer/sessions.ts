@@ -21,7 +21,7 @@ import type { AnswerView } from '../link/outgoing.ts'
 import { networkOf } from '../link/place.ts'
 import { refusableOf, refuse } from '../link/refusal.ts'
 import { commandOf, commands, travelling } from '../wire/registry.ts'
-import { Admission, type AdmissionNeeds } from './admission.ts'
+import { Admission, type AdmissionNeeds, wayTo } from './admission.ts'
 import { type CredentialNeeds, Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import type { Held } from './held-credentials.ts'
@@ -198,12 +198,15 @@ export class Sessions implements SessionOwner {
   }
 
   closed(session: Session, reason: Status, detail: string): undefined {
-    const { log, meter } = this.#needs
+    const { log, meter, journal } = this.#needs
     this.#roster.remove(session)
     this.pool.unlist(session)
     this.#dialler.closed(session, reason, detail)
     meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
     log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
+    for (const { local, remote } of session.pairs) {
+      journal.note({ kind: 'link', ...wayTo(session, remote), local, cause: reason, detail })
+    }
     this.#admission.ended(session)
   }
 

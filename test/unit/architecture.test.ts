@@ -17,6 +17,7 @@ const law: Readonly<Record<string, readonly string[]>> = {
   // What travels, and the seams between the rooms.
   operation: [...base, 'address', 'wire'],
   store: [...base, 'address', 'wire', 'operation'],
+  observe: [...base, 'address', 'operation'],
   lane: [...base, 'address', 'wire', 'envelope'],
   envelope: [...base, 'address', 'wire', 'lane'],
   credential: [...base, 'address', 'wire'],
@@ -30,7 +31,7 @@ const law: Readonly<Record<string, readonly string[]>> = {
   config: [...base, 'address'],
   admin: [...base, 'address', 'metrics'],
   // Who is at the far end of a link stands on the link and on credentials.
-  peer: [...base, 'address', 'wire', 'link', 'command', 'credential'],
+  peer: [...base, 'address', 'wire', 'operation', 'link', 'command', 'credential'],
   client: [...base, 'address', 'wire', 'link', 'command', 'credential'],
   // The roads join the stages; what joins the roads is the gateway.
   road: [
@@ -60,7 +61,7 @@ const tops = ['gateway', 'run', 'cli', 'demo', 'main', 'admin', 'config', 'clien
 /** Each package is used in these files alone. */
 const packages: Readonly<Record<string, readonly string[]>> = {
   dns2: ['resolve/message.ts', 'resolve/authority.ts'],
-  'lru-cache': ['resolve/cache.ts'],
+  'lru-cache': ['resolve/cache.ts', 'observe/journal.ts'],
   pino: ['main.ts', 'cli/log.ts'],
   'prom-client': ['admin/metrics.ts'],
   zod: ['config/'],

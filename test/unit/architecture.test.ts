@@ -29,7 +29,9 @@ const law: Readonly<Record<string, readonly string[]>> = {
   resolve: [...base, 'address'],
   adapter: [...base, 'address', 'wire', 'envelope'],
   config: [...base, 'address'],
-  admin: [...base, 'address', 'metrics'],
+  // Why a domain can be reached or not: pure, over the steps of the search and the journal.
+  diagnose: [...base, 'address', 'operation', 'resolve'],
+  admin: [...base, 'address', 'metrics', 'operation', 'diagnose'],
   // Who is at the far end of a link stands on the link and on credentials.
   peer: [...base, 'address', 'wire', 'operation', 'link', 'command', 'credential'],
   client: [...base, 'address', 'wire', 'link', 'command', 'credential'],

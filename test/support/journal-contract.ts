@@ -22,7 +22,7 @@ export const failedDial = (remote: Domain, told: Partial<JournalEvent> = {}): Jo
 })
 
 /** Somebody says to be `remote`, and is not believed. */
-export const refusedProof = (remote: Domain, told: Partial<JournalEvent> = {}): JournalEvent => ({
+const refusedProof = (remote: Domain, told: Partial<JournalEvent> = {}): JournalEvent => ({
   ...{ kind: 'proof', direction: 'in', local: undefined, remote, service: undefined },
   ...{ cause: 'credential-signature', detail: 'the signature does not fit the key', ...told },
 })

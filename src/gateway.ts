@@ -13,14 +13,16 @@ import type { Env } from './lib/env.ts'
 import { rememberLastRead } from './lib/last-read.ts'
 import type { Channel } from './link/channel.ts'
 import type { Role } from './link/hello.ts'
+import { MemoryJournal } from './observe/journal.ts'
 import { Outcomes } from './observe/outcomes.ts'
 import { PeerMetrics } from './observe/peer-metrics.ts'
 import type { Directory } from './operation/directory.ts'
+import type { Journal } from './operation/journal.ts'
 import { Lanes } from './operation/lane.ts'
 import type { Adapter, Core } from './operation/ports.ts'
 import type { HostedDomain as PeerDomain } from './peer/hosted.ts'
 import { Peer, type PeerOptions } from './peer/peer.ts'
-import type { DomainRuleSet } from './policy/domain-rules.ts'
+import type { DomainRuleSet, Ruling } from './policy/domain-rules.ts'
 import { Policy } from './policy/policy.ts'
 import { PresenceStage } from './presence/presence.ts'
 import { Outside } from './route/outside.ts'
@@ -44,6 +46,10 @@ export type Gateway = {
   readonly sessions: Peer
   /** Whose numbers are told one by one. */
   readonly peers: PeerMetrics
+  /** What happened lately with each other domain. */
+  readonly journal: Journal
+  /** What the rules say of a domain, and which of them. */
+  readonly ruling: (domain: Domain) => Ruling
   /** Whether `domain` was proven or pinned before: its stale addresses may be used, and its keys are known. */
   readonly isProven: (domain: string) => boolean
   /** Other rules from now on: domains that they bar lose their links and their subscriptions. */
@@ -63,7 +69,11 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const lanes: Lanes = new Lanes(limits.lanes, (lane) => store.giveUp(lane))
   const store = new RecordStore(env, () => lanes.all)
-  const peer = new Peer(env, options)
+  const journal = new MemoryJournal({
+    ...env,
+    isKnown: (domain) => peer.isProven(domain) || policy.standing(domain) === 'named',
+  })
+  const peer = new Peer(env, journal, options)
   const adapters: readonly Adapter[] = options.adapters ?? [peer]
   const outside = new Outside(adapters)
   const peers = new PeerMetrics({ limits, meter, isUp: (domain) => peer.isUp(domain) })
@@ -124,6 +134,8 @@ export function createGateway(options: GatewayOptions): Gateway {
     accept: (channel, role) => peer.accept(channel, role),
     sessions: peer,
     peers,
+    journal,
+    ruling: (domain) => policy.ruling(domain),
     isProven: (domain) => peer.isProven(domain),
     obey: (rules) => {
       policy.obey(rules)

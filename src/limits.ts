@@ -181,6 +181,10 @@ export const limitTable = {
 
   // Admin
   adminSockets: row(64, 'count', 'Connections to the admin port.'),
+  adminExplains: row(4, 'count', 'Explanations under way on the admin port; more are answered 503.'),
+  adminExplainMs: row(10 * second, 'ms', 'One explanation on the admin port; what was found by then is told.'),
+  journalDomains: row(1000, 'count', 'Domains whose last events are kept for explain: so many that we dialled, as many that came to us and are known, as many that somebody said to be; the one silent longest is forgotten.'),
+  journalEntries: row(16, 'count', 'Events kept for one domain, those that repeat counting once; the oldest goes.'),
   metricPeers: row(200, 'count', 'Peer domains with a metric label of their own; the others are folded into _other.'),
 } as const satisfies Record<string, LimitRow>
 

@@ -17,7 +17,7 @@ import { GatewayError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { scopes } from '../wire/registry.ts'
 import { configOption, parsedConfig, readConfigText, readText } from './config-file.ts'
-import { type Endpoint, endpointOf } from './endpoint-option.ts'
+import { type Endpoint, endpointOf, nearAddress } from './endpoint-option.ts'
 import type { Host } from './host.ts'
 import { withProgress } from './progress.ts'
 
@@ -168,7 +168,7 @@ function endpointFor({ gateway }: AttachOptions, config: Config | undefined): En
   if (gateway !== undefined) return endpointOf(gateway, '--gateway', 5280)
   const [listener] = config?.listen.clients ?? []
   if (listener !== undefined && listener.port !== 0) {
-    return { host: near[listener.address] ?? listener.address, port: listener.port }
+    return { host: nearAddress(listener.address), port: listener.port }
   }
   const found = listener === undefined ? 'none' : 'port 0, which the system chooses'
   throw new GatewayError(
@@ -176,9 +176,6 @@ function endpointFor({ gateway }: AttachOptions, config: Config | undefined): En
     `expected a port in listen.clients, found ${found}: --gateway says where the gateway is`,
   )
 }
-
-/** Every address of this machine: the loopback one will do. */
-const near: Readonly<Record<string, string>> = { '::': '::1', '0.0.0.0': '127.0.0.1' }
 
 async function authorities(
   { folder }: Host,

@@ -13,6 +13,7 @@ import { isSuccess, type Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { Hello } from '../link/hello.ts'
+import type { Journal, JournalEvent } from '../operation/journal.ts'
 import type { Core } from '../operation/ports.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import type { Pool } from './pool.ts'
@@ -40,13 +41,15 @@ export type AdmissionPorts = {
 export class Admission {
   readonly #env: Env
   readonly #ports: AdmissionPorts
+  readonly #journal: Journal
   readonly #table: SessionTable
   readonly #pool: Pool
   readonly #shown: Counter
   readonly #keyWatches = new Map<Session, (() => undefined)[]>()
 
-  constructor(env: Env, ports: AdmissionPorts, table: SessionTable, pool: Pool) {
+  constructor(env: Env, journal: Journal, ports: AdmissionPorts, table: SessionTable, pool: Pool) {
     this.#env = env
+    this.#journal = journal
     this.#ports = ports
     this.#table = table
     this.#pool = pool
@@ -78,6 +81,8 @@ export class Admission {
     const proven = session.prove(pair)
     this.#env.meter.counter('proofs_total', { kind }).n++
     this.#env.log.info('link.proven', { local, remote, kind, peer: link.channel.facts.remote })
+    const way = wayTo(session, remote)
+    this.#journal.note({ kind: 'proof', ...way, local, cause: 'ok', detail: kind })
     // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
     if (!this.#isEnough(session, proven)) return
     const isNew = session.admit(proven)
@@ -113,15 +118,13 @@ export class Admission {
     return 'ok'
   }
 
-  /** A claim of the far side, or one of ours. `claimed`: the domain that was not proven, as far as it could be read. */
+  /** A claim of the far side. `claimed`: the domain that was not proven, as far as it could be read. */
   refused(session: Session, code: Status, detail: string, claimed: Domain | undefined): undefined {
-    const peer = session.link.channel.facts.remote
-    const more = session.line(this.#env.clock.now())
-    if (more !== undefined) {
-      this.#env.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
+    if (claimed !== undefined) {
+      const way = wayTo(session, claimed)
+      this.#journal.note({ kind: 'proof', ...way, local: undefined, cause: code, detail })
     }
-    if (session.standing === 'refused') session.waiting.refuse(0, code)
-    else if (session.standing === 'proven') session.waiting.reopen()
+    this.#notBelieved(session, code, detail, claimed)
   }
 
   /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here, or nothing of one of our domains. */
@@ -131,7 +134,9 @@ export class Admission {
     code: Status,
     detail: string,
   ): undefined {
-    this.refused(session, code, detail, local)
+    const way = wayTo(session, remote)
+    this.#journal.note({ kind: 'claim', ...way, local, cause: code, detail })
+    this.#notBelieved(session, code, detail, local)
     const { dialled, link } = session
     if (dialled === undefined || !link.isUsable) return
     this.#pool.withdraw(session, local, remote, code)
@@ -149,6 +154,22 @@ export class Admission {
     for (const pair of session.pairs) this.#ports.left(session, pair)
   }
 
+  /** A claim of the far side, or one of ours. */
+  #notBelieved(
+    session: Session,
+    code: Status,
+    detail: string,
+    claimed: Domain | undefined,
+  ): undefined {
+    const peer = session.link.channel.facts.remote
+    const more = session.line(this.#env.clock.now())
+    if (more !== undefined) {
+      this.#env.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
+    }
+    if (session.standing === 'refused') session.waiting.refuse(0, code)
+    else if (session.standing === 'proven') session.waiting.reopen()
+  }
+
   #isEnough(session: Session, { remote, kinds }: Pair): boolean {
     const hasKey = kinds.has('key') || kinds.has('pinned')
     if (session.dialled?.needsKnownKey === true && !hasKey) return false
@@ -162,4 +183,13 @@ export class Admission {
     const watches = this.#keyWatches.get(session) ?? []
     this.#keyWatches.set(session, [...watches, this.#ports.watchKeys(remote)])
   }
+}
+
+/** For the journal: whether this side made the link to get to `remote`, and what for. */
+export function wayTo(
+  { dialled }: Session,
+  remote: Domain,
+): Pick<JournalEvent, 'direction' | 'remote' | 'service'> {
+  const isOurs = dialled?.remote === remote && !dialled.forKeys
+  return { direction: isOurs ? 'out' : 'in', remote, service: isOurs ? dialled.service : undefined }
 }

@@ -24,10 +24,11 @@ import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import { networkOf } from '../link/network-prefix.ts'
 import type { Asker } from '../operation/call.ts'
+import type { Journal } from '../operation/journal.ts'
 import type { Message } from '../operation/message.ts'
 import type { Adapter, Core, Question } from '../operation/ports.ts'
 import type { Audience } from '../operation/presence.ts'
-import { Admission } from './admission.ts'
+import { Admission, wayTo } from './admission.ts'
 import { native } from './callers.ts'
 import { Commands, type CommandTable } from './commands.ts'
 import { Credentials } from './credentials.ts'
@@ -66,6 +67,7 @@ export class Peer implements Adapter {
   readonly name = native
   readonly pool: Pool
   readonly #env: Env
+  readonly #journal: Journal
   readonly #options: PeerOptions
   readonly #hosted: Hosted
   readonly #keyStore: KeyStore
@@ -85,10 +87,11 @@ export class Peer implements Adapter {
   #core: Core | undefined
   #cancels: readonly Cancel[] = []
 
-  constructor(env: Env, options: PeerOptions) {
+  constructor(env: Env, journal: Journal, options: PeerOptions) {
     const { random, limits, meter, clock } = env
     const hosted = new Hosted(options.domains)
     this.#env = env
+    this.#journal = journal
     this.#options = options
     this.#hosted = hosted
     this.#boot = encodeBase64url(random.bytes(16))
@@ -114,12 +117,13 @@ export class Peer implements Adapter {
         isUsed: (session) => this.#isUsed(session),
       },
     )
-    this.pool = new Pool(env, (local, remote, service) =>
+    this.pool = new Pool(env, journal, (local, remote, service) =>
       this.#dialler.dial(local, remote, service),
     )
     this.#stores = new Stores(core, this.pool)
     this.#admission = new Admission(
       env,
+      journal,
       {
         core,
         watchKeys: (domain) => this.#keyStore.watch(domain),
@@ -339,6 +343,10 @@ export class Peer implements Adapter {
     this.#dialler.closed(session, reason, detail)
     meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
     log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
+    for (const { local, remote } of session.pairs) {
+      const way = wayTo(session, remote)
+      this.#journal.note({ kind: 'link', ...way, local, cause: reason, detail })
+    }
     this.#admission.ended(session)
   }
 

@@ -14,6 +14,7 @@ import type { Cancel } from '../lib/clock.ts'
 import type { Env } from '../lib/env.ts'
 import { jitter } from '../lib/random.ts'
 import type { Outgoing } from '../link/outgoing.ts'
+import type { Journal } from '../operation/journal.ts'
 import type { Session } from './session.ts'
 
 /** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
@@ -55,13 +56,15 @@ const services: readonly Service[] = ['im', 'pres']
 
 export class Pool {
   readonly #env: Env
+  readonly #journal: Journal
   readonly #dialTo: Dial
   readonly #tables = new Map<Domain, Map<Domain, OfDomain>>()
   #count = 0
   #isStopped = false
 
-  constructor(env: Env, dial: Dial) {
+  constructor(env: Env, journal: Journal, dial: Dial) {
     this.#env = env
+    this.#journal = journal
     this.#dialTo = dial
   }
 
@@ -253,7 +256,12 @@ export class Pool {
     } catch (error) {
       destination.isDialling = false
       const code = error instanceof GatewayError ? error.code : 'internal'
-      this.#failed(destination, code, error instanceof Error ? error.message : String(error))
+      const detail = error instanceof Error ? error.message : String(error)
+      if (code !== 'link-stopped') {
+        const event = { kind: 'dial', direction: 'out', local, remote, service } as const
+        this.#journal.note({ ...event, cause: code, detail })
+      }
+      this.#failed(destination, code, detail)
     }
   }
 

@@ -16,7 +16,7 @@ import type { Owner } from '../operation/directory.ts'
 import type { Lane, Lanes, Sender } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'
 import type { Scope } from '../wire/registry.ts'
-import { type DomainRuleSet, DomainRules } from './domain-rules.ts'
+import { type DomainRuleSet, DomainRules, type Ruling } from './domain-rules.ts'
 import { type Excess, Rates } from './rates.ts'
 
 export type PolicyPorts = {
@@ -106,6 +106,11 @@ export class Policy {
     if (!this.#rules.mayTalk(domain)) return 'barred'
     const isNamed = this.#rules.names(domain) || this.#ports.isWatched(domain)
     return isNamed ? 'named' : 'open'
+  }
+
+  /** The same, and which rule says it. */
+  ruling(domain: Domain): Ruling {
+    return this.#rules.ruling(domain)
   }
 
   isBarred(domain: Domain): boolean {

@@ -61,8 +61,8 @@ export type Explanation = {
 
 export type Resolver = {
   readonly resolve: (domain: Domain, service: Service, signal: AbortSignal) => Promise<Resolution>
-  /** Finds every target, from the cache where it knows, and tells each step. */
-  readonly explain: (domain: Domain, service: Service) => Promise<Explanation>
+  /** Finds every target, from the cache where it knows, and tells each step: all of them, or those before `signal`. */
+  readonly explain: (domain: Domain, service: Service, signal?: AbortSignal) => Promise<Explanation>
   /** Forgets what DNS said about a domain and its targets, or everything; the number of answers forgotten. */
   readonly flush: (domain: Domain | undefined) => number
 }
@@ -72,7 +72,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   const needs: Needs = { ...options, cache, allowed: options.allowRanges.map(rangeOf) }
   return {
     resolve: (domain, service, signal) => resolve(needs, { domain, service, signal }),
-    explain: (domain, service) => explain(needs, { domain, service, signal: never() }),
+    explain: (domain, service, signal = never()) => explain(needs, { domain, service, signal }),
     flush: (domain) => cache.flush(domain === undefined ? () => true : meantBy(cache, domain)),
   }
 }

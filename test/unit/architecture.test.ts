@@ -39,7 +39,9 @@ const law: Readonly<Record<string, readonly string[]>> = {
   // Beside the gateway
   client: [...base, 'address', 'wire', 'link', 'command', 'credential'],
   config: [...base, 'address'],
-  admin: [...base, 'address', 'metrics'],
+  // Pure, over what the resolver, the rules, the links and the journal tell
+  diagnose: [...base, 'address', 'operation', 'resolve'],
+  admin: [...base, 'address', 'metrics', 'operation', 'diagnose'],
   // What joins the rooms
   gateway: ['*'],
   run: ['*'],

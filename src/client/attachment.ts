@@ -85,11 +85,6 @@ export class Attachment implements LinkOwner {
   /** Everything that is asked here expects an answer. */
   orphan(): undefined {}
 
-  opened(): undefined {
-    this.wasAttached = true
-    this.#needs.attached(this)
-  }
-
   draining(_link: Link, reason: Status): undefined {
     this.#needs.draining(this, reason)
   }
@@ -122,8 +117,16 @@ export class Attachment implements LinkOwner {
     )
   }
 
+  #attached(): undefined {
+    this.link.proven()
+    // It may have been let go meanwhile.
+    if (this.link.state !== 'open') return
+    this.wasAttached = true
+    this.#needs.attached(this)
+  }
+
   #judged(answer: AnswerView): undefined {
-    if (isSuccess(answer.status)) return this.link.proven()
+    if (isSuccess(answer.status)) return this.#attached()
     const { status, retryAfterMs, text } = outcomeOf(answer)
     const detail = `the gateway refused to attach ${this.#needs.user.text}: ${text ?? status}`
     this.refusal = new GatewayError(status, detail, { retryAfterMs })

@@ -7,11 +7,12 @@
  * Fails: every broken rule as `events.fault`, once: nothing more is read.
  * Spec:  [LINK-3.2-5], [LINK-7.1-4] flow control, [LINK-8.1-1] floods, [LINK-8.3-1]
  */
-import { type Status, statusOf } from '../errors.ts'
+import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
 import { FrameReader } from '../wire/reader.ts'
 import { flag, frame, type TrafficClass } from '../wire/registry.ts'
+import { type Release, readRelease, releaseBytes } from '../wire/release.ts'
 import { type ExchangeEvents, ExchangeReader } from './exchange-reader.ts'
 import { FloodGuard } from './flood-guard.ts'
 import type { Outbox } from './outbox.ts'
@@ -22,7 +23,7 @@ export type { RequestView } from './exchange-reader.ts'
 
 export type InboxEvents = ExchangeEvents & {
   readonly hello: (payload: Buffer) => undefined
-  readonly released: (reason: Status, restMs: number, lastTaken: number) => undefined
+  readonly released: (release: Release) => undefined
 }
 
 export type InboxNeeds = {
@@ -206,9 +207,10 @@ export class Inbox {
   }
 
   #onRelease(buffer: Buffer, start: number, end: number): boolean {
-    if (end - start < 10) return this.#fault('bad-frame', 'RELEASE of a wrong length')
-    const reason = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
-    this.#events.released(reason, buffer.readUInt32BE(start + 2), buffer.readUInt32BE(start + 6))
+    if (end - start < releaseBytes) {
+      return this.#fault('bad-frame', 'RELEASE of a wrong length')
+    }
+    this.#events.released(readRelease(buffer, start))
     return true
   }
 

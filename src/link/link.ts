@@ -6,19 +6,21 @@
  * Fails: every broken rule ends the link with RELEASE and a code; nothing throws.
  * Spec:  `docs/protocol.md` sections 3 to 8
  */
-import { createHash } from 'node:crypto'
-import { isSuccess, type Status, statusNumber } from '../errors.ts'
+import { isSuccess, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 import { encodeFailure, type Failure } from '../wire/failure.ts'
 import { frame, type TrafficClass } from '../wire/registry.ts'
+import { encodeRelease, type Release } from '../wire/release.ts'
 import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
+import { ClaimPace } from './claim-pace.ts'
 import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
+import { KeepAlive } from './keep-alive.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
 import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
+import { plainBinding } from './plain-binding.ts'
 import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
 
@@ -69,13 +71,12 @@ export class Link {
   readonly #options: LinkOptions
   readonly #outbox: Outbox
   readonly #inbox: Inbox
-  readonly #claims: TokenBucket
-  #excess = 0
+  readonly #claims: ClaimPace
   readonly #bornAt: number
   #state: State = { name: 'greeting' }
   #binding: Buffer | undefined
   #drainAt = 0
-  #pingsOut = 0
+  readonly #keepAlive = new KeepAlive()
   #detail = ''
   #saidRelease = false
   /** What our RELEASE says, and until when that of the far side asks to be left alone. */
@@ -90,7 +91,7 @@ export class Link {
     this.channel = channel
     this.side = side
     this.#bornAt = clock.now()
-    this.#claims = new TokenBucket(limits.claimsPerSecond, limits.claimsBurst, this.#bornAt)
+    this.#claims = new ClaimPace(limits, this.#bornAt)
     this.#outbox = new Outbox(
       channel,
       side === 'initiating' ? 1 : 2,
@@ -125,7 +126,7 @@ export class Link {
         if (this.#state.name === 'draining') this.#quietly()
       },
       orphan: (answer) => owner.orphan(this, answer),
-      released: (reason, restMs, lastTaken) => this.#onRelease(reason, restMs, lastTaken),
+      released: (release) => this.#onRelease(release),
       fault: (reason, detail) => this.break(reason, detail),
     }
   }
@@ -135,12 +136,12 @@ export class Link {
     this.#outbox.control(frame.hello, 0, 0, encodeHello(this.#options.hello))
     this.channel.start({
       data: (chunk) => {
-        this.#pingsOut = 0
+        this.#keepAlive.heard()
         this.#inbox.read(chunk)
       },
       drained: () => this.#outbox.drained(),
       closed: (detail) => {
-        if (this.#detail === '') this.#detail = detail
+        this.#detail ||= detail
         this.#step({ type: 'channel-closed' })
       },
     })
@@ -153,10 +154,6 @@ export class Link {
   /** New requests may be sent: the far side has said HELLO or will read them after it. */
   get isUsable(): boolean {
     return this.#state.name !== 'draining' && this.#state.name !== 'closed'
-  }
-
-  get ageMs(): number {
-    return this.#options.clock.now() - this.#bornAt
   }
 
   /** How long nothing was asked in either direction. */
@@ -180,8 +177,8 @@ export class Link {
     if (this.#binding === undefined && this.hello !== undefined) {
       const own = this.#options.hello.nonce
       const theirs = this.hello.nonce
-      const [first, second] = this.side === 'initiating' ? [own, theirs] : [theirs, own]
-      this.#binding = createHash('sha256').update(`pitp-mitp/1 plain ${first} ${second}`).digest()
+      this.#binding =
+        this.side === 'initiating' ? plainBinding(own, theirs) : plainBinding(theirs, own)
     }
     return this.#binding
   }
@@ -276,17 +273,15 @@ export class Link {
 
   /** [LINK-8.2-4] A rule is broken: says so and closes. */
   break(reason: Status, detail: string): undefined {
-    if (this.#detail === '') this.#detail = detail
+    this.#detail ||= detail
     this.#step({ type: 'broken', reason })
   }
 
   /** Whether one more PROVE or KEYS is acceptable now. */
   mayClaim(): boolean {
-    const { clock, limits } = this.#options
-    if (this.#claims.take(clock.now())) return true
-    // [LINK-8.1-1] They need no credit, so that each of them may cost an answer that nobody reads.
-    if (++this.#excess > limits.claimsExcess) this.break('flood', 'PROVE and KEYS')
-    return false
+    const verdict = this.#claims.judge(this.#options.clock.now())
+    if (verdict === 'flood') this.break('flood', 'PROVE and KEYS')
+    return verdict === 'ok'
   }
 
   /** Hands a request that was put aside to the owner again, as it arrived. */
@@ -324,16 +319,10 @@ export class Link {
 
   /** [LINK-8.3-2] */
   #checkSilence(now: number): undefined {
-    const { pingMs } = this.#options.limits
-    if (now - this.#inbox.heardAt < pingMs * (this.#pingsOut + 1)) return
-    if (this.#pingsOut === 2) {
-      this.break('peer-silent', 'two PINGs without an answer')
-      return
-    }
-    this.#pingsOut++
-    const mark = Buffer.alloc(8)
-    mark.writeUInt32BE(this.#pingsOut, 4)
-    this.#outbox.control(frame.ping, 0, 0, mark)
+    const found = this.#keepAlive.next(now - this.#inbox.heardAt, this.#options.limits.pingMs)
+    if (found === undefined) return
+    if (found === 'silent') return this.break('peer-silent', 'two PINGs without an answer')
+    this.#outbox.control(frame.ping, 0, 0, found)
   }
 
   #onHello(payload: Buffer): undefined {
@@ -352,11 +341,11 @@ export class Link {
     if (refusal !== undefined) this.break(refusal, 'refused at HELLO')
   }
 
-  #onRelease(reason: Status, restMs: number, lastTaken: number): undefined {
-    if (this.#detail === '') this.#detail = `released by the far side: ${reason}`
+  #onRelease({ reason, retryMs, lastTaken }: Release): undefined {
+    this.#detail ||= `released by the far side: ${reason}`
     this.#takenThere = lastTaken
     const { clock, limits } = this.#options
-    this.#restUntil = clock.now() + Math.min(restMs, limits.restMaxMs)
+    this.#restUntil = clock.now() + Math.min(retryMs, limits.restMaxMs)
     const isCrossing = this.#state.name === 'draining'
     this.#step({ type: 'released', reason })
     if (isCrossing) this.#leaveUntaken()
@@ -408,10 +397,8 @@ export class Link {
     if (this.#saidRelease) return
     this.#saidRelease = true
     this.#inbox.stopTaking()
-    const payload = Buffer.alloc(10)
-    payload.writeUInt16BE(statusNumber(reason))
-    payload.writeUInt32BE(Math.min(this.#retryMs, 0xffffffff), 2)
-    payload.writeUInt32BE(this.#inbox.lastTaken, 6)
+    const { lastTaken } = this.#inbox
+    const payload = encodeRelease({ reason, retryMs: this.#retryMs, lastTaken })
     this.#outbox.control(frame.release, 0, 0, payload)
   }
 }

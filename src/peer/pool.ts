@@ -10,67 +10,42 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import { backOff } from '../lib/back-off.ts'
-import type { Cancel } from '../lib/clock.ts'
 import type { Env } from '../lib/env.ts'
 import { jitter } from '../lib/random.ts'
 import type { Outgoing } from '../link/outgoing.ts'
 import type { Journal } from '../operation/journal.ts'
+import {
+  type Destination,
+  type DestinationState,
+  Destinations,
+  type Send,
+  services,
+  stateOf,
+  type Waiting,
+} from './destinations.ts'
+import { duplicatesOf, isPreferred, surplusOf } from './duplicate-links.ts'
 import type { Session } from './session.ts'
 
 /** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
 export type Dial = (local: Domain, remote: Domain, service: Service) => Promise<Session>
 
-/** What an operator sees of a destination. */
-export type DestinationState = 'idle' | 'connecting' | 'running' | 'backing-off'
-
-/** A request, and what to do with it once there is a session. */
-type Send<R extends Outgoing> = (session: Session, request: R) => undefined
-type Waiting = {
-  readonly request: Outgoing
-  readonly send: Send<Outgoing>
-  readonly since: number
-}
-
-type Destination = {
-  readonly local: Domain
-  readonly remote: Domain
-  readonly service: Service
-  /** Proven links, the preferred one first. */
-  sessions: Session[]
-  waiting: Waiting[]
-  isDialling: boolean
-  /** Something of ours had to go there. */
-  isWanted: boolean
-  /** Stops the wait before the next dial. */
-  cancel: Cancel
-  failures: number
-  retryAt: number
-  /** When the last proven link was lost. */
-  lostAt: number
-  code: Status
-}
-
-type OfDomain = Partial<Record<Service, Destination>>
-
-const services: readonly Service[] = ['im', 'pres']
-
 export class Pool {
   readonly #env: Env
   readonly #journal: Journal
   readonly #dialTo: Dial
-  readonly #tables = new Map<Domain, Map<Domain, OfDomain>>()
-  #count = 0
+  readonly #destinations: Destinations
   #isStopped = false
 
   constructor(env: Env, journal: Journal, dial: Dial) {
     this.#env = env
     this.#journal = journal
     this.#dialTo = dial
+    this.#destinations = new Destinations(env)
   }
 
   /** A link that is ready now. */
   find(local: Domain, remote: Domain, service: Service): Session | undefined {
-    const sessions = this.#known(local, remote, service)?.sessions
+    const sessions = this.#destinations.known(local, remote, service)?.sessions
     if (sessions === undefined) return undefined
     for (const session of sessions) if (session.link.isUsable) return session
     return undefined
@@ -90,7 +65,7 @@ export class Pool {
     const session = this.find(local, remote, service)
     if (session !== undefined) return send(session, request)
     if (this.#isStopped) return request.failed('link-stopped', false)
-    const destination = this.#destination(local, remote, service)
+    const destination = this.#destinations.of(local, remote, service)
     if (destination === undefined) return request.failed('busy', false)
     const { clock, limits } = this.#env
     destination.isWanted = true
@@ -111,7 +86,7 @@ export class Pool {
   /** Makes sure that a link is there or on its way, unless its destination is backing off. */
   want(local: Domain, remote: Domain, service: Service): undefined {
     if (this.#isStopped || this.find(local, remote, service) !== undefined) return
-    const destination = this.#destination(local, remote, service)
+    const destination = this.#destinations.of(local, remote, service)
     if (destination === undefined || destination.isDialling) return
     destination.isWanted = true
     if (destination.retryAt <= this.#env.clock.now()) this.#dialAfter(destination, 0)
@@ -119,7 +94,7 @@ export class Pool {
 
   /** How long until the next dial may start; 0: now, or one is under way. */
   retryAfterMs(local: Domain, remote: Domain, service: Service): number {
-    const destination = this.#known(local, remote, service)
+    const destination = this.#destinations.known(local, remote, service)
     if (destination === undefined || destination.isDialling) return 0
     return Math.max(0, Math.ceil(destination.retryAt - this.#env.clock.now()))
   }
@@ -129,7 +104,7 @@ export class Pool {
     for (const service of services) {
       // What waited for the first service may have ended the link.
       if (!offered.includes(service) || !session.link.isUsable) continue
-      const destination = this.#destination(local, remote, service)
+      const destination = this.#destinations.of(local, remote, service)
       if (destination === undefined || destination.sessions.includes(session)) continue
       if (isPreferred(session, local, remote)) destination.sessions.unshift(session)
       else destination.sessions.push(session)
@@ -144,7 +119,7 @@ export class Pool {
   /** Our claim was refused: the session does not serve this pair any more, and the dial counts as failed. */
   withdraw(session: Session, local: Domain, remote: Domain, code: Status): undefined {
     for (const service of services) {
-      const destination = this.#known(local, remote, service)
+      const destination = this.#destinations.known(local, remote, service)
       if (destination?.sessions.includes(session) !== true) continue
       destination.sessions = destination.sessions.filter((other) => other !== session)
       this.#failed(destination, code, 'our claim was refused')
@@ -154,7 +129,7 @@ export class Pool {
   /** Our claim was accepted: what failed before says nothing any more. */
   works(local: Domain, remote: Domain): undefined {
     for (const service of services) {
-      const destination = this.#known(local, remote, service)
+      const destination = this.#destinations.known(local, remote, service)
       if (destination !== undefined) destination.failures = 0
     }
   }
@@ -165,7 +140,7 @@ export class Pool {
     const { restMs } = session.link
     for (const { local, remote } of session.pairs) {
       for (const service of services) {
-        const destination = this.#known(local, remote, service)
+        const destination = this.#destinations.known(local, remote, service)
         if (destination?.sessions.includes(session) !== true) continue
         destination.sessions = destination.sessions.filter((other) => other !== session)
         destination.lostAt = clock.now()
@@ -180,7 +155,7 @@ export class Pool {
   /** The remote domain was heard of on a proven link: outbound may try at once. */
   wake(local: Domain, remote: Domain): undefined {
     for (const service of services) {
-      const destination = this.#known(local, remote, service)
+      const destination = this.#destinations.known(local, remote, service)
       if (destination !== undefined) destination.retryAt = 0
     }
   }
@@ -188,7 +163,7 @@ export class Pool {
   /** Nothing is dialled any more; what waits for a link is told. */
   stop(): undefined {
     this.#isStopped = true
-    for (const destination of this.#all()) {
+    for (const destination of this.#destinations.all()) {
       destination.cancel()
       for (const { request } of this.#takeWaiting(destination))
         request.failed('link-stopped', false)
@@ -207,7 +182,7 @@ export class Pool {
     readonly links: number
   }> {
     const now = this.#env.clock.now()
-    for (const destination of this.#all()) {
+    for (const destination of this.#destinations.all()) {
       const { local, remote, service, failures, retryAt } = destination
       const links = destination.sessions.filter(({ link }) => link.isUsable).length
       const state = stateOf(destination, links, now)
@@ -221,17 +196,13 @@ export class Pool {
   waiting(service: Service): { readonly count: number; readonly since: number | undefined } {
     let count = 0
     let since: number | undefined
-    for (const destination of this.#all()) {
+    for (const destination of this.#destinations.all()) {
       const [oldest] = destination.waiting
       if (destination.service !== service || oldest === undefined) continue
       count += destination.waiting.length
       since = Math.min(since ?? oldest.since, oldest.since)
     }
     return { count, since }
-  }
-
-  #known(local: Domain, remote: Domain, service: Service): Destination | undefined {
-    return this.#tables.get(local)?.get(remote)?.[service]
   }
 
   #dialAfter(destination: Destination, ms: number): undefined {
@@ -309,122 +280,19 @@ export class Pool {
     return waiting
   }
 
-  /** [LINK-9.2-1] Of two links dialled at once the one dialled by the lower A-label stays. */
+  /** A second link of the pair is judged. */
   #settleDuplicates(local: Domain, remote: Domain): undefined {
     const all = new Set<Session>()
     for (const service of services) {
-      for (const session of this.#known(local, remote, service)?.sessions ?? []) {
+      for (const session of this.#destinations.known(local, remote, service)?.sessions ?? []) {
         if (session.link.isUsable) all.add(session)
       }
     }
-    const hasPreferred = [...all].some((session) => isPreferred(session, local, remote))
-    for (const session of all) {
-      const isOurs = session.dialled !== undefined
-      // The side that dialled the losing link lets go of it.
-      if (
-        hasPreferred &&
-        isOurs &&
-        !isPreferred(session, local, remote) &&
-        sharesServices(session, all)
-      ) {
-        session.link.release('duplicate')
-      }
-    }
-    // [LINK-9.2-2]
-    const accepted = [...all].filter(({ dialled }) => dialled === undefined)
-    for (const session of accepted.slice(this.#env.limits.linksPerPair)) {
-      this.#env.meter.hit('linksPerPair')
-      session.link.release('resource-shortage')
+    const { limits, meter } = this.#env
+    for (const { link } of duplicatesOf(all, local, remote)) link.release('duplicate')
+    for (const { link } of surplusOf(all, limits.linksPerPair)) {
+      meter.hit('linksPerPair')
+      link.release('resource-shortage')
     }
   }
-
-  #destination(local: Domain, remote: Domain, service: Service): Destination | undefined {
-    const known = this.#known(local, remote, service)
-    if (known !== undefined) return known
-    const isFull = this.#count >= this.#env.limits.peers * services.length
-    if (isFull && !this.#makeRoom(local, remote)) {
-      this.#env.meter.hit('peers')
-      return undefined
-    }
-    const byRemote = this.#tables.get(local) ?? new Map<Domain, OfDomain>()
-    this.#tables.set(local, byRemote)
-    const own = byRemote.get(remote) ?? {}
-    byRemote.set(remote, own)
-    const destination: Destination = {
-      local,
-      remote,
-      service,
-      sessions: [],
-      waiting: [],
-      isDialling: false,
-      isWanted: false,
-      cancel: () => undefined,
-      failures: 0,
-      retryAt: 0,
-      lostAt: Number.NEGATIVE_INFINITY,
-      code: 'remote-unreachable',
-    }
-    own[service] = destination
-    this.#count++
-    return destination
-  }
-
-  /**
-   * Forgets the first domain that nothing depends on; if there is none, the first that only came to us: a stranger
-   * may prove any number of names, and what we have to send there finds a new link.
-   */
-  #makeRoom(forLocal: Domain, forRemote: Domain): boolean {
-    return this.#forget(isUnused, forLocal, forRemote) || this.#forget(isGuest, forLocal, forRemote)
-  }
-
-  #forget(mayGo: (one: Destination) => boolean, forLocal: Domain, forRemote: Domain): boolean {
-    for (const [local, byRemote] of this.#tables) {
-      for (const [remote, own] of byRemote) {
-        const all = services.flatMap((service) => own[service] ?? [])
-        if ((local === forLocal && remote === forRemote) || !all.every(mayGo)) continue
-        this.#count -= all.length
-        byRemote.delete(remote)
-        return true
-      }
-    }
-    return false
-  }
-
-  *#all(): Generator<Destination> {
-    for (const byRemote of this.#tables.values()) {
-      for (const own of byRemote.values()) {
-        for (const service of services) {
-          const destination = own[service]
-          if (destination !== undefined) yield destination
-        }
-      }
-    }
-  }
-}
-
-const isUnused = ({ sessions, isDialling }: Destination): boolean =>
-  sessions.length === 0 && !isDialling
-
-const isGuest = ({ sessions, isDialling, isWanted }: Destination): boolean =>
-  !isDialling && !isWanted && sessions.every(({ dialled }) => dialled === undefined)
-
-/** Dialled by the side whose A-label is lower. */
-function isPreferred({ dialled }: Session, local: Domain, remote: Domain): boolean {
-  return dialled !== undefined ? local < remote : remote < local
-}
-
-/** Whether another link of `all` serves what this one was dialled for: two hosts may serve the two services. */
-function sharesServices(session: Session, all: ReadonlySet<Session>): boolean {
-  const service = session.dialled?.service
-  for (const other of all) {
-    if (other === session || other.dialled !== undefined) continue
-    if (service === undefined || (other.link.hello?.services ?? []).includes(service)) return true
-  }
-  return false
-}
-
-function stateOf(destination: Destination, links: number, now: number): DestinationState {
-  if (links > 0) return 'running'
-  if (destination.isDialling) return 'connecting'
-  return destination.retryAt > now ? 'backing-off' : 'idle'
 }

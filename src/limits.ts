@@ -154,6 +154,11 @@ export const limitTable = {
   duplicateMs: row(73 * hour, 'ms', 'How long a duplicate record is kept.'),
   duplicateSettledMs: row(15 * minute, 'ms', 'How long it is kept once the sender holds the answer.'),
 
+  // What a store of messages keeps
+  inboxMessages: row(1000, 'count', 'Messages that are kept for one user and not confirmed; for more the answer is inbox-full.'),
+  queueMessages: row(10_000, 'count', 'Messages that are queued from one of our domains to another domain; more are busy.'),
+  storedRecords: row(1_000_000, 'count', 'Records of one kind that are kept besides messages; more are busy.'),
+
   // Presence
   leaseSeconds: row(3600, 'seconds', 'Lease given when none is asked for.'),
   leaseMinSeconds: row(300, 'seconds', 'Shortest lease; a shorter wish is raised to it.'),

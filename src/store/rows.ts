@@ -2,7 +2,7 @@
  * Messages that are kept, which are their own duplicate records: the model of a table.
  *
  * A row begins under way at a node, ends with a status, and goes once its time is over. While it holds its message, in
- * an inbox or in the queue, it stays.
+ * an inbox or in the queue, it stays. Bounded as the records alone are (`duplicates.ts`).
  * Spec: [LINK-6.7-11] settled
  */
 import type { Status } from '../errors.ts'

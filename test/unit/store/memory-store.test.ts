@@ -1,14 +1,24 @@
-/** The store in memory passes the whole contract. */
+/** The two stores in memory: one keeps messages, and passes the whole contract; one keeps their records alone. */
+import { describe, expect, test } from 'vitest'
 import { ByteBudget } from '../../../src/lib/byte-budget.ts'
 import type { Env } from '../../../src/lib/env.ts'
 import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
+import { Lanes } from '../../../src/operation/lane.ts'
 import { type Commit, MemoryBackend } from '../../../src/store/memory-backend.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
+import { RecordStore } from '../../../src/store/record-store.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
-import type { Opened, World, WorldOptions } from '../../support/store/world.ts'
+import { acceptContract } from '../../support/store/accept-contract.ts'
+import {
+  long,
+  Node,
+  type Opened,
+  type World,
+  type WorldOptions,
+} from '../../support/store/world.ts'
 import { storeContract } from '../../support/store-contract.ts'
 
 function envOf({ limits, heldBytes = 1_000_000 }: WorldOptions) {
@@ -71,4 +81,75 @@ const openMessages = async (options: WorldOptions): Promise<World> => {
   })
 }
 
+const openRecords = async (options: WorldOptions): Promise<World> => {
+  const { env, clock } = envOf(options)
+  return worldOf(env, clock, async (node, senders): Promise<Opened> => {
+    const store = new RecordStore(env, senders, node)
+    return { store, hold: () => undefined, release: () => undefined }
+  })
+}
+
+/** A node with its lease. */
+async function nodeIn(open: typeof openMessages): Promise<Node> {
+  const node = new Node(await open({}), 'a')
+  await node.open()
+  await node.store.lease('node:a', long)
+  return node
+}
+
+describe('records alone', () => {
+  test('a message is told of within the call, and keeps the bytes that it was lent', async () => {
+    const { env } = envOf({})
+    const lanes = new Lanes(10, () => true)
+    const store = new RecordStore(env, () => lanes.all)
+    const node = await nodeIn(openRecords)
+    const message = node.message({ id: 1 })
+    const { buffer } = message
+    store.accept(message, true, node)
+    expect([node.log, message.buffer === buffer, env.held.used]).toEqual([['kept m1'], true, 0])
+  })
+
+  test('there is no inbox and no queue: what cannot go out fails with its cause', async () => {
+    const node = await nodeIn(openRecords)
+    node.accept({ id: 1 })
+    node.settle('m1', 'stored')
+    node.enqueue({ id: 2 }, 'remote-timeout')
+    expect(await node.told(2)).toEqual(['kept m1', 'failed m2 remote-timeout'])
+    expect([await node.inbox(), await node.claim()]).toEqual([[], []])
+  })
+
+  test('they say what a store of messages says, whatever comes in whatever order', async () => {
+    const random = seededRandom(5)
+    const draw = <T>(all: readonly T[]): T => all[Math.floor(random.number() * all.length)] as T
+    const nodes = [await nodeIn(openRecords), await nodeIn(openMessages)] as const
+    const [one, other] = nodes
+    const open = new Set<string>()
+    for (let step = 0; step < 5000; step++) {
+      const id = draw([1, 2, 3, 4, 5, 6, 7, 8])
+      const from = draw(['alice@a.example', 'carol@c.example'])
+      const place = { sequence: draw([1, 2, 3, 4]) }
+      const body = `${id} ${from} ${draw(['a', 'a', 'a', 'b'])}`
+      const isInOrder = random.number() < 0.8
+      for (const node of nodes) node.accept({ id, from, place, body }, isInOrder)
+      const told = one.log.splice(0)
+      expect(other.log.splice(0)).toEqual(told)
+      for (const line of told) if (line.startsWith('kept ')) open.add(line.slice(5))
+      if (random.number() < 0.4 && open.size > 0) {
+        const name = draw([...open])
+        const status = draw(['delivered', 'refused', 'inbox-closed'] as const)
+        open.delete(name)
+        for (const node of nodes) node.settle(name, status)
+      }
+      if (step % 100 === 99) {
+        for (const node of nodes) {
+          await node.world.advance(20 * 3_600_000)
+          node.store.sweep(node.world.now())
+        }
+      }
+      expect(other.store.size).toBe(one.store.size)
+    }
+  })
+})
+
 storeContract('memory', openMessages)
+acceptContract('memory, records alone', openRecords)

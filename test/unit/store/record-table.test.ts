@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { RecordTable } from '../../../src/delivery/record-table.ts'
 import { ContentHash } from '../../../src/lib/content-hash.ts'
+import { RecordTable } from '../../../src/store/record-table.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 const contentOf = (text: string): ContentHash => {
@@ -32,7 +32,9 @@ describe('record table', () => {
     expect(table.add(1, idOf(4), 0, content, 1, 4, 0)).toBe(-1)
     table.remove(slots[1] as number)
     expect(table.add(1, idOf(4), 0, content, 1, 4, 0)).toBe(-1)
+    expect([table.isFull, table.size]).toEqual([true, 2])
     table.free(slots[1] as number)
+    expect(table.isFull).toBe(false)
     expect(table.add(1, idOf(4), 0, content, 1, 4, 0)).toBe(slots[1])
     expect(table.size).toBe(3)
   })

@@ -59,6 +59,31 @@ describe('a message', () => {
   })
 })
 
+describe('a user who is away', () => {
+  test('is looked for nowhere: whoever has the same network address now gets nothing', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const carol = await world.attached('carol@b.example')
+    const peer = await world.provenPeer()
+    expect(
+      new Set([...world.pairs.values()].map(({ receiving }) => receiving.facts.remote)).size,
+    ).toBe(1)
+    peer.show(1, 'alice@a.example')
+    bob.channel.destroy()
+    await world.run(1000)
+    const erin = await world.attached('erin@b.example')
+    const sent = peer.message({})
+    await world.run(10_000)
+    expect(peer.status(sent)).toBe('inbox-closed')
+    expect([carol, erin].map((one) => one.requestsOf(command.message))).toEqual([[], []])
+    expect(world.dialled).toEqual([])
+    const back = await world.attached()
+    peer.message({ id: messageId('again') })
+    await world.run()
+    expect(back.requestsOf(command.message).length).toBe(1)
+  })
+})
+
 type Watching = {
   readonly world: World
   readonly bob: ScriptedPeer

@@ -5,12 +5,12 @@
  * Out:   rows; the tests of a file; what is wrong with a name.
  */
 
-/** A test, as the page names it: `file › title`, `file › group › title`, or `file › LINK-1.2-3`. */
+/** A test, as the page names it: `file › title`, or `file › group › title`. */
 export type Citation = {
   readonly text: string
   /** Below `test/`, without `.test.ts`. */
   readonly file: string
-  /** The last is the title, or the id of a rule: then every test of the file with that id in its title is meant. */
+  /** The last is the title. Groups come before it where the title alone would not say enough. */
   readonly path: readonly string[]
 }
 
@@ -119,25 +119,15 @@ function titleAfter(rest: string, options: string): string | undefined {
   return text?.replaceAll(/\\(.)/g, '$1')
 }
 
-const isRule = (name = ''): boolean => /^LINK-\d+\.\d+-\d+$/.test(name)
-
-const isEndOf = (
-  path: readonly string[],
-  whole: readonly string[],
-  isSame: (cited: string, found: string) => boolean,
-): boolean => {
-  const end = whole.slice(-path.length)
-  return end.length === path.length && path.every((name, i) => isSame(name, end[i] as string))
-}
-
-const meets = (
+/** Whether the names of the page are the last ones on the way to a test. */
+function meets(
   { path }: Citation,
   found: readonly string[],
   isSame: (cited: string, found: string) => boolean,
-): boolean =>
-  isRule(path.at(-1))
-    ? found.at(-1)?.includes(`[${path.at(-1)}]`) === true
-    : isEndOf(path, found, isSame)
+): boolean {
+  const end = found.slice(-path.length)
+  return end.length === path.length && path.every((name, i) => isSame(name, end[i] as string))
+}
 
 /** What is wrong with the name of a test, given the text of its file; `undefined`: nothing. */
 export function faultOf(citation: Citation, source: string): string | undefined {
@@ -145,7 +135,7 @@ export function faultOf(citation: Citation, source: string): string | undefined 
   if (path.length === 0) return `${text}: names no test`
   const found = testsIn(source).filter((one) => meets(citation, one.path, (a, b) => a === b))
   if (found.length === 0) return `${text}: not there`
-  if (found.length > 1 && !isRule(path.at(-1))) return `${text}: there are ${found.length}`
+  if (found.length > 1) return `${text}: there are ${found.length}`
   return found.every(({ canRun }) => canRun) ? undefined : `${text}: may not run`
 }
 

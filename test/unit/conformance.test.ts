@@ -1,67 +1,23 @@
-/** `docs/conformance.md` against the repository: numbers, answers, files, sums, and the RFCs that are cited. */
+/**
+ * `docs/conformance.md` against the repository: numbers, answers, files, tests, sums, and the RFCs that are cited.
+ * Whether the tests that it names have passed is seen after a run (`test/run.ts`).
+ */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { faultOf, none, readPage } from '../support/conformance-page.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const textOf = (file: string): string => readFileSync(join(root, file), 'utf8')
 const page = textOf('docs/conformance.md')
 
-/** The cells of each line of a table. */
-const lines = page
-  .split('\n')
-  .filter((line) => line.startsWith('| '))
-  .map((line) =>
-    line
-      .slice(1, -1)
-      .split('|')
-      .map((cell) => cell.trim()),
-  )
-
-type Row = {
-  readonly id: string
-  readonly answer: string
-  readonly where: readonly string[]
-  readonly tests: readonly string[]
-  /** What would build it, or why it is n/a. */
-  readonly rest: string
-}
-
-const none = '–'
-const listOf = (cell = ''): readonly string[] => (cell === none ? [] : cell.split(', '))
-
-/** Rows with seven cells: number, section or strength, words, answer, where, tests, rest. */
-const itemsWith = (number: RegExp): readonly Row[] =>
-  lines
-    .filter(([id = '']) => number.test(id))
-    .map(([id = '', , , answer = '', where, tests, rest = '']) => ({
-      id,
-      answer,
-      where: listOf(where),
-      tests: listOf(tests),
-      rest,
-    }))
-
-const draft = itemsWith(/^D\d+$/)
-const numbered = itemsWith(/^\d\.\d\.\d+$/)
-const unnumbered = itemsWith(/^[AP]-\d$/)
+const { lines, draft, numbered, unnumbered, rfcs } = readPage(page)
 const items = [...draft, ...numbered, ...unnumbered]
-
-/** Rows with five cells: number, words, answer, where, rest. */
-const rfcs: readonly Row[] = lines
-  .filter(([id = '']) => /^\d{4}$/.test(id))
-  .map(([id = '', , answer = '', where, rest = '']) => ({
-    id,
-    answer,
-    where: listOf(where),
-    tests: [],
-    rest,
-  }))
+const rows = [...items, ...rfcs]
 
 /** Below src/, or from the root. */
 const placeOf = (file: string): string => (/^docs\/|^[A-Z]+$/.test(file) ? file : join('src', file))
-const testOf = (file: string): string =>
-  join('test', file.endsWith('.ts') ? file : `${file}.test.ts`)
+const testOf = (file: string): string => join('test', `${file}.test.ts`)
 
 const upTo = (last: number): readonly number[] => Array.from({ length: last }, (_, i) => i + 1)
 const isMissing = (file: string): boolean => !existsSync(join(root, file))
@@ -100,12 +56,12 @@ describe('the tables', () => {
   })
 
   test('have the sums of their rows', () => {
-    const sums = [draft, numbered, unnumbered, rfcs].map((rows) =>
+    const sums = [draft, numbered, unnumbered, rfcs].map((table) =>
       ['yes', 'partly', 'no', 'n/a']
-        .map((answer) => rows.filter((row) => row.answer === answer).length)
-        .concat(rows.length),
+        .map((answer) => table.filter((row) => row.answer === answer).length)
+        .concat(table.length),
     )
-    const written = lines.filter(({ length }) => length === 6).slice(1)
+    const written = lines.filter(([, ...cells]) => cells.every((cell) => /^\d+$/.test(cell)))
     expect(written.map(([, ...cells]) => cells.map(Number))).toEqual(sums)
   })
 })
@@ -117,10 +73,17 @@ describe('an answer', () => {
   })
 
   test('of yes or partly says where', () => {
-    const bare = [...items, ...rfcs].filter(
+    const bare = rows.filter(
       ({ answer, where }) => /^(?:yes|partly)$/.test(answer) && where.length === 0,
     )
     expect(bare).toEqual([])
+  })
+
+  test('of yes or partly names a test, and no other answer does', () => {
+    const odd = rows.filter(
+      ({ answer, tests }) => /^(?:yes|partly)$/.test(answer) !== tests.length > 0,
+    )
+    expect(odd.map(({ id }) => id)).toEqual([])
   })
 
   test('of partly, no or n/a says what is missing, and of yes that nothing is', () => {
@@ -129,21 +92,30 @@ describe('an answer', () => {
     expect(rfcs.filter(({ answer, rest }) => answer !== 'yes' && rest === none)).toEqual([])
   })
 
-  test('of no claims no file and no test', () => {
-    const odd = items.filter(
-      ({ answer, where, tests }) => answer === 'no' && where.length + tests.length > 0,
-    )
+  test('of no claims no file', () => {
+    const odd = items.filter(({ answer, where }) => answer === 'no' && where.length > 0)
     expect(odd).toEqual([])
   })
 })
 
 describe('what is cited', () => {
   test('is there', () => {
-    const files = [...items, ...rfcs].flatMap(({ where, tests }) => [
+    const files = rows.flatMap(({ where, tests }) => [
       ...where.map(placeOf),
-      ...tests.map(testOf),
+      ...tests.map(({ file }) => testOf(file)),
     ])
     expect([...new Set(files)].filter(isMissing)).toEqual([])
+  })
+
+  test('as a test is one, once, and can run on every machine', () => {
+    const faults = rows.flatMap(({ id, tests }) =>
+      tests.flatMap((citation) => {
+        const file = testOf(citation.file)
+        const fault = isMissing(file) ? `${file} is missing` : faultOf(citation, textOf(file))
+        return fault === undefined ? [] : [`${id}: ${fault}`]
+      }),
+    )
+    expect(faults).toEqual([])
   })
 
   test('for an RFC names it', () => {

@@ -10,9 +10,9 @@
 import type { Domain } from '../address/domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import { jitter, type Random } from '../lib/random.ts'
+import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
 import type { Limits } from '../limits.ts'
 import { againSeconds, type Errand, never, type Peer, type WatchRow } from './watch.ts'
-import { nowhere, Wheel } from './wheel.ts'
 
 export type AgendaNeeds = {
   readonly clock: Clock
@@ -31,20 +31,20 @@ const renewUntil = 0.8
 export class Agenda {
   readonly #needs: AgendaNeeds
   readonly #peers = new Map<Domain, Peer>()
-  readonly #waiting: Wheel<'slot', WatchRow>
-  readonly #looks: Wheel<'slot', Peer>
+  readonly #waiting: TimerWheel<'slot', WatchRow>
+  readonly #looks: TimerWheel<'slot', Peer>
   #size = 0
 
   constructor(needs: AgendaNeeds) {
     const { clock } = needs
     this.#needs = needs
-    this.#waiting = new Wheel({
+    this.#waiting = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'slot',
       due: (watch) => (watch.endsAt <= this.now() ? needs.over(watch) : this.#ripen(watch)),
     })
-    this.#looks = new Wheel({
+    this.#looks = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'slot',

@@ -9,9 +9,9 @@
 import { hash } from 'node:crypto'
 import type { Address } from '../address/address.ts'
 import type { Clock } from '../lib/clock.ts'
+import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
 import type { Limits } from '../limits.ts'
 import type { Tuples } from './document.ts'
-import { nowhere, Wheel } from './wheel.ts'
 
 export type Publication = {
   readonly publisher: Address
@@ -39,14 +39,14 @@ export const digestOf = (presentity: Address, ifMatch: string | undefined, body:
 export class Editions {
   /** Under publisher and tag: nobody can take or guess the tag of another publisher. */
   readonly #byKey = new Map<string, Edition>()
-  readonly #past: Wheel<'endSlot', Edition>
+  readonly #past: TimerWheel<'endSlot', Edition>
   readonly #clock: Clock
   readonly #limits: Limits
 
   constructor(clock: Clock, limits: Limits) {
     this.#clock = clock
     this.#limits = limits
-    this.#past = new Wheel({
+    this.#past = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'endSlot',

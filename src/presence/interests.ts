@@ -4,9 +4,9 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Clock } from '../lib/clock.ts'
+import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
 import type { LimitName, Limits } from '../limits.ts'
 import { grantLease, subscriptionEnd } from './lease.ts'
-import { nowhere, Wheel } from './wheel.ts'
 
 /** `id` is 16 bytes as text, one character a byte, scoped under the watcher. */
 export type Interest = {
@@ -25,12 +25,12 @@ export class Interests {
   readonly #limits: Limits
   readonly #byKey = new Map<string, Held>()
   readonly #watchers = new Map<string, Watcher>()
-  readonly #leases: Wheel<'leaseSlot', Held>
+  readonly #leases: TimerWheel<'leaseSlot', Held>
 
   constructor(clock: Clock, limits: Limits, lapsed: (interest: Interest) => undefined) {
     this.#clock = clock
     this.#limits = limits
-    this.#leases = new Wheel({
+    this.#leases = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'leaseSlot',

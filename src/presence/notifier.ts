@@ -10,10 +10,10 @@ import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
+import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
 import type { Limits } from '../limits.ts'
 import type { Presence, Version } from './document.ts'
 import type { Subscription, SubscriptionState } from './subscription.ts'
-import { nowhere, Wheel } from './wheel.ts'
 
 /** A presentity that somebody watches. */
 export type Watched = {
@@ -71,7 +71,7 @@ export class Notifier {
   readonly #pauseTicks: number
   readonly #coalesced: Counter
   readonly #ready = new Set<Subscribed>()
-  readonly #later: Wheel<'laterSlot', Subscribed>
+  readonly #later: TimerWheel<'laterSlot', Subscribed>
   #isArmed = false
 
   constructor(clock: Clock, limits: Limits, meter: Meter, notify: Notify) {
@@ -79,7 +79,7 @@ export class Notifier {
     this.#notify = notify
     this.#pauseTicks = Math.ceil(limits.notifyMs / tickMs) + 1
     this.#coalesced = meter.counter('presence_updates_total', { action: 'coalesced' })
-    this.#later = new Wheel({
+    this.#later = new TimerWheel({
       clock,
       tickMs,
       field: 'laterSlot',

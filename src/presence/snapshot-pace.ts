@@ -3,7 +3,7 @@
  * no more of it than whoever stays.
  */
 import type { Clock } from '../lib/clock.ts'
-import { nowhere, Wheel } from './wheel.ts'
+import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
 
 type Drawn = { readonly pair: string; readonly againAt: number; slot: number }
 
@@ -12,14 +12,14 @@ export class SnapshotPace {
   readonly #snapshotMs: number
   readonly #most: number
   readonly #drawn = new Map<string, Drawn>()
-  readonly #ends: Wheel<'slot', Drawn>
+  readonly #ends: TimerWheel<'slot', Drawn>
 
   /** Remembers `most` pairs; those beyond are not slowed down. */
   constructor(clock: Clock, snapshotMs: number, most: number) {
     this.#clock = clock
     this.#snapshotMs = snapshotMs
     this.#most = most
-    this.#ends = new Wheel({
+    this.#ends = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'slot',

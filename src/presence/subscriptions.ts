@@ -12,13 +12,13 @@ import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
+import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
 import type { LimitName, Limits } from '../limits.ts'
 import type { Presence } from './document.ts'
 import { grantLease, subscriptionEnd } from './lease.ts'
 import { type Home, Notifier, type Notify, type Subscribed, type Watched } from './notifier.ts'
 import { SnapshotPace } from './snapshot-pace.ts'
 import type { SubscribeAnswer, SubscribeRequest } from './subscription.ts'
-import { nowhere, Wheel } from './wheel.ts'
 
 export type SubscriptionsNeeds = {
   readonly clock: Clock
@@ -38,7 +38,7 @@ export class Subscriptions {
   readonly #homes = new Map<Domain, Home>()
   readonly #watchers = new Map<string, Watcher>()
   readonly #watched = new Map<string, Watched>()
-  readonly #leases: Wheel<'leaseSlot', Subscribed>
+  readonly #leases: TimerWheel<'leaseSlot', Subscribed>
   readonly #notifier: Notifier
   readonly #pace: SnapshotPace
 
@@ -47,7 +47,7 @@ export class Subscriptions {
     this.#needs = needs
     this.#notifier = new Notifier(clock, limits, meter, notify)
     this.#pace = new SnapshotPace(clock, snapshotMs, limits.subscriptions)
-    this.#leases = new Wheel({
+    this.#leases = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'leaseSlot',

@@ -13,6 +13,7 @@ import type { Address } from '../address/address.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Random } from '../lib/random.ts'
+import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
 import type { LimitName, Limits } from '../limits.ts'
 import {
   composeText,
@@ -31,7 +32,6 @@ import {
   type PublishRequest,
   refuse,
 } from './publication.ts'
-import { nowhere, Wheel } from './wheel.ts'
 
 export type PresentitiesNeeds = {
   readonly clock: Clock
@@ -70,7 +70,7 @@ export class Presentities {
   readonly #epoch: number
   readonly #byAddress = new Map<string, Presentity>()
   readonly #editions: Editions
-  readonly #leases: Wheel<'leaseSlot', Publication>
+  readonly #leases: TimerWheel<'leaseSlot', Publication>
   readonly #default = defaultDocument()
   readonly #startedAt: number
   /** Presentities that are forgotten and changed so fast that their versions are ahead of the clock. */
@@ -82,7 +82,7 @@ export class Presentities {
     this.#epoch = random.bytes(4).readUInt32BE()
     this.#startedAt = clock.now()
     this.#editions = new Editions(clock, limits)
-    this.#leases = new Wheel({
+    this.#leases = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'leaseSlot',

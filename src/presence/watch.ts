@@ -9,10 +9,10 @@
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { jitter, type Random } from '../lib/random.ts'
+import { nowhere } from '../lib/timer-wheel.ts'
 import type { Limits } from '../limits.ts'
 import type { Version } from './document.ts'
 import type { Interest } from './interests.ts'
-import { nowhere } from './wheel.ts'
 
 /** What others see of it. `id` is 16 bytes as text, one character a byte. */
 export type Watch = {

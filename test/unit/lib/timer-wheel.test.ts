@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { nowhere, Wheel } from '../../../src/presence/wheel.ts'
+import { nowhere, TimerWheel } from '../../../src/lib/timer-wheel.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 
 type Item = { readonly name: string; slot: number }
@@ -9,7 +9,7 @@ const item = (name: string): Item => ({ name, slot: nowhere })
 function makeWheel(tickMs = 1000) {
   const clock = new ManualClock()
   const due: string[] = []
-  const wheel: Wheel<'slot', Item> = new Wheel({
+  const wheel: TimerWheel<'slot', Item> = new TimerWheel({
     clock,
     tickMs,
     field: 'slot',
@@ -20,7 +20,7 @@ function makeWheel(tickMs = 1000) {
   return { clock, due, wheel }
 }
 
-describe('wheel', () => {
+describe('timer wheel', () => {
   test.for([
     [0, 1000],
     [1, 1000],
@@ -59,7 +59,7 @@ describe('wheel', () => {
   test('a long wait costs no timer but its own', async () => {
     const clock = new ManualClock()
     let armed = 0
-    const wheel: Wheel<'slot', Item> = new Wheel({
+    const wheel: TimerWheel<'slot', Item> = new TimerWheel({
       clock: {
         ...clock,
         after: (ms, task) => {
@@ -101,7 +101,7 @@ describe('wheel', () => {
   test('an item can set itself again while it is due', async () => {
     const clock = new ManualClock()
     const times: number[] = []
-    const wheel: Wheel<'slot', Item> = new Wheel({
+    const wheel: TimerWheel<'slot', Item> = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'slot',
@@ -119,7 +119,7 @@ describe('wheel', () => {
     const clock = new ManualClock()
     const due: string[] = []
     const [a, b] = [item('a'), item('b')]
-    const wheel: Wheel<'slot', Item> = new Wheel({
+    const wheel: TimerWheel<'slot', Item> = new TimerWheel({
       clock,
       tickMs: 1000,
       field: 'slot',

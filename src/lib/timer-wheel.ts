@@ -1,12 +1,13 @@
 /**
- * Many deadlines, one timer: items wait in buckets of one tick, and a bucket is emptied when its tick has come.
+ * Timer wheel: many deadlines, one timer. Items wait in buckets of one tick, and a bucket is emptied when its tick has
+ * come.
  *
  * In:    an item and the time at which it is due. The item carries its slot in `field`, so that moving and deleting
  *        cost the same for one item and for a million.
  * Out:   `due(item)`, not before its time and at most one tick after it.
  * Fails: never. The timer is set to the first bucket that holds something, and `stop` ends it.
  */
-import type { Cancel, Clock } from '../lib/clock.ts'
+import type { Cancel, Clock } from './clock.ts'
 
 /** The slot of an item that waits in no bucket. */
 export const nowhere = -1
@@ -14,15 +15,15 @@ export const nowhere = -1
 /** Items handled in one turn of the event loop; the others follow in the next. */
 const turnItems = 4096
 
-export type WheelNeeds<K extends string, T> = {
+export type TimerWheelNeeds<K extends string, T> = {
   readonly clock: Clock
   readonly tickMs: number
   readonly field: K
   readonly due: (item: T) => undefined
 }
 
-export class Wheel<K extends string, T extends { [slot in K]: number }> {
-  readonly #needs: WheelNeeds<K, T>
+export class TimerWheel<K extends string, T extends { [slot in K]: number }> {
+  readonly #needs: TimerWheelNeeds<K, T>
   readonly #buckets = new Map<number, Set<T>>()
   #size = 0
   /** No bucket before this one holds anything. */
@@ -30,7 +31,7 @@ export class Wheel<K extends string, T extends { [slot in K]: number }> {
   #armedFor = nowhere
   #cancel: Cancel | undefined
 
-  constructor(needs: WheelNeeds<K, T>) {
+  constructor(needs: TimerWheelNeeds<K, T>) {
     this.#needs = needs
   }
 

@@ -129,7 +129,7 @@ export const limitTable = {
   keyRefetchMs: row(30 * second, 'ms', 'Shortest time between two fetches because of an unknown key id.'),
   keyFailureMs: row(minute, 'ms', 'First wait after a failed key fetch; doubles.'),
   keyFailureCapMs: row(15 * minute, 'ms', 'Longest wait after a failed key fetch.'),
-  keySets: row(10_000, 'count', 'Key sets kept.'),
+  keySets: row(10_000, 'count', 'Key sets kept while nothing rests on them.'),
   verificationsPerSecond: row(2000, 'per second', 'Signatures of credentials checked for one issuing domain, and as many of PROVE in all; more are rate-limited.'),
   verificationsInAll: row(6000, 'per second', 'Signatures of credentials checked in all; more are rate-limited.'),
   claimVerificationsPerNetwork: row(200, 'per second', 'Signatures of PROVE checked for gateways of one IPv4 /24 or IPv6 /48; more are rate-limited.'),
@@ -146,13 +146,25 @@ export const limitTable = {
   laneBurst: row(20, 'count', 'Burst of messages of one sender to one recipient.'),
   peers: row(10_000, 'count', 'Peer domains whose rate and history are remembered.'),
 
+  // Our own users
+  owners: row(16_384, 'count', 'Users of ours whose entry in the directory is remembered; the one that is unused longest is forgotten.'),
+  ownerMs: row(minute, 'ms', 'How long an entry of the directory is believed.'),
+  ownersWaiting: row(4096, 'count', 'Requests that wait for the directory; more are answered busy.'),
+  directoryMs: row(5 * second, 'ms', 'One question to the directory; then busy, for users that exist and for others.'),
+
   // Messages
+  heldBytes: row(67_108_864, 'bytes', 'Messages that wait for a directory, for their lane or for a link; more are answered busy.'),
   laneInFlight: row(16, 'count', 'Messages of one lane without an answer; a gateway answers more of its own clients busy.'),
   lanes: row(100_000, 'count', 'Lanes remembered, and senders; beyond it the domain that has most loses those idle longest.'),
   confirmMs: row(5 * second, 'ms', 'A session has this long to confirm a message.'),
   duplicates: row(200_000, 'count', 'Duplicate records; the oldest settled ones go first, then the oldest of the domain that holds most; while all are under way the answer is busy.'),
   duplicateMs: row(73 * hour, 'ms', 'How long a duplicate record is kept.'),
   duplicateSettledMs: row(15 * minute, 'ms', 'How long it is kept once the sender holds the answer.'),
+
+  // What a store of messages keeps
+  inboxMessages: row(1000, 'count', 'Messages that are kept for one user and not confirmed; for more the answer is inbox-full.'),
+  queueMessages: row(10_000, 'count', 'Messages that are queued from one of our domains to another domain; more are busy.'),
+  storedRecords: row(1_000_000, 'count', 'Records of one kind that are kept besides messages; more are busy.'),
 
   // Presence
   leaseSeconds: row(3600, 'seconds', 'Lease given when none is asked for.'),
@@ -169,6 +181,10 @@ export const limitTable = {
 
   // Admin
   adminSockets: row(64, 'count', 'Connections to the admin port.'),
+  adminExplains: row(4, 'count', 'Explanations under way on the admin port; more are answered 503.'),
+  adminExplainMs: row(10 * second, 'ms', 'One explanation on the admin port; what was found by then is told.'),
+  journalDomains: row(1000, 'count', 'Domains whose last events are kept for explain: so many that we dialled, as many that came to us and are known, as many that somebody said to be; the one silent longest is forgotten.'),
+  journalEntries: row(16, 'count', 'Events kept for one domain, those that repeat counting once; the oldest goes.'),
   metricPeers: row(200, 'count', 'Peer domains with a metric label of their own; the others are folded into _other.'),
 } as const satisfies Record<string, LimitRow>
 

@@ -6,7 +6,6 @@
  * Fails: `port-unavailable`, `certificate-unusable`; nothing stays open then.
  */
 
-import type { Directory } from './adapter/home/directory.ts'
 import type { Service } from './address/address.ts'
 import type { Domain } from './address/domain.ts'
 import type { Files } from './config/files.ts'
@@ -19,6 +18,7 @@ import { keySetOf, keySetSeconds } from './credential/publish-keys.ts'
 import { createSigner } from './credential/sign.ts'
 import { GatewayError, type Status } from './errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from './gateway.ts'
+import { listDirectory, openDirectory } from './home/directory.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import { type Histogram, type Meter, observe } from './lib/meter.ts'
@@ -30,7 +30,8 @@ import { dialPlain, dialTls } from './link/dial-socket.ts'
 import type { Role } from './link/hello.ts'
 import { type Listening, listenPlain, listenTls } from './link/listen-socket.ts'
 import { type ShownCertificate, shownCertificate, type Trust, trustIn } from './link/tls.ts'
-import type { Connected } from './peer/sessions.ts'
+import type { Directory } from './operation/directory.ts'
+import type { Connected } from './peer/dialler.ts'
 import { dialTargets } from './resolve/dial.ts'
 import type { DnsExchange } from './resolve/exchange.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
@@ -85,9 +86,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     new AcceptGate({
       limits: { ...limits, ...own },
       otherLinks: () => gateway.sessions.size - (gates[role]?.inside.total ?? 0),
-      limitHit: (limit) => {
-        meter.counter('limit_hits_total', { limit }).n++
-      },
+      meter,
     })
   // The clients of a domain come from few addresses, often one.
   const gates: Readonly<Record<Role, AcceptGate>> = {
@@ -292,9 +291,9 @@ function keyOf(pem: string) {
 }
 
 function directoryOf({ directory }: DomainConfig): Directory {
-  if (directory.kind === 'any') return directory
+  if (directory.kind === 'any') return openDirectory
   const users = new Map([...directory.users].map(([name, { keys }]) => [name, keys]))
-  return { kind: 'static', users }
+  return listDirectory(users)
 }
 
 function pinnedKeys(config: Config): ReadonlyMap<string, readonly SetKey[]> {

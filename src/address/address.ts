@@ -3,16 +3,17 @@
  *
  * In:    `user@domain` as a person writes it, or its bytes as a peer sends them.
  * Out:   the pair (user, domain), canonical: two addresses are the same if their `text` is.
- * Fails: `bad-address`, with what was expected and what was found.
+ * Fails: nothing for what a stranger sent; `bad-address`, with what was expected and what was found, for a person.
  * Spec:  draft §5.4.2; RFC 8265 for the user, IDNA2008 for the domain.
  *
  * Text is made canonical here, once, at the door. A peer did that at its own door: bytes that are not canonical are
  * refused, never repaired, so that no two spellings of an address are ever on the way.
  */
 
-import { type Domain, maxDomainBytes, parseDomain } from './domain.ts'
-import { badAddress, quote } from './refusal.ts'
-import { maxUserBytes, parseUser } from './user.ts'
+import { isUtf8 } from 'node:buffer'
+import { type Domain, judgeDomain, maxDomainBytes } from './domain.ts'
+import { isRefusal, orNothing, orThrow, quote, type Refusal, refusal } from './refusal.ts'
+import { judgeUser, maxUserBytes } from './user.ts'
 
 /** The pair (User, Domain) of the draft §5.4.2, canonical. `text` is `user@domain`. Made by the functions here only. */
 export type Address = {
@@ -26,47 +27,50 @@ export type Service = 'im' | 'pres'
 
 export const maxAddressBytes = maxUserBytes + 1 + maxDomainBytes
 
-export function parseAddress(text: string): Address {
-  const at = text.indexOf('@')
-  if (at < 0) throw badAddress('user@domain', `no "@" in ${quote(text)}`)
-  if (text.includes('@', at + 1)) throw badAddress('one "@"', `more in ${quote(text)}`)
-  return makeAddress(text.slice(0, at), parseDomain(text.slice(at + 1)))
-}
+/** Of text that a person wrote. */
+export const parseAddress = (text: string): Address => orThrow(judgeAddress(text))
+
+/** Of text that a stranger sent. */
+export const readAddress = (text: string): Address | undefined => orNothing(judgeAddress(text))
 
 /** `user` is prepared here, `domain` is canonical by its type. */
-export function makeAddress(user: string, domain: Domain): Address {
-  const prepared = parseUser(user)
-  return { user: prepared, domain, text: `${prepared}@${domain}` }
-}
+export const makeAddress = (user: string, domain: Domain): Address =>
+  orThrow(joinAddress(user, domain))
 
 /** The address in `bytes[start..end)`, which must be its canonical form to the byte. */
-export function addressFromBytes(bytes: Buffer, start: number, end: number): Address {
+export function addressFromBytes(bytes: Buffer, start: number, end: number): Address | undefined {
   const at = plainAt(bytes, start, end)
-  if (at >= 0) {
-    const text = bytes.toString('latin1', start, end)
-    const domain = text.slice(at - start + 1) as Domain
-    return { user: text.slice(0, at - start), domain, text }
-  }
-  if (end - start > maxAddressBytes) {
-    throw badAddress(`at most ${maxAddressBytes} bytes of address`, `${end - start}`)
-  }
-  const text = decode(bytes.subarray(start, end))
-  const address = parseAddress(text)
-  if (address.text !== text) {
-    throw badAddress(`the canonical form ${quote(address.text)}`, quote(text))
-  }
-  return address
+  if (at < 0) return orNothing(judgeAddressBytes(bytes.subarray(start, end)))
+  const text = bytes.toString('latin1', start, end)
+  const domain = text.slice(at - start + 1) as Domain
+  return { user: text.slice(0, at - start), domain, text }
 }
 
-/** `Buffer.toString` would make one and the same U+FFFD of different bytes, and a BOM must not vanish. */
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
-
-function decode(bytes: Uint8Array): string {
-  try {
-    return utf8.decode(bytes)
-  } catch (cause) {
-    throw badAddress('UTF-8', 'bytes that are none', cause)
+/** The long way, which says why. */
+export function judgeAddressBytes(bytes: Buffer): Address | Refusal {
+  if (bytes.length > maxAddressBytes) {
+    return refusal(`at most ${maxAddressBytes} bytes of address`, `${bytes.length}`)
   }
+  // `toString` would make one and the same U+FFFD of different bytes.
+  if (!isUtf8(bytes)) return refusal('UTF-8', 'bytes that are none')
+  const text = bytes.toString()
+  const address = judgeAddress(text)
+  if (isRefusal(address) || address.text === text) return address
+  return refusal(`the canonical form ${quote(address.text)}`, quote(text))
+}
+
+export function judgeAddress(text: string): Address | Refusal {
+  const at = text.indexOf('@')
+  if (at < 0) return refusal('user@domain', `no "@" in ${quote(text)}`)
+  if (text.includes('@', at + 1)) return refusal('one "@"', `more in ${quote(text)}`)
+  const domain = judgeDomain(text.slice(at + 1))
+  return isRefusal(domain) ? domain : joinAddress(text.slice(0, at), domain)
+}
+
+export function joinAddress(user: string, domain: Domain): Address | Refusal {
+  const prepared = judgeUser(user)
+  if (isRefusal(prepared)) return prepared
+  return { user: prepared, domain, text: `${prepared}@${domain}` }
 }
 
 const inUser = 1

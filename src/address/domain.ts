@@ -3,7 +3,7 @@
  *
  * In:    what a person, a file or a peer wrote: U-labels or A-labels, any case, full-width, one dot at the end.
  * Out:   lower-case A-labels without that dot; the same string again if it goes in again.
- * Fails: `bad-address`, with what was expected and what was found.
+ * Fails: a refusal, with what was expected and what was found; `parseDomain` throws it as `bad-address`.
  * Spec:  RFC 5890 to 5893 (IDNA2008) with the mapping of UTS #46 (not transitional), RFC 1123 §2.1.
  *
  * Node's `domainToASCII` is the host parser of URLs: it cuts at `/`, undoes percent-encoding, makes `127.1` an IP
@@ -11,10 +11,10 @@
  */
 import { domainToASCII, domainToUnicode } from 'node:url'
 import { faultOf } from './precis.ts'
-import { badAddress, nameOf, quote } from './refusal.ts'
+import { nameOf, orNothing, orThrow, quote, type Refusal, refusal } from './refusal.ts'
 
 declare const canonical: unique symbol
-/** A domain in its one canonical form: lower-case A-labels without a trailing dot. Made by `parseDomain` only. */
+/** A domain in its one canonical form: lower-case A-labels without a trailing dot. Made by the functions here only. */
 export type Domain = string & { readonly [canonical]: 'domain' }
 
 /** RFC 1035 §2.3.4: 255 octets on the wire of DNS, which are 253 characters. */
@@ -35,19 +35,24 @@ const ldhLabel = /^[a-z0-9](?:[a-z0-9-]*[a-z0-9])?$/
 /** As the URL standard and `inet_aton` see it; no top-level domain is a number. */
 const number = /^(?:[0-9]+|0x[0-9a-f]*)$/
 
-export function parseDomain(text: string): Domain {
+/** Of text that a person wrote. */
+export const parseDomain = (text: string): Domain => orThrow(judgeDomain(text))
+
+/** Of text that a stranger sent. */
+export const readDomain = (text: string): Domain | undefined => orNothing(judgeDomain(text))
+
+export function judgeDomain(text: string): Domain | Refusal {
   if (text.length > maxTypedLength) {
-    throw badAddress(`at most ${maxDomainBytes} bytes of domain`, `${text.length} characters`)
+    return refusal(`at most ${maxDomainBytes} bytes of domain`, `${text.length} characters`)
   }
   const fault = foreign.exec(text)?.[0]
   if (fault !== undefined) {
-    throw badAddress('letters, digits, hyphens and dots in a domain', foundIn(nameOf(fault), text))
+    return refusal('letters, digits, hyphens and dots in a domain', foundIn(nameOf(fault), text))
   }
   const bare = text.replace(/[.。．｡]$/, '')
   const name = ldh.test(bare) ? bare : domainToASCII(bare)
-  if (name === '' && bare !== '') throw badAddress('a domain (IDNA)', quote(text))
-  check(name, text)
-  return name as Domain
+  if (name === '' && bare !== '') return refusal('a domain (IDNA)', quote(text))
+  return faultIn(name, text) ?? (name as Domain)
 }
 
 /** U-labels, for screens. Not for comparison, and no defence against letters that look alike. */
@@ -58,48 +63,51 @@ export const displayDomain = (domain: Domain): string =>
 export const isSubdomain = (domain: Domain, parent: Domain): boolean =>
   domain.endsWith(parent) && domain[domain.length - parent.length - 1] === '.'
 
-function check(name: string, text: string): void {
-  if (name === '') throw badAddress('a domain', 'nothing')
+function faultIn(name: string, text: string): Refusal | undefined {
+  if (name === '') return refusal('a domain', 'nothing')
   if (name.length > maxDomainBytes) {
-    throw badAddress(`at most ${maxDomainBytes} bytes of domain`, `${name.length}`)
+    return refusal(`at most ${maxDomainBytes} bytes of domain`, `${name.length}`)
   }
   const labels = name.split('.')
-  for (const label of labels) checkLabel(label, text)
-  if (number.test(labels.at(-1) ?? '')) {
-    throw badAddress('a domain, not an IP address', foundIn('a last label that is a number', text))
+  for (const label of labels) {
+    const fault = faultInLabel(label, text)
+    if (fault !== undefined) return fault
   }
-  if (labels.length < 2) throw badAddress('at least two labels in a domain', quote(text))
+  if (number.test(labels.at(-1) ?? '')) {
+    return refusal('a domain, not an IP address', foundIn('a last label that is a number', text))
+  }
+  return labels.length < 2 ? refusal('at least two labels in a domain', quote(text)) : undefined
 }
 
-function checkLabel(label: string, text: string): void {
-  if (label === '') throw badAddress('one dot between labels', foundIn('an empty label', text))
+function faultInLabel(label: string, text: string): Refusal | undefined {
+  if (label === '') return refusal('one dot between labels', foundIn('an empty label', text))
   if (label.length > 63) {
-    throw badAddress('labels of at most 63 bytes', foundIn(`${label.length}`, text))
+    return refusal('labels of at most 63 bytes', foundIn(`${label.length}`, text))
   }
   if (!ldhLabel.test(label)) {
-    throw badAddress('letters or digits at both ends of a label', foundIn('a hyphen', text))
+    return refusal('letters or digits at both ends of a label', foundIn('a hyphen', text))
   }
   // RFC 5890 §2.3.1: hyphens in the third and fourth place announce an encoding; A-labels are the only one.
-  if (label.startsWith('--', 2)) checkALabel(label, text)
+  return label.startsWith('--', 2) ? faultInALabel(label, text) : undefined
 }
 
 /** RFC 5891 §5.4: decoded, it must be a U-label, and that one must give the same A-label back. */
-function checkALabel(label: string, text: string): void {
+function faultInALabel(label: string, text: string): Refusal | undefined {
   const decoded = domainToUnicode(label)
   if (decoded === '' || decoded === label || foreign.test(decoded)) {
-    throw badAddress('hyphens in third and fourth place only in a valid A-label', quote(text))
+    return refusal('hyphens in third and fourth place only in a valid A-label', quote(text))
   }
   const fault = faultOf(decoded)
   if (fault !== undefined) {
-    throw badAddress('letters and digits in an international label', foundIn(fault, text))
+    return refusal('letters and digits in an international label', foundIn(fault, text))
   }
   // RFC 5891 §4.2.3.1: what holds for the hyphens of an A-label holds for those of its U-label.
   if (/^-|^..--|-$/u.test(decoded)) {
-    throw badAddress('hyphens inside an international label', quote(text))
+    return refusal('hyphens inside an international label', quote(text))
   }
-  if (domainToASCII(decoded) !== label) {
-    throw badAddress('an A-label that encodes to itself', foundIn(label, text))
-  }
+  return domainToASCII(decoded) === label
+    ? undefined
+    : refusal('an A-label that encodes to itself', foundIn(label, text))
 }
 
 const foundIn = (fault: string, text: string): string => `${fault} in ${quote(text)}`

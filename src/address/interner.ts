@@ -3,20 +3,15 @@
  *
  * One slot for each hash: a newcomer takes the place of whom it meets, who is parsed once more the next time.
  */
-import { type Address, maxAddressBytes } from './address.ts'
+import { type Address, addressFromBytes, maxAddressBytes } from './address.ts'
 
 type Known = { readonly bytes: Buffer; readonly address: Address }
 
 export class Interner {
-  readonly #parse: (buffer: Buffer, start: number, end: number) => Address | undefined
   readonly #slots: (Known | undefined)[]
 
   /** `slots` is a power of two. */
-  constructor(
-    parse: (buffer: Buffer, start: number, end: number) => Address | undefined,
-    slots: number,
-  ) {
-    this.#parse = parse
+  constructor(slots: number) {
     this.#slots = new Array<Known | undefined>(slots).fill(undefined)
   }
 
@@ -26,7 +21,7 @@ export class Interner {
     const slot = hash(buffer, start, end) & (this.#slots.length - 1)
     const known = this.#slots[slot]
     if (known !== undefined && isSame(known.bytes, buffer, start, end)) return known.address
-    const address = this.#parse(buffer, start, end)
+    const address = addressFromBytes(buffer, start, end)
     if (address === undefined) return undefined
     this.#slots[slot] = { bytes: Buffer.from(buffer.subarray(start, end)), address }
     return address

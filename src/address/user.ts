@@ -3,11 +3,11 @@
  *
  * In:    what a person, a file or a peer wrote.
  * Out:   UsernameCaseMapped; the same string again if it goes in again. Two user parts are equal if their bytes are.
- * Fails: `bad-address`, with what was expected and what was found.
+ * Fails: a refusal, with what was expected and what was found; `parseUser` throws it as `bad-address`.
  * Spec:  RFC 8265 §3.3, less the characters that RFC 7622 §3.3.1 keeps out of a localpart.
  */
 import { faultOf, foreignIn } from './precis.ts'
-import { badAddress, nameOf, quote } from './refusal.ts'
+import { isRefusal, nameOf, orThrow, quote, type Refusal, refusal } from './refusal.ts'
 
 /** RFC 7622 would allow 1023; the shorter bound keeps an address inside one small field. */
 export const maxUserBytes = 256
@@ -24,34 +24,38 @@ const excluded = /["&'/:<>@]/
 /** The only characters with a decomposition of type wide or narrow, the ideographic space aside. */
 const fullOrHalfWidth = /[\uff01-\uffee]/g
 
-export function parseUser(text: string): string {
+/** Of text that a person wrote. */
+export const parseUser = (text: string): string => orThrow(judgeUser(text))
+
+export function judgeUser(text: string): string | Refusal {
   if (plain.test(text)) return text
-  if (text === '') throw badAddress('a user part', 'nothing')
+  if (text === '') return refusal('a user part', 'nothing')
   if (text.length > maxTypedLength) {
-    throw badAddress(`a user part of at most ${maxUserBytes} bytes`, `${text.length} characters`)
+    return refusal(`a user part of at most ${maxUserBytes} bytes`, `${text.length} characters`)
   }
   const user = prepare(text)
+  if (isRefusal(user)) return user
   const fault = excluded.exec(user)?.[0]
   if (fault !== undefined) {
-    throw badAddress(`none of "&'/:<>@ in a user part`, `${nameOf(fault)} in ${quote(text)}`)
+    return refusal(`none of "&'/:<>@ in a user part`, `${nameOf(fault)} in ${quote(text)}`)
   }
   const bytes = Buffer.byteLength(user)
   if (bytes > maxUserBytes) {
-    throw badAddress(`a user part of at most ${maxUserBytes} bytes`, `${bytes}`)
+    return refusal(`a user part of at most ${maxUserBytes} bytes`, `${bytes}`)
   }
   return user
 }
 
 /** RFC 8265 §3.3.2 and §3.3.3. The code points are judged before the mappings too: `K` (U+212A) is not another `k`. */
-function prepare(text: string): string {
+function prepare(text: string): string | Refusal {
   const narrow = text.replace(fullOrHalfWidth, (character) => character.normalize('NFKC'))
   const foreign = foreignIn(narrow)
-  if (foreign !== undefined) throw unfit(nameOf(foreign), text)
+  if (foreign !== undefined) return unfit(nameOf(foreign), text)
   const user = narrow.toLowerCase().normalize('NFC')
   const fault = faultOf(user)
-  if (fault !== undefined) throw unfit(fault, text)
+  if (fault !== undefined) return unfit(fault, text)
   return user
 }
 
 const unfit = (fault: string, text: string) =>
-  badAddress('letters, digits and ASCII signs in a user part', `${fault} in ${quote(text)}`)
+  refusal('letters, digits and ASCII signs in a user part', `${fault} in ${quote(text)}`)

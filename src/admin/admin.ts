@@ -10,6 +10,7 @@ import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Vitals } from '../lib/vitals.ts'
 import type { Limits } from '../limits.ts'
+import { createExplain } from './explaining.ts'
 import { observeRunning } from './gauges.ts'
 import { type Admin, startAdmin } from './http.ts'
 import { judgeReadiness, type Readiness, watchClock } from './readiness.ts'
@@ -72,12 +73,21 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
       now: clock.now(),
       wallMs: clock.wall(),
     })
+  const explain = createExplain({
+    ...{ running, clock, limits, meter },
+    by: () => ({
+      ...{ who: 'gateway', software, pid: vitals.pid },
+      uptimeSeconds: Math.round((clock.now() - startedAt) / 1000),
+      domains: running.domains.map(({ name }) => name),
+    }),
+  })
   try {
     const admin = await startAdmin({
       ...listen,
       meter,
       status,
       ready: readiness,
+      explain,
       clock,
       limits,
       log,

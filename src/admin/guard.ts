@@ -10,6 +10,7 @@
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
 import type { IncomingHttpHeaders } from 'node:http'
+import { isLoopback } from '../lib/ip.ts'
 
 export type GuardOptions = { readonly address: string; readonly token: string | null }
 
@@ -37,10 +38,6 @@ export function createGuard({ address, token }: GuardOptions): Guard {
 }
 
 const digest = (text: string): Buffer => createHash('sha256').update(text).digest()
-
-/** Of an address that is listened on. */
-export const isLoopback = (address: string): boolean =>
-  address === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/i.test(address)
 
 /** The value of a Host header, with or without a port: a tunnel has another port than we. */
 const isLoopbackHost = (host: string): boolean =>

@@ -2,10 +2,10 @@
  * The admin port: metrics, health and status for the operator, by HTTP.
  *
  * In:    where to listen, and functions that say how things are.
- * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, and `/`, a page that shows `/status`.
+ * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`.
  * Fails: `config-invalid` off loopback without a token (A142); `port-unavailable`. Nothing that comes in throws.
  *
- * With a token, `/metrics` and `/status` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
+ * With a token, `/metrics`, `/status` and `/explain` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
  * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and so is whoever is many
  * (A144).
  */
@@ -15,10 +15,12 @@ import { createRequire } from 'node:module'
 import type { AddressInfo } from 'node:net'
 import { GatewayError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { isLoopback } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
-import { createGuard, isLoopback } from './guard.ts'
+import type { Explain } from './explaining.ts'
+import { createGuard } from './guard.ts'
 import { createExporter } from './metrics.ts'
 import { pageHtml, pagePolicy } from './page.ts'
 import type { Readiness } from './readiness.ts'
@@ -39,6 +41,7 @@ export type AdminOptions = {
   readonly meter: Meter
   readonly status: () => GatewayStatus
   readonly ready: () => Readiness
+  readonly explain: Explain
   readonly clock: Clock
   readonly limits: Pick<Limits, 'adminSockets'>
   readonly log: Log
@@ -74,9 +77,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
   server.maxConnections = limits.adminSockets
   // A far side that takes nothing of its answer is silent, too.
   server.setTimeout(requestMs, (socket) => socket.destroy())
-  server.on('drop', () => {
-    meter.counter('limit_hits_total', { limit: 'adminSockets' }).n++
-  })
+  server.on('drop', () => meter.hit('adminSockets'))
   await listen(server, address, port)
   server.on('error', (error) => options.log.error('admin.fault', { message: error.message }))
   return {
@@ -105,7 +106,7 @@ type Answer = { readonly status: number; readonly type: string; readonly body: s
 type Resource = {
   /** Told without a token. */
   readonly isOpen: boolean
-  readonly answer: (isKnown: boolean) => Answer | Promise<Answer>
+  readonly answer: (isKnown: boolean, query: URLSearchParams) => Answer | Promise<Answer>
 }
 
 const json = 'application/json; charset=utf-8'
@@ -120,7 +121,7 @@ class Site {
   #unlogged = 0
 
   constructor(options: AdminOptions) {
-    const { meter, status } = options
+    const { meter, status, explain } = options
     const exporter = createExporter(meter)
     this.#options = options
     this.#guard = createGuard(options)
@@ -129,6 +130,16 @@ class Site {
       ['/healthz', open({ status: 200, type: plain, body: 'alive\n' })],
       ['/readyz', { isOpen: true, answer: (isKnown) => this.#readiness(isKnown) }],
       ['/status', { isOpen: false, answer: () => object(200, status()) }],
+      [
+        '/explain',
+        {
+          isOpen: false,
+          answer: async (_isKnown, query) => {
+            const { status: code, value } = await explain(query)
+            return object(code, value)
+          },
+        },
+      ],
       [
         '/metrics',
         {
@@ -158,14 +169,14 @@ class Site {
   #judge({ method = '', url = '', headers }: IncomingMessage): Answer | Promise<Answer> {
     const foreign = this.#guard.foreign(headers)
     if (foreign !== undefined) return refusal(foreign)
-    const [path = ''] = url.split('?', 1)
+    const [path = '', query = ''] = url.split('?', 2)
     const resource = this.#resources.get(path)
     const unknown = this.#guard.unknown(headers)
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
     if (resource === undefined) return refusal(404)
     if (method !== 'GET' && method !== 'HEAD') return refusal(405)
-    return resource.answer(unknown === undefined)
+    return resource.answer(unknown === undefined, new URLSearchParams(query))
   }
 
   #send(response: ServerResponse, answer: Answer): undefined {

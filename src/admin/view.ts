@@ -1,35 +1,19 @@
 /** What the admin port sees of a running gateway: this and no more, so that no address of a user can reach it. */
+import type { Service } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import type { DestinationFacts, Facts, LinkFacts } from '../diagnose/gather.ts'
+import type { Journal } from '../operation/journal.ts'
 
 /** A destination as the pool tells it. */
-export type DestinationView = {
-  readonly local: string
-  readonly remote: string
-  readonly service: string
-  readonly state: 'idle' | 'connecting' | 'running' | 'backing-off'
-  /** Why the last dial failed; `undefined`: it did not. */
-  readonly code: string | undefined
-  readonly retryAfterMs: number
-  readonly links: number
-}
+export type DestinationView = DestinationFacts
 
 /** A link with who is at its far end. */
-export type LinkView = {
+export type LinkView = LinkFacts & {
   readonly role: 'gateway' | 'client'
-  /** `undefined`: the far side dialled. */
-  readonly dialled: { readonly remote: string } | undefined
-  readonly bornAt: number
-  readonly pairs: Iterable<{
-    readonly local: string
-    readonly remote: string
-    readonly kinds: ReadonlySet<string>
-  }>
   readonly link: {
-    readonly state: string
     readonly underWay: number
     /** 0 control, 1 im, 2 pres. */
     readonly queue: (trafficClass: 0 | 1 | 2) => WaitingView
-    readonly hello: { readonly software: string } | undefined
-    readonly channel: { readonly facts: { readonly remote: string } }
   }
 }
 
@@ -48,7 +32,17 @@ export type DomainView = {
 export type RunningView = {
   readonly domains: readonly DomainView[]
   readonly ports: { readonly peers: readonly number[]; readonly clients: readonly number[] }
+  readonly resolver: {
+    readonly explain: (
+      domain: Domain,
+      service: Service,
+      signal: AbortSignal,
+    ) => Promise<Facts['explanation']>
+  }
   readonly gateway: {
+    readonly isProven: (domain: Domain) => boolean
+    readonly ruling: (domain: Domain) => NonNullable<Facts['ruling']>
+    readonly journal: Pick<Journal, 'of'>
     readonly sessions: {
       readonly all: Iterable<LinkView>
       readonly pool: {

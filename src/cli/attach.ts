@@ -12,12 +12,12 @@ import { parseDomain } from '../address/domain.ts'
 import { type Client, connectClient, type PlaceOptions } from '../client/client.ts'
 import type { Config, DomainConfig } from '../config/schema.ts'
 import { generateKeyPair, type KeyPair, readPrivateKey } from '../credential/ed25519.ts'
-import { createSigner } from '../credential/sign.ts'
+import { signCredential } from '../credential/sign.ts'
 import { GatewayError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { scopes } from '../wire/registry.ts'
 import { configOption, parsedConfig, readConfigText, readText } from './config-file.ts'
-import { type Endpoint, endpointOf } from './endpoint-option.ts'
+import { type Endpoint, endpointOf, nearAddress } from './endpoint-option.ts'
 import type { Host } from './host.ts'
 import { withProgress } from './progress.ts'
 
@@ -158,24 +158,17 @@ async function credentialOf(
   if (ours === undefined) return undefined
   const { clock, random } = host
   const userKey = await readKeyFile(ours.userKey ?? ours.key)
-  const signer = createSigner({
-    domain: ours.name,
-    linkKey: userKey,
-    userKey,
-    clock,
-    random,
-    limits,
-  })
+  const needs = { domain: ours.name, userKey, clock, random, limits }
   const jkt = key.publicKey.thumbprint
   return async () =>
-    signer.signCredential({ sub: user, aud: ours.name, scope: scopes, seconds: undefined, jkt })
+    signCredential(needs, { sub: user, aud: ours.name, scope: scopes, seconds: undefined, jkt })
 }
 
 function endpointFor({ gateway }: AttachOptions, config: Config | undefined): Endpoint {
   if (gateway !== undefined) return endpointOf(gateway, '--gateway', 5280)
   const [listener] = config?.listen.clients ?? []
   if (listener !== undefined && listener.port !== 0) {
-    return { host: near[listener.address] ?? listener.address, port: listener.port }
+    return { host: nearAddress(listener.address), port: listener.port }
   }
   const found = listener === undefined ? 'none' : 'port 0, which the system chooses'
   throw new GatewayError(
@@ -183,9 +176,6 @@ function endpointFor({ gateway }: AttachOptions, config: Config | undefined): En
     `expected a port in listen.clients, found ${found}: --gateway says where the gateway is`,
   )
 }
-
-/** Every address of this machine: the loopback one will do. */
-const near: Readonly<Record<string, string>> = { '::': '::1', '0.0.0.0': '127.0.0.1' }
 
 async function authorities(
   { folder }: Host,

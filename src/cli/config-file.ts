@@ -7,7 +7,7 @@
  */
 import { readFile, stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type CheckedFiles, checkFiles, type Files } from '../config/files.ts'
+import { type CheckedFiles, checkFiles, type Files, whyUnreadable } from '../config/files.ts'
 import { type Loaded, parseConfig } from '../config/load.ts'
 import { formatMistakes, type Mistake } from '../config/mistakes.ts'
 import { GatewayError } from '../errors.ts'
@@ -87,19 +87,10 @@ const isThere = (file: string): Promise<boolean> =>
     () => false,
   )
 
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'this user may not read it',
-  EISDIR: 'it is a directory',
-}
-
 export async function readText(file: string): Promise<ConfigText> {
   try {
     return { file, text: await readFile(file, 'utf8') }
   } catch (cause) {
-    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : 'it failed'
-    throw new GatewayError('file-unreadable', `cannot read ${file}: ${reasons[code] ?? code}`, {
-      cause,
-    })
+    throw new GatewayError('file-unreadable', whyUnreadable(file, cause), { cause })
   }
 }

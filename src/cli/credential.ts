@@ -3,7 +3,7 @@ import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseDomain } from '../address/domain.ts'
 import { importPublicKey } from '../credential/ed25519.ts'
-import { createSigner } from '../credential/sign.ts'
+import { signCredential } from '../credential/sign.ts'
 import { GatewayError } from '../errors.ts'
 import { type Scope, scopes } from '../wire/registry.ts'
 import { readKeyFile, userOf } from './attach.ts'
@@ -69,19 +69,12 @@ async function issue(host: Host, user: string, options: IssueOptions): Promise<n
   }
   const { limits } = config
   const userKey = await readKeyFile(ours.userKey ?? ours.key)
-  const signer = createSigner({
-    domain: ours.name,
-    linkKey: userKey,
-    userKey,
-    clock,
-    random,
-    limits,
-  })
+  const needs = { domain: ours.name, userKey, clock, random, limits }
   const aud = options.for === undefined ? ours.name : parseDomain(options.for)
   const seconds = wholeOf(options.seconds, '--seconds', 1, limits.credentialMaxSeconds)
   const scope = scopesOf(options.scope)
   const jkt = await thumbprintOf(host, options)
-  const token = signer.signCredential({ sub, aud, scope, seconds, jkt })
+  const token = signCredential(needs, { sub, aud, scope, seconds, jkt })
   const facts = { token, sub: sub.text, aud, scope, jkt: jkt ?? null }
   host.out(options.json === true ? `${JSON.stringify(facts)}\n` : `${token}\n`)
   return exitCodes.ok.number

@@ -17,3 +17,8 @@ export function endpointOf(text: string, option: string, defaultPort: number): E
   if (isRight) return { host, port }
   throw new GatewayError('usage', `expected host:port behind ${option}, found "${text}"`)
 }
+
+/** Where on this machine a listener is reached: of every address the loopback one will do. */
+export const nearAddress = (listened: string): string => loopback[listened] ?? listened
+
+const loopback: Readonly<Record<string, string>> = { '::': '::1', '0.0.0.0': '127.0.0.1' }

@@ -1,9 +1,16 @@
-/** `gatehouse explain user@domain`: how the domain is found and who answers there, step by step, with ages and reasons. */
+/**
+ * `gatehouse explain user@domain`: how the domain is found and who answers there, step by step, with ages and reasons.
+ *
+ * The running gateway is asked, since its caches, links and back-off are those that count; where there is none, or
+ * another search is wanted than it makes, the command searches itself. A connection is tried by the command.
+ */
 import type { Command } from 'commander'
-import type { Service } from '../address/address.ts'
-import { type Domain, parseDomain } from '../address/domain.ts'
-import { parseUri } from '../address/uri.ts'
+import type { Domain } from '../address/domain.ts'
 import type { Config } from '../config/schema.ts'
+import { type Asked, askedFor } from '../diagnose/asked.ts'
+import { conclude } from '../diagnose/conclude.ts'
+import type { Diagnosis } from '../diagnose/diagnosis.ts'
+import { gather } from '../diagnose/gather.ts'
 import { GatewayError } from '../errors.ts'
 import { Meter } from '../lib/meter.ts'
 import { limitsWith } from '../limits.ts'
@@ -11,9 +18,10 @@ import { dialPlain, dialTls } from '../link/dial-socket.ts'
 import { trustIn } from '../link/tls.ts'
 import { DomainRules } from '../policy/domain-rules.ts'
 import { type DnsServer, systemServers } from '../resolve/exchange.ts'
-import { createResolver, type Explanation, type Resolver } from '../resolve/resolver.ts'
+import { createResolver, type Resolver } from '../resolve/resolver.ts'
 import { systemExchange } from '../resolve/system-exchange.ts'
 import type { Fallback } from '../resolve/target.ts'
+import { type Answered, askGateway } from './ask-gateway.ts'
 import { configOption, findConfigText, parsedConfig, readText } from './config-file.ts'
 import { endpointOf } from './endpoint-option.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
@@ -28,6 +36,7 @@ type Options = {
   readonly service?: string
   readonly server?: readonly string[]
   readonly fallback?: string
+  readonly offline?: boolean
   readonly connect: boolean
   readonly json?: boolean
 }
@@ -35,44 +44,69 @@ type Options = {
 export function addExplain(program: Command, host: Host, end: End): undefined {
   program
     .command('explain')
-    .description('tell step by step how the gateway of an address is found, and whether it answers')
+    .description(
+      'tell step by step how the gateway of an address is found, whether it answers, and what the running gateway knows of it',
+    )
     .argument('<address>', 'user@domain, im:user@domain, pres:user@domain, or a domain alone')
     .option(...configOption)
     .option('-s, --service <name>', 'im or pres, where the address does not say (else im)')
-    .option('--server <ip...>', 'name servers to ask, with :port if it is not 53')
-    .option('--fallback <rule>', 'proven, draft or strict, instead of the configured one')
-    .option('--no-connect', 'ask DNS only, without a connection to what was found')
+    .option('--offline', 'do not ask the running gateway; the search starts with empty caches')
+    .option('--server <ip...>', 'name servers to ask, with :port if it is not 53; offline')
+    .option('--fallback <rule>', 'proven, draft or strict, instead of the configured one; offline')
+    .option('--no-connect', 'try no connection to what was found')
     .option('--json', 'print one JSON object')
     .action(async (address: string, options: Options) => end(await explain(host, address, options)))
 }
 
 async function explain(host: Host, text: string, options: Options): Promise<number> {
-  const { domain, service } = askedFor(text, options.service)
+  const asked = askedFor(text, options.service)
   const config = await configOf(host, options.config)
-  const found = await withProgress(
-    host,
-    `looking up ${domain}`,
-    resolverWith(host, config, options).explain(domain, service),
-  )
+  const looking = diagnosed(host, config, asked, options)
+  const found = await withProgress(host, `looking up ${asked.domain}`, looking)
   const explained = options.connect ? await connected(host, config, found) : found
-  host.out(options.json === true ? jsonOf(explained) : explanationText(host, explained))
+  host.out(
+    options.json === true ? `${JSON.stringify(explained)}\n` : explanationText(host, explained),
+  )
   return exitCodes[exitOf(explained.result)].number
-}
-
-function askedFor(text: string, named: string | undefined): { domain: Domain; service: Service } {
-  const usual = named ?? 'im'
-  if (usual !== 'im' && usual !== 'pres') {
-    throw new GatewayError('usage', `expected --service im or pres, found "${usual}"`)
-  }
-  if (!text.includes('@')) return { domain: parseDomain(text), service: usual }
-  const { service, address } = parseUri(text, usual)
-  return { domain: address.domain, service }
 }
 
 /** Without a configuration: as a gateway with nothing but defaults would. */
 async function configOf(host: Host, named: string | undefined): Promise<Config | undefined> {
   const found = await findConfigText(host, named)
   return found === undefined ? undefined : parsedConfig(found).config
+}
+
+async function diagnosed(
+  host: Host,
+  config: Config | undefined,
+  asked: Asked,
+  options: Options,
+): Promise<Diagnosis> {
+  const resolver = resolverWith(host, config, options)
+  const answered = await answerOf(host, config, asked, options)
+  if ('diagnosis' in answered) return answered.diagnosis
+  const { domain, service } = asked
+  return conclude(
+    gather({
+      by: { who: 'command', why: answered.why },
+      explanation: await resolver.explain(domain, service),
+      ruling: config === undefined ? undefined : new DomainRules(config.policy).ruling(domain),
+      ...{ isKnown: false, destinations: [], links: [], events: [], now: host.clock.now() },
+    }),
+  )
+}
+
+async function answerOf(
+  { clock }: Host,
+  config: Config | undefined,
+  asked: Asked,
+  { offline, server, fallback }: Options,
+): Promise<Answered> {
+  if (offline === true) return { why: 'As --offline wants it' }
+  if (server !== undefined) return { why: 'As --server wants it' }
+  if (fallback !== undefined) return { why: 'As --fallback wants it' }
+  if (config === undefined) return { why: 'No configuration says where a gateway could be asked' }
+  return askGateway(clock, config, asked)
 }
 
 function resolverWith(host: Host, config: Config | undefined, options: Options): Resolver {
@@ -91,30 +125,24 @@ function resolverWith(host: Host, config: Config | undefined, options: Options):
   })
 }
 
-/** Whether our own rules let us, and then whether somebody is there. */
+/** Where our rules let us and there is somebody to connect to: whether that works. */
 async function connected(
   host: Host,
   config: Config | undefined,
-  found: Explanation,
-): Promise<Explanation> {
-  const domain = found.domain as Domain
-  if (config !== undefined && !new DomainRules(config.policy).mayTalk(domain)) {
-    const sentence = `${found.service}:${domain} is barred by the rules of the configuration.`
-    return { ...found, result: 'domain-refused', sentence }
-  }
+  found: Diagnosis,
+): Promise<Diagnosis> {
+  if (found.rules?.verdict === 'deny' || found.search.result !== 'ok') return found
   const { limits = limitsWith() } = config ?? {}
   const visit = await visitOf(host, config, found)
-  return withProgress(
-    host,
-    `connecting to ${domain}`,
-    tryTargets(found, visit, limits.dialAddresses),
-  )
+  const trying = tryTargets(found, visit, limits.dialAddresses)
+  const { steps, connect } = await withProgress(host, `connecting to ${found.domain}`, trying)
+  return conclude({ ...found, connect, steps: [...found.steps, ...steps] })
 }
 
 async function visitOf(
   { clock }: Host,
   config: Config | undefined,
-  { domain: text, service }: Explanation,
+  { domain: text, service }: Diagnosis,
 ): Promise<Visit> {
   const domain = text as Domain
   const { limits = limitsWith() } = config ?? {}
@@ -142,11 +170,3 @@ function fallbackOf(text: string | undefined): Fallback | undefined {
   if (text === undefined || text === 'proven' || text === 'draft' || text === 'strict') return text
   throw new GatewayError('usage', `expected --fallback proven, draft or strict, found "${text}"`)
 }
-
-const jsonOf = ({ targets, ...rest }: Explanation): string =>
-  `${JSON.stringify({ ...rest, targets: targets.map(plainTarget) })}\n`
-
-const plainTarget = ({ addresses, ...rest }: Explanation['targets'][number]) => ({
-  ...rest,
-  addresses: addresses.map(({ ip }) => ip),
-})

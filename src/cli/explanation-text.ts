@@ -1,62 +1,76 @@
-/** The steps of a resolution as a table: what was asked, who answered what, how old it is, what follows. */
-import type { Status } from '../errors.ts'
-import type { Explanation } from '../resolve/resolver.ts'
-import type { Step } from '../resolve/steps.ts'
+/**
+ * A diagnosis as text: who made it, the steps of the search as a table, what the gateway knows besides, what follows.
+ *
+ * What a far side said, or somebody who says to be it, is printed so that it cannot move the cursor.
+ */
+import type { Conclusion, Diagnosis, EventRow } from '../diagnose/diagnosis.ts'
+import { spanText } from '../diagnose/span.ts'
 import type { Host } from './host.ts'
 import { type Paint, painter } from './paint.ts'
-import { columns, widthOf } from './table.ts'
+import { columns, printable, widthOf } from './table.ts'
+
+type Screen = Pick<Host, 'env' | 'terminal' | 'columns'>
+type Rows = readonly (readonly string[])[]
 
 const head = ['STEP', 'ASKED', 'SERVER', 'ANSWER', 'AGE', 'TTL', 'DECISION', 'WHY']
 
-export function explanationText(
-  host: Pick<Host, 'env' | 'terminal' | 'columns'>,
-  { steps, result, sentence }: Explanation,
-): string {
-  const paint = painter(host, 'out')
-  const rows = steps.map((step, i) => rowOf(step, i + 1, paint))
-  const whole = columns([head.map((cell) => paint('bold', cell)), ...rows])
-  const end = paint(result === 'ok' ? 'green' : 'red', result)
-  const advice = advices[result] ?? ''
-  return `${fits(whole, host) ? whole : narrow(rows, paint)}\n${end}: ${sentence}\n${advice}`
+export function explanationText(screen: Screen, told: Diagnosis): string {
+  const paint = painter(screen, 'out')
+  const tables = [
+    tableOf(screen, paint, head, stepRows(told, paint)),
+    ...(told.by.who === 'command' ? [] : [knownText(told)]),
+    tableOf(screen, paint, linkHead, linkRows(told)),
+    tableOf(screen, paint, destinationHead, destinationRows(told)),
+    tableOf(screen, paint, eventHead, eventRows(told, paint)),
+  ]
+  const end = `${conclusionText(told, paint)}${inboundText(told.inbound)}`
+  return [byText(told), ...tables, end].filter((part) => part !== '').join('\n')
 }
 
-/** Whose side it is, and what to look at first; `docs/errors.md` has more. */
-const advices: Readonly<Partial<Record<Status, string>>> = {
-  'dns-failed': 'Our side first: the name servers in the table, and the way to them.\n',
-  'address-blocked':
-    'A peer in your own network: list its range in resolve.allowRanges. Else their DNS is wrong.\n',
-  'remote-not-found': 'The domain is mistyped, or publishes nothing in DNS.\n',
-  'remote-declines': 'Their side: the domain publishes that it does not offer this service.\n',
-  'remote-unreachable':
-    'Their side first: their DNS, their gateway, a firewall. If all domains fail, it is our network.\n',
-  'remote-untrusted':
-    'Their side first: a certificate that is valid, names the domain, and comes from an authority that is known\n' +
-    'here. A private one is named in resolve.trustedCertificates; a wrong clock here looks the same.\n',
-  'domain-refused': 'Our side: policy.default, policy.allow, policy.deny.\n',
+function byText({ by }: Diagnosis): string {
+  if (by.who === 'command') {
+    return `${by.why}: explained by this command itself, with empty caches.\n`
+  }
+  const up = spanText(by.uptimeSeconds * 1000)
+  return `As the running gateway sees it: ${printable(by.software)}, process ${by.pid}, up for ${up}.\n`
 }
 
-const fits = (table: string, { terminal, columns: most }: Pick<Host, 'terminal' | 'columns'>) =>
+function knownText({ rules, isKnown }: Diagnosis): string {
+  const rule = rules?.rule ?? 'policy.default'
+  const verdict = rules === null ? '' : `Rules: ${rules.verdict}, by ${rule}.\n`
+  const keys = isKnown ? 'held: answers of DNS that have run out may serve' : 'none are held'
+  return `${verdict}Keys of the domain: ${keys}.\n`
+}
+
+/** Nothing if there is nothing to show; on a terminal that is too narrow the last cell stands on a line of its own. */
+function tableOf(screen: Screen, paint: Paint, titles: readonly string[], rows: Rows): string {
+  if (rows.length === 0) return ''
+  const whole = columns([titles.map((cell) => paint('bold', cell)), ...rows])
+  return fits(whole, screen) ? whole : narrow(titles, rows, paint)
+}
+
+const fits = (table: string, { terminal, columns: most }: Screen) =>
   !terminal.out || table.split('\n').every((line) => widthOf(line) <= most)
 
-/** On a terminal that is too narrow the reason stands on a line of its own. */
-function narrow(rows: readonly (readonly string[])[], paint: Paint): string {
-  const [titles = '', ...lines] = columns([head, ...rows].map((row) => row.slice(0, -1))).split(
+function narrow(titles: readonly string[], rows: Rows, paint: Paint): string {
+  const [first = '', ...lines] = columns([titles, ...rows].map((row) => row.slice(0, -1))).split(
     '\n',
   )
   const told = rows.map((row, i) => `${lines[i]}\n    ${paint('dim', row.at(-1) ?? '')}\n`)
-  return `${paint('bold', titles)}\n${told.join('')}`
+  return `${paint('bold', first)}\n${told.join('')}`
 }
 
-const rowOf = (step: Step, number: number, paint: Paint): readonly string[] => [
-  `${number} ${step.phase}`,
-  step.asked,
-  step.server ?? step.source,
-  step.answer,
-  seconds(step.ageMs),
-  seconds(step.leftMs),
-  paint(colours[step.decision], step.decision),
-  step.reason,
-]
+const stepRows = ({ steps }: Diagnosis, paint: Paint): Rows =>
+  steps.map((step, i) => [
+    `${i + 1} ${step.phase}`,
+    printable(step.asked),
+    step.server ?? step.source,
+    printable(step.answer),
+    seconds(step.ageMs),
+    seconds(step.leftMs),
+    paint(colours[step.decision], step.decision),
+    printable(step.reason),
+  ])
 
 const colours = { use: 'green', 'go-on': 'yellow', skip: 'yellow', stop: 'red' } as const
 
@@ -64,4 +78,52 @@ const colours = { use: 'green', 'go-on': 'yellow', skip: 'yellow', stop: 'red' }
 const seconds = (ms: number | null): string => {
   if (ms === null) return '-'
   return Math.abs(ms) < 10_000 ? `${(ms / 1000).toFixed(1)} s` : `${Math.round(ms / 1000)} s`
+}
+
+const linkHead = ['LINK', 'OURS', 'PROVEN BY', 'AGE', 'AT', 'SOFTWARE']
+
+const linkRows = ({ links }: Diagnosis): Rows =>
+  links.map(({ local, direction, state, ageMs, proof, address, software }) => [
+    `${direction}, ${state}`,
+    ...[local, proof.join('+'), spanText(ageMs), address, printable(software ?? '-')],
+  ])
+
+const destinationHead = ['DESTINATION', 'OURS', 'STATE', 'LINKS', 'NEXT DIAL', 'LAST FAILURE']
+
+const destinationRows = ({ destinations }: Diagnosis): Rows =>
+  destinations.map(({ local, service, state, cause, retryInMs, links }) => [
+    ...[service, local, state, `${links}`],
+    retryInMs > 0 ? `in ${spanText(retryInMs)}` : '-',
+    cause ?? '-',
+  ])
+
+const eventHead = ['EVENT', 'LINK', 'OURS', 'CAUSE', 'SIDE', 'TIMES', 'AGO', 'WHY']
+
+const eventRows = ({ events, at }: Diagnosis, paint: Paint): Rows =>
+  events.map((event) => [
+    eventName(event),
+    event.direction,
+    event.local ?? '-',
+    paint(event.cause === 'ok' ? 'green' : 'red', event.cause),
+    ...[event.side, `${event.times}`, spanText(at - event.at), printable(event.detail)],
+  ])
+
+const eventName = ({ kind, cause, service }: EventRow): string =>
+  kind === 'proof' ? (cause === 'ok' ? 'they proved' : 'they were refused') : names[kind](service)
+
+const names = {
+  dial: (service: string | null) => `dial for ${service}`,
+  claim: () => 'we were refused',
+  link: () => 'link ended',
+} as const
+
+function conclusionText({ result, sentence, next }: Conclusion, paint: Paint): string {
+  const code = paint(result === 'ok' ? 'green' : 'red', result)
+  return `${code}: ${printable(sentence)}\n${next === '' ? '' : `${next}\n`}`
+}
+
+const inboundText = (inbound: Conclusion | null): string => {
+  if (inbound === null) return ''
+  const next = inbound.next === '' ? '' : `${inbound.next}\n`
+  return `The other way: ${printable(inbound.sentence)}\n${next}`
 }

@@ -1,45 +1,40 @@
 /**
  * Whether somebody answers at the targets of a domain and can be believed: the last steps of `gatehouse explain`.
  *
- * In:    the explanation of where a domain is; how to connect to one address.
- * Out:   the same with a step for each address that was tried, and the result of the whole.
+ * In:    where a domain is; how to connect to one address.
+ * Out:   a step for each address that was tried, and what the whole came to.
  * Fails: never; a failure is a step and a result.
  *
  * The next target is tried only if the one before failed entirely, as a gateway does it.
  */
+import type { Finding, Findings } from '../diagnose/diagnosis.ts'
 import { GatewayError, type Status } from '../errors.ts'
-import { formatEndpoint } from '../resolve/ip.ts'
-import type { Explanation } from '../resolve/resolver.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Step } from '../resolve/steps.ts'
-import type { Target } from '../resolve/target.ts'
 
 /** Connects, says in a few words what is there, and lets go; rejects with a GatewayError. */
 export type Visit = (ip: string, port: number) => Promise<string>
 
+export type Tried = { readonly steps: readonly Step[]; readonly connect: Finding }
+
 type Visited = { readonly code: Status; readonly step: Step }
 
-/** `most`: addresses that are tried in all. */
-export async function tryTargets(
-  explained: Explanation,
-  visit: Visit,
-  most: number,
-): Promise<Explanation> {
-  if (explained.result !== 'ok') return explained
-  const visited: Visited[] = []
-  for (const { addresses, port } of explained.targets) {
-    const left = addresses.slice(0, most - visited.length)
-    visited.push(...(await Promise.all(left.map(({ ip }) => visitOne(visit, ip, port)))))
-    if (visited.some(({ code }) => code === 'ok')) break
-  }
-  return { ...explained, ...verdictOf(explained, visited), steps: stepsOf(explained, visited) }
+type Places = Pick<Findings, 'service' | 'domain'> & {
+  readonly targets: readonly Pick<Findings['targets'][number], 'addresses' | 'port'>[]
 }
 
-const stepsOf = ({ steps }: Explanation, visited: readonly Visited[]): readonly Step[] => [
-  ...steps,
-  ...visited.map(({ step }) => step),
-]
+/** `most`: addresses that are tried in all. */
+export async function tryTargets(found: Places, visit: Visit, most: number): Promise<Tried> {
+  const visited: Visited[] = []
+  for (const { addresses, port } of found.targets) {
+    const left = addresses.slice(0, most - visited.length)
+    visited.push(...(await Promise.all(left.map((ip) => visitOne(visit, ip, port)))))
+    if (visited.some(({ code }) => code === 'ok')) break
+  }
+  return { steps: visited.map(({ step }) => step), connect: verdictOf(found, visited) }
+}
 
-async function visitOne(visit: Visit, ip: string, port: Target['port']): Promise<Visited> {
+async function visitOne(visit: Visit, ip: string, port: number): Promise<Visited> {
   const asked = formatEndpoint(ip, port)
   try {
     const reason = `Somebody answers: ${await visit(ip, port)}.`
@@ -59,10 +54,7 @@ const connectStep = (asked: string, told: Pick<Step, 'answer' | 'decision' | 're
 })
 
 /** As a gateway judges it: distrust only if somebody was there at every address. */
-function verdictOf(
-  { service, domain }: Explanation,
-  visited: readonly Visited[],
-): Pick<Explanation, 'result' | 'sentence'> {
+function verdictOf({ service, domain }: Places, visited: readonly Visited[]): Finding {
   const good = visited.find(({ code }) => code === 'ok')
   const name = `${service}:${domain}`
   if (good !== undefined)

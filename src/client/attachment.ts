@@ -7,7 +7,6 @@
  * Spec:  [LINK-5.2-1], [LINK-5.4-7]; draft §5.3.3. The proof is bound to this channel, so nobody can use it elsewhere.
  */
 import type { Address } from '../address/address.ts'
-import { type Domain, parseDomain } from '../address/domain.ts'
 import { encodeClientProve } from '../command/prove.ts'
 import type { KeyPair } from '../credential/ed25519.ts'
 import { signUserLink } from '../credential/sign.ts'
@@ -17,8 +16,9 @@ import type { Clock } from '../lib/clock.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Channel } from '../link/channel.ts'
+import type { LinkCounters } from '../link/counters.ts'
 import type { Hello } from '../link/hello.ts'
-import { Link, type LinkOptions, type LinkOwner, type RequestView } from '../link/link.ts'
+import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { outcomeOf } from './outcome.ts'
 import { requestOf } from './request.ts'
@@ -34,7 +34,7 @@ export type AttachmentNeeds = {
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
-  readonly counters: LinkOptions['counters']
+  readonly counters: LinkCounters
   readonly limitHit: (limit: string) => undefined
 }
 
@@ -63,7 +63,6 @@ export class Attachment implements LinkOwner {
       ageMs: jitter(random, limits.linkAgeMs, 1, 2),
       counters,
       limitHit,
-      readDomain,
     })
   }
 
@@ -129,15 +128,5 @@ export class Attachment implements LinkOwner {
     const detail = `the gateway refused to attach ${this.#needs.user.text}: ${text ?? status}`
     this.refusal = new GatewayError(status, detail, { retryAfterMs })
     this.link.release('domain-not-proven')
-  }
-}
-
-/** The canonical form, or nothing. */
-function readDomain(text: string): Domain | undefined {
-  try {
-    return parseDomain(text)
-  } catch (error) {
-    if (error instanceof GatewayError) return undefined
-    throw error
   }
 }

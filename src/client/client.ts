@@ -28,7 +28,7 @@ import { type Clock, systemClock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { type Limits, limitsWith } from '../limits.ts'
-import type { LinkOptions } from '../link/link.ts'
+import type { LinkCounters } from '../link/counters.ts'
 import type { Scope } from '../wire/registry.ts'
 import type { Version } from '../wire/version.ts'
 import type { ClientState, Connect } from './connection.ts'
@@ -167,7 +167,7 @@ export type Client = {
     readonly scope: readonly Scope[]
   }) => Promise<string>
   readonly raw: RawClient
-  readonly counters: LinkOptions['counters']
+  readonly counters: LinkCounters
   /**
    * Gives up what waits, takes its subscriptions back, lets what is under way be answered, and resolves when the link is
    * closed.

@@ -13,6 +13,7 @@
  * for a gateway that can be reached and lets go of us again and again.
  */
 import { GatewayError, type Status, statuses } from '../errors.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
@@ -187,12 +188,12 @@ export class Connection {
 
   #unreachedMs(): number {
     const { redialMs, clientRedialCapMs } = this.#needs.limits
-    return Math.min(redialMs * 2 ** Math.min(this.#failures++, 20), clientRedialCapMs)
+    return backOff(this.#failures++, redialMs, clientRedialCapMs)
   }
 
   #lostMs(): number {
     const { redialMs, redialCapMs } = this.#needs.limits
-    return Math.min(redialMs * 2 ** Math.min(this.#losses++, 20), redialCapMs)
+    return backOff(this.#losses++, redialMs, redialCapMs)
   }
 
   #wait(error: GatewayError, ms: number): undefined {

@@ -7,7 +7,7 @@
  *        `bad-request`, `bad-address`, `feature-required`, `unknown-command` before a handler is asked.
  * Spec:  [LINK-6.7-1] to [LINK-6.7-3], [LINK-6.13-1], [LINK-4.1-5]
  */
-import { type Address, addressFromBytes } from '../address/address.ts'
+import type { Address } from '../address/address.ts'
 import { Interner } from '../address/interner.ts'
 import { defaultContentType, hasContentType } from '../command/message.ts'
 import { encodeRefusedNotify, type Notify, readNotify } from '../command/notify.ts'
@@ -71,7 +71,7 @@ const rememberedAddresses = 1024
 export class Incoming {
   readonly #needs: IncomingNeeds
   readonly #recent = new Recent<Asker>(rememberedMessages)
-  readonly #addresses = new Interner(parse, rememberedAddresses)
+  readonly #addresses = new Interner(rememberedAddresses)
   onMessage: OnMessage | undefined
   onRawMessage: OnRawMessage | undefined
 
@@ -175,12 +175,3 @@ export class Incoming {
 
 const answer = (door: Door, id: number, status: Status): undefined =>
   door.answer(id, commands.message.trafficClass, commands.message.number, status)
-
-function parse(buffer: Buffer, start: number, end: number): Address | undefined {
-  try {
-    return addressFromBytes(buffer, start, end)
-  } catch (error) {
-    if (error instanceof GatewayError) return undefined
-    throw error
-  }
-}

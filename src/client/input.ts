@@ -1,5 +1,6 @@
 /** What a program hands in, made canonical: addresses, keys, ids, bodies. */
-import { type Address, parseAddress } from '../address/address.ts'
+import { type Address, judgeAddress, parseAddress } from '../address/address.ts'
+import { isRefusal, sentenceOf } from '../address/refusal.ts'
 import { type KeyPair, readPrivateKey } from '../credential/ed25519.ts'
 import { GatewayError } from '../errors.ts'
 
@@ -9,12 +10,8 @@ export const addressOf = (address: Address | string): Address =>
 
 /** The address, or what is wrong with it. */
 export function addressOrFault(address: Address | string): Address | string {
-  try {
-    return addressOf(address)
-  } catch (error) {
-    if (error instanceof GatewayError) return error.message
-    throw error
-  }
+  const judged = typeof address === 'string' ? judgeAddress(address) : address
+  return isRefusal(judged) ? sentenceOf(judged) : judged
 }
 
 /** Throws `credential-key`. */

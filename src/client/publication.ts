@@ -10,6 +10,7 @@
  */
 import { encodePublish } from '../command/publish.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import { latin1 } from '../lib/latin1.ts'
 import type { Log } from '../lib/log.ts'
@@ -241,7 +242,7 @@ export class Publication {
 
   #again(retryAfterMs: number): undefined {
     const { clock, random, limits } = this.#needs
-    const ms = Math.min(limits.redialMs * 2 ** Math.min(this.#failures++, 20), limits.redialCapMs)
+    const ms = backOff(this.#failures++, limits.redialMs, limits.redialCapMs)
     this.#tryAt = clock.now() + Math.max(retryAfterMs, jitter(random, ms, 0.8, 1.4))
   }
 

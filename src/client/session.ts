@@ -15,9 +15,9 @@ import { every, systemClock } from '../lib/clock.ts'
 import { type Log, silentLog } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
 import { limitsWith } from '../limits.ts'
+import { ownCounters } from '../link/counters.ts'
 import type { AnswerView } from '../link/outgoing.ts'
-import type { Scope } from '../wire/registry.ts'
-import { fields } from '../wire/registry.ts'
+import { fields, type Scope } from '../wire/registry.ts'
 import { readVersion } from '../wire/version.ts'
 import type {
   Client,
@@ -46,13 +46,7 @@ import { Subscriptions } from './subscriptions.ts'
 export class ClientSession implements Client {
   readonly user: Address
   readonly raw: RawClient
-  readonly counters = {
-    framesIn: { n: 0 },
-    framesOut: { n: 0 },
-    bytesIn: { n: 0 },
-    bytesOut: { n: 0 },
-    creditWaits: { n: 0 },
-  }
+  readonly counters = ownCounters()
   readonly #lifeMs: number
   readonly #repeats: boolean
   readonly #ids: MessageIds

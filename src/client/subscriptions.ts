@@ -13,13 +13,13 @@ import { encodeRenew, readRenewed, renewBatch } from '../command/renew.ts'
 import { encodeSubscribe } from '../command/subscribe.ts'
 import { encodeUnsubscribe } from '../command/unsubscribe.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import { latin1 } from '../lib/latin1.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { AnswerView } from '../link/outgoing.ts'
-import type { SubscriptionState } from '../wire/registry.ts'
-import { type CommandName, fields } from '../wire/registry.ts'
+import { type CommandName, fields, type SubscriptionState } from '../wire/registry.ts'
 import type { Version } from '../wire/version.ts'
 import type { Way } from './message-lane.ts'
 import { type PresenceDocument, type PresenceNotice, readDocument } from './presence.ts'
@@ -278,7 +278,7 @@ export class Subscriptions {
 
   #again(row: Row, retryAfterMs: number): undefined {
     const { clock, random, limits } = this.#needs
-    const ms = Math.min(limits.redialMs * 2 ** Math.min(row.failures++, 20), limits.redialCapMs)
+    const ms = backOff(row.failures++, limits.redialMs, limits.redialCapMs)
     row.errandAt = clock.now() + Math.max(retryAfterMs, jitter(random, ms, 0.8, 1.4))
   }
 

@@ -6,9 +6,10 @@
  * Fails: never.
  * Spec:  design.md 5 (plain links), 12 (listeners).
  */
+import { isLoopback } from '../lib/ip.ts'
 import type { LimitName } from '../limits.ts'
 import type { Parsed } from './check.ts'
-import { isLoopback, isPrivate, overlap } from './ip.ts'
+import { isPrivate, overlap } from './ip.ts'
 import { type Problem, showPath } from './mistakes.ts'
 import type { Path } from './settings.ts'
 

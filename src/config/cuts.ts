@@ -5,7 +5,7 @@
  * Out:   what is left, and the way back from a place in it to the place in the data.
  * Fails: never.
  */
-import { parseDomain } from '../address/domain.ts'
+import { readDomain } from '../address/domain.ts'
 import type { Path } from './settings.ts'
 
 export type Cuts = {
@@ -65,15 +65,7 @@ export function cutsOf(data: unknown): Cuts {
 /** Settings know a domain by its canonical form: the name that the file gives it, if it names it at all. */
 function nameIn(part: unknown, step: string | number): string | undefined {
   if (!isBox(part) || Object.hasOwn(part, step)) return undefined
-  return Object.keys(part).find((written) => canonical(written) === step)
-}
-
-const canonical = (written: string): string | undefined => {
-  try {
-    return parseDomain(written)
-  } catch {
-    return undefined
-  }
+  return Object.keys(part).find((written) => readDomain(written) === step)
 }
 
 type Box = Record<string | number, unknown>

@@ -166,14 +166,16 @@ async function privateText(desk: Desk, file: string, path: Path): Promise<string
   return content
 }
 
-/** `ENOENT`, `EACCES` …; empty if the error has none. */
-const codeOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : ''
-
 const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'this user may not read it',
   EISDIR: 'it is a directory',
+}
+
+/** Why `file` cannot be read, for a person. */
+export function whyUnreadable(file: string, error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : 'it failed'
+  return `cannot read ${file}: ${reasons[code] ?? code}`
 }
 
 async function text(
@@ -184,13 +186,11 @@ async function text(
   try {
     return Buffer.from(await ports.readFile(file)).toString('utf8')
   } catch (error) {
-    const reason = reasons[codeOf(error)] ?? (codeOf(error) || 'it failed')
-    const message = `cannot read ${file}: ${reason}`
     mistake(path, {
       code: 'file-unreadable',
       value: file,
       expected: 'a file that can be read',
-      message,
+      message: whyUnreadable(file, error),
     })
     return undefined
   }

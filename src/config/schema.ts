@@ -143,7 +143,7 @@ const listen = section(
             secret: true,
           }),
       },
-      'HTTP for the operator: metrics, health, status.',
+      'HTTP for the operator: metrics, health, status, explanations.',
     ),
   },
   'Addresses and ports that this gateway opens.',

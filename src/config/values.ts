@@ -10,6 +10,7 @@ import type { z } from 'zod'
 import { type Domain, parseDomain } from '../address/domain.ts'
 import { parseUser } from '../address/user.ts'
 import { decodeBase64url } from '../lib/base64url.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import { attempt, fromText, mapOf, whole } from './codec.ts'
 import { canonicalIp, canonicalRange } from './ip.ts'
 
@@ -61,8 +62,7 @@ const hostOf = (text: string): string | undefined =>
     ? text.toLowerCase()
     : attempt(parseDomain, text).value)
 
-const printEndpoint = ({ host, port }: Endpoint): string =>
-  isIP(host) === 6 ? `[${host}]:${port}` : `${host}:${port}`
+const printEndpoint = ({ host, port }: Endpoint): string => formatEndpoint(host, port)
 
 /** A name server: an IP address, with a port if it is not 53. */
 export const nameServer = fromText(

@@ -61,6 +61,10 @@ export const newEntry = (domain: string): Entry => ({
   timer: undefined,
 })
 
+/** Somebody rests on it, or waits for it. */
+export const isInUse = ({ flight, watchers }: Entry): boolean =>
+  flight !== undefined || watchers > 0
+
 /** All that was learnt is forgotten; who watches, and what is under way, stays. */
 export function reset(entry: Entry): undefined {
   Object.assign(entry, nothing)

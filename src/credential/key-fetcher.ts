@@ -2,10 +2,11 @@
  * Fetches key sets and decides which to take.
  *
  * In:    the Entry of a domain; KEYS bodies by way of `fetch`.
- * Out:   the Entry, changed; `onChange` after a change that others must know of.
+ * Out:   the Entry, changed; `onChange` after a change that others must know of, `landed` after each fetch.
  * Fails: a failed fetch leaves the last set as it is and makes the next try wait: 60 s, doubling to 15 min.
  */
 import { GatewayError, type Status } from '../errors.ts'
+import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
@@ -22,6 +23,7 @@ export type KeyFetcherNeeds = {
   readonly fetch: FetchKeys
   readonly discontinuity: 'accept' | 'hold'
   readonly onChange: (entry: Entry) => undefined
+  readonly landed: (entry: Entry) => undefined
   readonly clock: Clock
   readonly random: Random
   readonly limits: Limits
@@ -88,6 +90,7 @@ export class KeyFetcher {
       else this.#fail(entry, code, 'no key set to be had')
     } finally {
       entry.flight = undefined
+      this.#needs.landed(entry)
       this.arm(entry)
     }
   }
@@ -154,7 +157,7 @@ export class KeyFetcher {
   #fail(entry: Entry, code: Status, detail: string): undefined {
     const { random, limits, log, onChange } = this.#needs
     const at = this.#instant()
-    const wait = Math.min(limits.keyFailureMs * 2 ** entry.failures, limits.keyFailureCapMs)
+    const wait = backOff(entry.failures, limits.keyFailureMs, limits.keyFailureCapMs)
     entry.failures++
     entry.retryAt = at.now + jitter(random, wait, 0.8, 1)
     this.#count(code)

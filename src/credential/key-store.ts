@@ -7,18 +7,19 @@
  * Fails: nothing rejects. A set that cannot be had or taken is logged, and `find` says `unavailable`.
  * Spec:  draft §5.3.3 (asking the domain back), RFC 7638 (key ids of ours).
  */
+import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
-import { BoundedMap } from './bounded-map.ts'
 import {
   type Entry,
   type Found,
   findKey,
   findSeenKey,
   type Instant,
+  isInUse,
   isListed,
   isStale,
   mayFetch,
@@ -80,6 +81,8 @@ export const createKeyStore = (needs: KeyStoreNeeds): KeyStore => new Store(need
 class Store implements KeyStore {
   readonly #needs: KeyStoreNeeds
   readonly #fetcher: KeyFetcher
+  /** Each domain stands in one of three. These are watched, or their fetch is under way: they are not forgotten. */
+  readonly #inUse = new Map<string, Entry>()
   /** Domains that answered once, and domains that did not: a flood of inventions pushes out inventions only. */
   readonly #taken: BoundedMap<Entry>
   readonly #strangers: BoundedMap<Entry>
@@ -87,12 +90,16 @@ class Store implements KeyStore {
 
   constructor(needs: KeyStoreNeeds) {
     const { limits, meter } = needs
-    const isIdle = (entry: Entry) => entry.flight === undefined && entry.watchers === 0
+    const bounds = { most: limits.keySets, forgotten: () => meter.hit('keySets') }
     this.#needs = needs
-    this.#taken = new BoundedMap(limits.keySets, isIdle)
-    this.#strangers = new BoundedMap(limits.keySets, isIdle)
-    this.#fetcher = new KeyFetcher({ ...needs, onChange: (entry) => this.#changed(entry) })
-    meter.gauge('key_sets', {}, () => this.#taken.size)
+    this.#taken = boundedMap(bounds)
+    this.#strangers = boundedMap(bounds)
+    this.#fetcher = new KeyFetcher({
+      ...needs,
+      onChange: ({ domain }) => this.#tell(domain),
+      landed: (entry) => this.#place(entry),
+    })
+    meter.gauge('key_sets', {}, () => this.#size)
   }
 
   readonly find = (domain: string, kid: string, purpose: Purpose): Found => {
@@ -102,7 +109,7 @@ class Store implements KeyStore {
     const entry = this.#entry(domain)
     if (entry === undefined) return { state: 'absent' }
     const found = findKey(entry, { kid, purpose }, at)
-    if (at.now >= entry.refreshAt && mayFetch(entry, at)) void this.#fetcher.start(entry)
+    if (at.now >= entry.refreshAt && mayFetch(entry, at)) void this.#fetch(entry)
     return found
   }
 
@@ -119,7 +126,7 @@ class Store implements KeyStore {
     const entry = this.#entryOrNew(domain)
     const at = this.#instant()
     const isHere = !isStale(entry, at) && (kid === undefined || isListed(entry, kid))
-    if (!isHere && mayFetch(entry, at)) await this.#fetcher.start(entry)
+    if (!isHere && mayFetch(entry, at)) await this.#fetch(entry)
   }
 
   readonly refresh = async (domain: string): Promise<undefined> => {
@@ -128,7 +135,7 @@ class Store implements KeyStore {
     const at = this.#instant()
     // Where it is too early now, the watch or the next look makes up for it.
     entry.refreshAt = Math.min(entry.refreshAt, at.now)
-    if (mayFetch(entry, at)) await this.#fetcher.start(entry)
+    if (mayFetch(entry, at)) await this.#fetch(entry)
     else this.#fetcher.arm(entry)
   }
 
@@ -145,10 +152,13 @@ class Store implements KeyStore {
     const entry = this.#entryOrNew(domain)
     let isWatching = true
     entry.watchers++
+    this.#place(entry)
     this.#fetcher.arm(entry)
     return () => {
-      if (isWatching) entry.watchers--
+      if (!isWatching) return
       isWatching = false
+      entry.watchers--
+      this.#place(entry)
       this.#fetcher.arm(entry)
     }
   }
@@ -171,9 +181,8 @@ class Store implements KeyStore {
     const entry = this.#entry(domain)
     if (entry === undefined) return false
     reset(entry)
-    this.#taken.delete(domain)
-    this.#strangers.set(domain, entry)
-    this.#changed(entry)
+    this.#place(entry)
+    this.#tell(domain)
     return true
   }
 
@@ -194,7 +203,7 @@ class Store implements KeyStore {
   }
 
   readonly close = (): undefined => {
-    this.#fetcher.close([...this.#taken.values(), ...this.#strangers.values()])
+    this.#fetcher.close([...this.#inUse.values()])
     this.#listeners.clear()
   }
 
@@ -204,27 +213,42 @@ class Store implements KeyStore {
   }
 
   #entry(domain: string): Entry | undefined {
-    return this.#taken.get(domain) ?? this.#strangers.get(domain)
+    return this.#inUse.get(domain) ?? this.#taken.get(domain) ?? this.#strangers.get(domain)
   }
 
   #entryOrNew(domain: string): Entry {
     const known = this.#entry(domain)
     if (known !== undefined) return known
     const entry = newEntry(domain)
-    this.#put(this.#strangers, entry)
+    this.#place(entry)
     return entry
   }
 
-  #put(entries: BoundedMap<Entry>, entry: Entry): undefined {
-    const forgotten = entries.set(entry.domain, entry)
-    this.#needs.meter.counter('limit_hits_total', { limit: 'keySets' }).n += forgotten
+  /** Who asks for the same domain meanwhile, or from inside the fetch, finds the entry. */
+  #fetch(entry: Entry): Promise<undefined> {
+    const landed = this.#fetcher.start(entry)
+    this.#place(entry)
+    return landed
   }
 
-  #changed(entry: Entry): undefined {
-    if (entry.set !== undefined && this.#strangers.delete(entry.domain)) {
-      this.#put(this.#taken, entry)
-    }
-    for (const listener of this.#listeners) listener(entry.domain)
+  /** Puts `entry` where it belongs now. */
+  #place(entry: Entry): undefined {
+    const { domain, set } = entry
+    this.#inUse.delete(domain)
+    this.#taken.delete(domain)
+    this.#strangers.delete(domain)
+    if (isInUse(entry)) this.#inUse.set(domain, entry)
+    else (set === undefined ? this.#strangers : this.#taken).set(domain, entry)
+  }
+
+  get #size(): number {
+    let size = this.#taken.size
+    for (const { set } of this.#inUse.values()) if (set !== undefined) size++
+    return size
+  }
+
+  #tell(domain: string): undefined {
+    for (const listener of this.#listeners) listener(domain)
   }
 }
 

@@ -86,7 +86,11 @@ export function signUserLink(
   return signToken(tokenTypes.link, { iss: user.text, aud, ...life, cb }, key)
 }
 
-function signCredential(needs: SignerNeeds, facts: CredentialFacts): string {
+/** What the domain vouches for. */
+export function signCredential(
+  needs: Omit<SignerNeeds, 'linkKey'>,
+  facts: CredentialFacts,
+): string {
   const { domain, userKey, limits } = needs
   const { sub, aud, jkt } = facts
   if (userKey === undefined) {

@@ -4,7 +4,7 @@
  * Only "this key signed these bytes" is remembered: it can never become false. Issuer, audience, times, scope,
  * binding and revocation are judged anew at each showing.
  */
-import { BoundedMap } from './bounded-map.ts'
+import { boundedMap } from '../lib/bounded-map.ts'
 import type { PublicKey } from './ed25519.ts'
 
 export type SignatureCache = {
@@ -13,7 +13,7 @@ export type SignatureCache = {
 }
 
 export function createSignatureCache(size: number): SignatureCache {
-  const good = new BoundedMap<true>(size)
+  const good = boundedMap<true>({ most: size })
   // The key stands in the name: a key set may give a known kid to another key.
   const name = (digest: string, key: PublicKey): string => `${digest}.${key.x}`
   return {

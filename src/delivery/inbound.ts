@@ -1,112 +1,105 @@
 /**
  * Messages to our users: once, in order, each with one answer.
  *
- * In:    envelopes that the policy let pass and whose recipient is ours.
- * Out:   the message to the home service; its outcome to everyone who asked with this id.
+ * In:    messages that the policy let pass and whose recipient is ours.
+ * Out:   the message to the sessions of its recipient, once the store has it; its outcome to everyone who asked with
+ *        this id.
  * Fails: `conflict` (id used for something else), `order` (gap in the lane), `busy` (no room for a record).
- * Spec:  [LINK-6.7-5], [LINK-6.7-9] to [LINK-6.7-11]
+ * Spec:  [LINK-6.7-5], [LINK-6.7-9] to [LINK-6.7-12]
  */
-import type { Envelope } from '../envelope.ts'
-import { isTemporary, type Status, statusNumber, statusOf } from '../errors.ts'
-import type { Lane, Sender } from '../lane.ts'
-import { ContentHash } from '../lib/content-hash.ts'
-import type { Random } from '../lib/random.ts'
-import type { Limits } from '../limits.ts'
-import { Duplicates } from './duplicates.ts'
-import { goBack, takePlace } from './lane-in.ts'
+import { isTemporary, type Status } from '../errors.ts'
+import { type Asker, type Call, later, type Outcome, outcomeOf } from '../operation/call.ts'
+import type { Ends } from '../operation/ends.ts'
+import type { Message } from '../operation/message.ts'
+import type { Store, Taker } from '../operation/store.ts'
+import { goBack, takePlace } from './place.ts'
 
-/** Told once how a message ended that was handed over. */
-export type Delivery = { readonly ended: (envelope: Envelope, status: Status) => undefined }
-
-export type InboundNeeds = {
-  /** Hands the message to the sessions of its recipient; `delivery.ended` is called once. */
-  readonly deliver: (envelope: Envelope, delivery: Delivery) => undefined
-  readonly random: Random
-  readonly senders: () => Iterable<Sender>
-  readonly limits: Limits
-  readonly limitHit: (limit: string) => undefined
-  readonly ended: (envelope: Envelope, status: Status) => undefined
+export type InboundPorts = {
+  readonly store: Store
+  /** Hands a message to the sessions of its recipient. */
+  readonly home: { readonly deliver: (message: Message, asker: Asker<Message>) => undefined }
+  readonly ends: Ends
 }
 
-export class Inbound implements Delivery {
-  readonly #needs: InboundNeeds
-  readonly #duplicates: Duplicates
-  /** Of the message that is judged. */
-  readonly #content: ContentHash
-  /** Repetitions of messages that are under way, by the slot of their record. */
-  readonly #repeated = new Map<number, Envelope[]>()
+/** While another node is at a message. */
+const elsewhereMs = 1000
 
-  constructor(needs: InboundNeeds) {
-    this.#needs = needs
-    this.#duplicates = new Duplicates(needs.limits, needs.random, needs.senders)
-    this.#content = new ContentHash(needs.random)
+export class Inbound implements Taker, Asker<Message> {
+  readonly #ports: InboundPorts
+  /** Repetitions of messages that are under way, by the place of the first in the store. */
+  readonly #repeated = new Map<number, Message[]>()
+
+  constructor(ports: InboundPorts) {
+    this.#ports = ports
   }
 
-  get records(): number {
-    return this.#duplicates.table.size
+  /** `refusal`: what the owner of the inbox says. It is told as any other end: nothing shows who refused. */
+  take(call: Call<Message>, refusal: Status | undefined): undefined {
+    const message = call.operation
+    message.call = call
+    message.refusal = refusal
+    this.#ports.store.accept(message, takePlace(message.lane, message.place), this)
   }
 
-  /** `idAt`: where the id of the message stands in the buffer of its envelope. */
-  accept(envelope: Envelope, idAt: number): undefined {
-    const { lane, cameAs, buffer, fieldsAt, end, at } = envelope
-    const duplicates = this.#duplicates
-    duplicates.settle(lane, cameAs)
-    this.#content.take(buffer, fieldsAt, end)
-    const known = duplicates.table.find(lane.sender.number, buffer, idAt)
-    if (known !== -1) return this.#repeat(envelope, known)
-    if (!takePlace(lane, cameAs)) return this.#end(envelope, 'order')
-    const slot = duplicates.add(lane, buffer, idAt, this.#content, cameAs, at)
-    if (slot === -1) {
-      this.#needs.limitHit('duplicates')
-      goBack(lane, cameAs)
-      return this.#end(envelope, 'busy')
-    }
-    envelope.record = slot
-    this.#needs.deliver(envelope, this)
+  kept(message: Message, seq: number): undefined {
+    message.seq = seq
+    if (message.refusal !== undefined) return this.#settle(message, message.refusal)
+    this.#ports.home.deliver(message, this)
   }
 
-  ended(envelope: Envelope, status: Status): undefined {
-    const { table } = this.#duplicates
-    const slot = envelope.record
-    const failed = isTemporary(status)
-    if (failed) table.remove(slot)
-    else table.end(slot, statusNumber(status))
-    this.#settleOne(envelope, status, failed)
-    const others = this.#repeated.get(slot)
+  /** [LINK-6.7-9] The same answer again. */
+  known(message: Message, status: Status): undefined {
+    this.#end(message, outcomeOf(status))
+  }
+
+  /** [LINK-6.7-9] A repetition of one that is under way shares its answer. */
+  underWay(message: Message, seq: number): undefined {
+    const others = this.#repeated.get(seq)
+    if (others === undefined) this.#repeated.set(seq, [message])
+    else others.push(message)
+  }
+
+  elsewhere(message: Message): undefined {
+    this.#end(message, later('busy', elsewhereMs))
+  }
+
+  /** [LINK-6.7-10] */
+  conflict(message: Message): undefined {
+    this.#end(message, outcomeOf('conflict'))
+  }
+
+  outOfOrder(message: Message): undefined {
+    this.#end(message, outcomeOf('order'))
+  }
+
+  failed(message: Message, status: Status): undefined {
+    this.#end(message, outcomeOf(status))
+  }
+
+  /** The sessions have said what became of it. */
+  ended(message: Message, { status }: Outcome): undefined {
+    this.#settle(message, status)
+  }
+
+  #settle(message: Message, status: Status): undefined {
+    const { seq } = message
+    this.#ports.store.settle(message, seq, status)
+    const outcome = outcomeOf(status)
+    this.#end(message, outcome)
+    if (this.#repeated.size === 0) return
+    const others = this.#repeated.get(seq)
     if (others === undefined) return
-    this.#repeated.delete(slot)
-    for (const other of others) this.#settleOne(other, status, failed)
+    this.#repeated.delete(seq)
+    for (const other of others) this.#end(other, outcome)
   }
 
-  sweep(now: number): undefined {
-    this.#duplicates.sweep(now)
-  }
-
-  /** The lane is to be forgotten; false while a message of it is under way. */
-  giveUp(lane: Lane): boolean {
-    return this.#duplicates.giveUp(lane)
-  }
-
-  #settleOne(envelope: Envelope, status: Status, failed: boolean): undefined {
-    if (failed) goBack(envelope.lane, envelope.cameAs)
-    this.#end(envelope, status)
-  }
-
-  /** [LINK-6.7-9] The same answer again; a repetition of one under way shares the answer. */
-  #repeat(envelope: Envelope, slot: number): undefined {
-    const { table } = this.#duplicates
-    // [LINK-6.7-10]
-    if (!table.hasContent(slot, this.#content)) return this.#end(envelope, 'conflict')
-    // It may have a new place in the lane, which counts as taken.
-    takePlace(envelope.lane, envelope.cameAs)
-    if (table.isEnded(slot)) return this.#end(envelope, statusOf(table.status(slot)) ?? 'internal')
-    const others = this.#repeated.get(slot)
-    if (others === undefined) this.#repeated.set(slot, [envelope])
-    else others.push(envelope)
-  }
-
-  #end(envelope: Envelope, status: Status): undefined {
-    this.#needs.ended(envelope, status)
-    envelope.origin.reply(envelope, status, -1)
+  /** [LINK-6.7-8] What ends badly for a time has to come again before what follows it. */
+  #end(message: Message, outcome: Outcome): undefined {
+    const { lane, place, call } = message
+    if (isTemporary(outcome.status)) goBack(lane, place)
+    message.release()
+    if (call === undefined) return
+    this.#ports.ends.inbound(call, outcome.status)
+    call.answer(outcome)
   }
 }

@@ -6,11 +6,11 @@
  * Fails: as dialling does.
  */
 import type { Domain } from '../address/domain.ts'
-import { parseDomain } from '../address/domain.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
+import { ownCounters } from '../link/counters.ts'
 import { dialTls } from '../link/dial-socket.ts'
 import { Link, type LinkOwner } from '../link/link.ts'
 import { trustIn } from '../link/tls.ts'
@@ -53,15 +53,8 @@ export async function openBareLink(options: BareLink): Promise<Link> {
     clock,
     answerMs: limits.requestMs,
     ageMs: limits.linkAgeMs,
-    counters: {
-      framesIn: { n: 0 },
-      framesOut: { n: 0 },
-      bytesIn: { n: 0 },
-      bytesOut: { n: 0 },
-      creditWaits: { n: 0 },
-    },
+    counters: ownCounters(),
     limitHit: () => undefined,
-    readDomain: parseDomain,
   })
   link.start()
   // Our own side holds requests back until a proof is made: here nothing is.
@@ -74,7 +67,6 @@ const indifferent: LinkOwner = {
   greeted: () => undefined,
   request: (link, { id, trafficClass, command }) => link.answer(id, trafficClass, command, 'ok'),
   orphan: () => undefined,
-  opened: () => undefined,
   draining: () => undefined,
   closed: () => undefined,
   isUsed: () => true,

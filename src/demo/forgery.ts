@@ -3,7 +3,7 @@ import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAddress } from '../address/address.ts'
 import { padded } from '../cli/table.ts'
-import { createSigner } from '../credential/sign.ts'
+import { signCredential } from '../credential/sign.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import { limitsWith } from '../limits.ts'
 import type { Attempt } from './attack.ts'
@@ -59,9 +59,8 @@ async function stealCredential(
   { clock, random }: Stage['host'],
   { folder, a, b }: Stage['world'],
 ): Promise<string> {
-  const needs = { domain: a.domain, linkKey: a.key, userKey: a.key }
-  const signer = createSigner({ ...needs, clock, random, limits: limitsWith() })
-  const token = signer.signCredential({
+  const needs = { domain: a.domain, userKey: a.key, clock, random, limits: limitsWith() }
+  const token = signCredential(needs, {
     sub: parseAddress(`alice@${a.domain}`),
     aud: b.domain,
     scope: ['im.send'],

@@ -15,7 +15,7 @@ import { type Client, connectClient } from '../client/client.ts'
 import type { ReceivedMessage } from '../client/incoming.ts'
 import type { PresenceNotice } from '../client/presence.ts'
 import { generateKeyPair } from '../credential/ed25519.ts'
-import { createSigner } from '../credential/sign.ts'
+import { signCredential } from '../credential/sign.ts'
 import { limitsWith } from '../limits.ts'
 import { scopes } from '../wire/registry.ts'
 import { Child } from './child.ts'
@@ -86,16 +86,13 @@ export async function attachUser(
   const { clock, random } = host
   const user = makeAddress(name, place.domain)
   const key = generateKeyPair(random)
-  const signer = createSigner({
-    ...{ domain: place.domain, linkKey: place.key, userKey: place.key },
-    ...{ clock, random, limits: limitsWith() },
-  })
+  const needs = { domain: place.domain, userKey: place.key, clock, random, limits: limitsWith() }
   const facts = { sub: user, aud: place.domain, scope: scopes, seconds: undefined }
   const messages = new Heard<ReceivedMessage>(clock)
   const notices = new Heard<PresenceNotice>(clock)
   const client = await connectClient({
     ...{ user, key, host: place.address, port: place.clientPort, ca: [ca], clock, random },
-    credential: async () => signer.signCredential({ ...facts, jkt: key.publicKey.thumbprint }),
+    credential: async () => signCredential(needs, { ...facts, jkt: key.publicKey.thumbprint }),
     onMessage: (message) => {
       const { from, to, body } = message
       told.line(`${to.user} hears from ${from.text}: ${quoted(told, body)}`)

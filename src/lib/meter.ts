@@ -38,10 +38,19 @@ export class Meter {
   readonly counters = new Map<string, Map<string, Series<Counter>>>()
   readonly histograms = new Map<string, Map<string, Series<Histogram>>>()
   readonly gauges = new Map<string, Map<string, Series<() => number>>>()
+  readonly #hits = new Map<string, Counter>()
 
   /** Ask once and keep the result; asking costs a look-up of the labels. */
   counter(name: string, labels: Labels = {}): Counter {
     return series(this.counters, name, labels, () => ({ n: 0 }))
+  }
+
+  /** A bound of `docs/limits.md` is reached; one look-up, so that it costs little even in a flood. */
+  hit(limit: string): undefined {
+    const known = this.#hits.get(limit)
+    const hits = known ?? this.counter('limit_hits_total', { limit })
+    if (known === undefined) this.#hits.set(limit, hits)
+    hits.n++
   }
 
   histogram(

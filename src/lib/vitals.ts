@@ -1,6 +1,6 @@
 /** How the process itself is, as a port: the only file that asks the system for it. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { cpuUsage, memoryUsage, version } from 'node:process'
+import { cpuUsage, memoryUsage, pid, version } from 'node:process'
 
 export type LoopDelay = {
   /** How late the event loop was, in seconds, since the last `reset`. `quantile` from 0 to 1; 1 is the most. */
@@ -11,6 +11,7 @@ export type LoopDelay = {
 
 export type Vitals = {
   readonly node: string
+  readonly pid: number
   /** User and system. */
   readonly cpuSeconds: () => number
   readonly residentBytes: () => number
@@ -27,6 +28,7 @@ const resolutionMs = 100
 
 export const systemVitals: Vitals = {
   node: version,
+  pid,
   cpuSeconds: () => {
     const { user, system } = cpuUsage()
     return (user + system) / 1e6

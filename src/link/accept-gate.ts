@@ -12,7 +12,7 @@
 
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { LimitName, Limits } from '../limits.ts'
-import { placeOf } from './place.ts'
+import { prefixesOf } from './network-prefix.ts'
 
 export type GateLimits = Pick<
   Limits,
@@ -28,7 +28,7 @@ export type GateOptions = {
   readonly limits: GateLimits
   /** Links that did not come in here: they count for `links` too. */
   readonly otherLinks: () => number
-  readonly limitHit: (limit: LimitName) => undefined
+  readonly meter: { readonly hit: (limit: LimitName) => undefined }
 }
 
 export class AcceptGate {
@@ -51,12 +51,12 @@ export class AcceptGate {
    * dropped for it.
    */
   admit(ip: string, now: number): boolean {
-    const { host, network } = placeOf(ip)
+    const { host, network } = prefixesOf(ip)
     const isFull = this.#unprovenTotal >= this.#options.limits.unprovenLinks
     const victim = isFull ? this.#oldestOfBusiest(network) : undefined
     const isCrowded = isFull && victim === undefined
     const limit = this.#barrier(host, isCrowded) ?? this.#pace(network, now)
-    if (limit !== undefined || isFull) this.#options.limitHit(limit ?? 'unprovenLinks')
+    if (limit !== undefined || isFull) this.#options.meter.hit(limit ?? 'unprovenLinks')
     if (limit !== undefined) return false
     victim?.drop()
     this.#unproven.set(host, (this.#unproven.get(host) ?? 0) + 1)
@@ -67,7 +67,7 @@ export class AcceptGate {
 
   /** An admission that may have to make room for another one. */
   enter(ip: string, admission: Admission): undefined {
-    const { network } = placeOf(ip)
+    const { network } = prefixesOf(ip)
     const crowd = this.#crowds.get(network)
     if (crowd === undefined) this.#crowds.set(network, new Set([admission]))
     else crowd.add(admission)
@@ -75,7 +75,7 @@ export class AcceptGate {
 
   /** It is proven or gone. */
   leave(ip: string, admission: Admission): undefined {
-    const { network } = placeOf(ip)
+    const { network } = prefixesOf(ip)
     const crowd = this.#crowds.get(network)
     crowd?.delete(admission)
     if (crowd?.size === 0) this.#crowds.delete(network)
@@ -83,7 +83,7 @@ export class AcceptGate {
 
   /** A link from `ip` proved a domain, or attached a client. */
   proven(ip: string): undefined {
-    const { host } = placeOf(ip)
+    const { host } = prefixesOf(ip)
     const left = (this.#unproven.get(host) ?? 0) - 1
     if (left > 0) this.#unproven.set(host, left)
     else this.#unproven.delete(host)

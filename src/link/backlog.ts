@@ -7,9 +7,9 @@
  */
 import type { Limits } from '../limits.ts'
 import { trafficClass as classes, requestHeadBytes, type TrafficClass } from '../wire/registry.ts'
-import type { Credit } from './credit.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Outgoing } from './outgoing.ts'
+import type { SendWindow } from './send-window.ts'
 
 /** A request whose turn has not come (`id` 0), or whose body goes out in chunks, from `at` on. */
 export type Waiting = {
@@ -26,7 +26,7 @@ export type Queue = { readonly count: number; readonly since: number | undefined
 const imPerPres = 4
 
 export class Backlog {
-  readonly #credit: Credit
+  readonly #window: SendWindow
   readonly #limits: Limits
   readonly #payloadBytes: (outgoing: Outgoing) => number
   readonly #queues = [new FairQueue<Waiting>(), new FairQueue<Waiting>(), new FairQueue<Waiting>()]
@@ -36,8 +36,8 @@ export class Backlog {
   #bytes = 0
 
   /** `payloadBytes`: length of a request in one piece. */
-  constructor(credit: Credit, limits: Limits, payloadBytes: (outgoing: Outgoing) => number) {
-    this.#credit = credit
+  constructor(window: SendWindow, limits: Limits, payloadBytes: (outgoing: Outgoing) => number) {
+    this.#window = window
     this.#limits = limits
     this.#payloadBytes = payloadBytes
   }
@@ -141,14 +141,14 @@ export class Backlog {
     const { outgoing, id, at } = first
     const { frameBytes, bodiesUnderWay } = this.#limits
     if (id !== 0) {
-      return this.#credit.has(trafficClass, 0, Math.min(outgoing.end - at, frameBytes))
+      return this.#window.has(trafficClass, 0, Math.min(outgoing.end - at, frameBytes))
     }
     const { reference } = outgoing
     const isShown = reference === undefined || reference.shown
     // [LINK-7.1-6] A credential and the request that needs it.
     const shownBytes = isShown ? 0 : requestHeadBytes + reference.fieldBytes().length
     const bytes = Math.min(shownBytes + this.#payloadBytes(outgoing), frameBytes)
-    if (!this.#credit.has(trafficClass, isShown ? 1 : 2, bytes)) return false
+    if (!this.#window.has(trafficClass, isShown ? 1 : 2, bytes)) return false
     return !this.isLong(outgoing) || (this.#bodies[trafficClass] as number) < bodiesUnderWay
   }
 

@@ -13,6 +13,7 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Limits } from '../limits.ts'
 import { leafFault } from './certificate.ts'
 import type { Channel, ChannelFacts } from './channel.ts'
@@ -60,7 +61,7 @@ export function dialPlain(dial: Dial): Promise<Channel> {
     binding: undefined,
     certificate: undefined,
     showedFor: () => false,
-    remote: placeOf(dial),
+    remote: formatEndpoint(dial.ip, dial.port),
   }))
 }
 
@@ -83,7 +84,7 @@ function factsOf(socket: TLSSocket, dial: TlsDial): ChannelFacts {
     certificate,
     // No certificate is shown by the side that dials.
     showedFor: () => false,
-    remote: placeOf(dial),
+    remote: formatEndpoint(dial.ip, dial.port),
   }
 }
 
@@ -140,11 +141,8 @@ type Phase = 'connecting' | 'in the TLS handshake'
 
 const calledOff = (dial: Dial): GatewayError => failure('link-stopped', dial, 'called off')
 
-const placeOf = ({ ip, port }: Dial): string =>
-  isIP(ip) === 6 ? `[${ip}]:${port}` : `${ip}:${port}`
-
 const failure = (code: Status, dial: Dial, what: string, cause?: unknown): GatewayError =>
-  new GatewayError(code, `${placeOf(dial)}: ${what}`, { cause })
+  new GatewayError(code, `${formatEndpoint(dial.ip, dial.port)}: ${what}`, { cause })
 
 /** What the system says when nobody is there, or nobody wants to be. */
 const refusals: ReadonlyMap<string | undefined, string> = new Map([

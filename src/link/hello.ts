@@ -6,7 +6,7 @@
  */
 
 import type { Service } from '../address/address.ts'
-import type { Domain } from '../address/domain.ts'
+import { type Domain, readDomain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
 import {
   isArray,
@@ -38,9 +38,6 @@ export type Hello = {
   readonly references: number
 }
 
-/** Canonical domain or `undefined`; given by the caller, since addresses are not this stage's business. */
-export type ReadDomain = (text: string) => Domain | undefined
-
 export function encodeHello(hello: Hello): Buffer {
   const { role, domain, software, boot, state, nonce, services, messageBytes, references } = hello
   return Buffer.from(
@@ -66,7 +63,7 @@ export type HelloResult =
 const refuse = (detail: string): HelloResult => ({ ok: false, code: 'bad-frame', detail })
 
 /** [LINK-5.2-2] [LINK-5.2-3] Members that are not known are ignored: that is how HELLO grows. */
-export function decodeHello(bytes: Buffer, readDomain: ReadDomain): HelloResult {
+export function decodeHello(bytes: Buffer): HelloResult {
   const json = parseStrictJson(bytes, 4)
   if (!json.ok) return refuse(`HELLO: ${json.detail}`)
   if (!isObject(json.value)) return refuse('HELLO: expected an object')

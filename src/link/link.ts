@@ -2,7 +2,7 @@
  * One link: the runner of `session-state.ts` over one channel, between its inbox and its outbox.
  *
  * In:    a channel, its side, and the owner's decisions.
- * Out:   `request` for each request, `answered`/`failed` for each of ours, `opened`, `draining`, `closed` once.
+ * Out:   `request` for each request, `answered`/`failed` for each of ours, `draining`, `closed` once.
  * Fails: every broken rule ends the link with RELEASE and a code; nothing throws.
  * Spec:  `docs/protocol.md` sections 3 to 8
  */
@@ -15,11 +15,11 @@ import { encodeFailure, type Failure } from '../wire/failure.ts'
 import { frame, type TrafficClass } from '../wire/registry.ts'
 import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
-import { decodeHello, encodeHello, type Hello, type ReadDomain } from './hello.ts'
+import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
 import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
-import { refuse } from './refusal.ts'
+import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
 
 export type { RequestView } from './inbox.ts'
@@ -33,7 +33,6 @@ export type LinkOwner = {
   readonly request: (link: Link, request: RequestView) => undefined
   /** An answer to a request that expected none, such as a refused NOTIFY. */
   readonly orphan: (link: Link, answer: AnswerView) => undefined
-  readonly opened: (link: Link) => undefined
   readonly draining: (link: Link, reason: Status) => undefined
   readonly closed: (link: Link, reason: Status, detail: string) => undefined
   /** Whether something lives on this link that makes silence normal. */
@@ -49,6 +48,8 @@ export type LinkOptions = {
   readonly clock: Clock
   /** How long an answer may take. */
   readonly answerMs: number
+  /** The domain that tells a failure of a request with this reference; else that of HELLO. */
+  readonly reporter?: (reference: number) => string
   /** Longest age in ms; drawn by the caller. */
   readonly ageMs: number
   readonly counters: OutboxCounters & {
@@ -56,7 +57,6 @@ export type LinkOptions = {
     readonly bytesIn: { n: number }
   }
   readonly limitHit: (limit: string) => undefined
-  readonly readDomain: ReadDomain
 }
 
 const empty = Buffer.alloc(0)
@@ -120,7 +120,7 @@ export class Link {
     return {
       hello: (payload) => this.#onHello(payload),
       request: (request) => owner.request(this, request),
-      refused: (request, status) => refuse(this, request, status, -1),
+      refused: (request, status) => this.refuse(request, status, -1),
       answered: () => {
         if (this.#state.name === 'draining') this.#quietly()
       },
@@ -200,16 +200,36 @@ export class Link {
 
   /** [LINK-4.3-2] Answers with a bare success, or with a failure of this gateway. */
   answer(id: number, trafficClass: TrafficClass, command: number, status: Status): undefined {
-    if (!isSuccess(status))
+    if (!isSuccess(status)) {
       return this.fail(id, trafficClass, command, { status, retryAfterMs: -1, about: [] })
+    }
     this.answerWith(id, trafficClass, command, status, empty, 0, 0, 0)
   }
 
   /** [LINK-6.5-3] A failure tells who found it and where. */
-  fail(id: number, trafficClass: TrafficClass, command: number, failure: Failure): undefined {
-    const bytes = encodeFailure(this.#options.hello.domain, failure)
+  fail(
+    id: number,
+    trafficClass: TrafficClass,
+    command: number,
+    failure: Failure,
+    reporter = this.#reporter(0),
+  ): undefined {
+    const bytes = encodeFailure(reporter, failure)
     const { length } = bytes
     this.answerWith(id, trafficClass, command, failure.status, bytes, 0, length, length)
+  }
+
+  /** Refuses a request of which only this is known. `retryAfterMs` below 0: nothing is said. */
+  refuse(request: Refusable, status: Status, retryAfterMs: number): undefined {
+    const { id, trafficClass, command, reference } = request
+    const failure = { status, retryAfterMs, about: aboutOf(request) }
+    this.fail(id, trafficClass, command, failure, this.#reporter(reference))
+  }
+
+  /** The domain of the pair that a request belongs to, as far as the owner knows it. */
+  #reporter(reference: number): string {
+    const { reporter, hello } = this.#options
+    return reporter?.(reference) ?? hello.domain
   }
 
   /** Answers with encoded fields (`fieldsAt` to `bodyAt`) and a body (to `end`). */
@@ -317,9 +337,9 @@ export class Link {
   }
 
   #onHello(payload: Buffer): undefined {
-    const { owner, limits, readDomain } = this.#options
+    const { owner, limits } = this.#options
     if (payload.length > limits.helloBytes) return this.break('bad-frame', 'HELLO is too long')
-    const result = decodeHello(payload, readDomain)
+    const result = decodeHello(payload)
     if (!result.ok) return this.break(result.code, result.detail)
     this.hello = result.hello
     // [LINK-5.2-6] A link that ends where it begins.
@@ -365,8 +385,6 @@ export class Link {
     const reason =
       this.#state.name === 'draining' || this.#state.name === 'closed' ? this.#state.reason : 'ok'
     switch (action) {
-      case 'tell-open':
-        return owner.opened(this)
       case 'send-release':
         return this.#sendRelease(reason)
       case 'start-drain':

@@ -8,6 +8,7 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { GatewayError } from '../errors.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
@@ -138,7 +139,7 @@ class Door {
   #refused(result: Refusal, remote: string, detail: string): undefined {
     const { clock, log, meter } = this.#options
     this.#count(result)
-    if (result === 'timeout') meter.counter('limit_hits_total', { limit: 'tlsHandshakeMs' }).n++
+    if (result === 'timeout') meter.hit('tlsHandshakeMs')
     const now = clock.now()
     if (now - this.#loggedAt < sampleMs) {
       this.#unlogged++
@@ -203,5 +204,5 @@ const ignore = (): undefined => undefined
 /** `::ffff:192.0.2.1` is how a socket of both families shows an IPv4 address. */
 function remoteOf({ remoteAddress = '', remotePort = 0 }: Socket): string {
   const ip = remoteAddress.replace(/^::ffff:(?=[0-9.]+$)/i, '')
-  return ip.includes(':') ? `[${ip}]:${remotePort}` : `${ip}:${remotePort}`
+  return formatEndpoint(ip, remotePort)
 }

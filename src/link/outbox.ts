@@ -1,24 +1,24 @@
 /**
- * Everything that leaves by one link: requests with their credit, answers, control frames.
+ * Everything that leaves by one link: requests within the send window, answers, control frames.
  *
  * In:    requests (`ask`), answers (`answer`), control frames, credit from the far side.
  * Out:   bytes to the channel; `answered` or `failed` exactly once for each request that expects an answer.
  * Fails: `busy` when too much waits; `slow-reader` when nothing moves.
- * Spec:  [LINK-7.1-1] credit, [LINK-6.3-2] credentials, [LINK-8.2-2] and [LINK-8.2-5] the end of the link
+ * Spec:  [LINK-7.1-1] flow control, [LINK-6.3-2] credentials, [LINK-8.2-2] and [LINK-8.2-5] the end of the link
  */
 import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
-import type { Counter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import { commands, flag, frame, requestHeadBytes, type TrafficClass } from '../wire/registry.ts'
 import { Backlog, type Queue, type Waiting } from './backlog.ts'
 import type { Channel } from './channel.ts'
-import { Credit, needsNoCredit } from './credit.ts'
+import type { LinkCounters } from './counters.ts'
 import { Encoder } from './encoder.ts'
 import { Flusher } from './flusher.ts'
-import { Notices } from './notices.ts'
 import { bare, contentOf, type Outgoing, type Reference } from './outgoing.ts'
 import { Pending } from './pending.ts'
+import { needsNoCredit, SendWindow } from './send-window.ts'
+import { Unanswered } from './unanswered.ts'
 
 /** [LINK-3.3-3] A link is given up this far before its numbers end. */
 const mostId = 2 ** 32 - 2 ** 20
@@ -28,11 +28,7 @@ const hopRoom = 512
 
 const empty = Buffer.alloc(0)
 
-export type OutboxCounters = {
-  readonly framesOut: Counter
-  readonly bytesOut: Counter
-  readonly creditWaits: Counter
-}
+export type OutboxCounters = Pick<LinkCounters, 'framesOut' | 'bytesOut' | 'creditWaits'>
 
 export class Outbox {
   readonly #limits: Limits
@@ -43,10 +39,10 @@ export class Outbox {
   readonly #broken: (reason: Status) => undefined
   readonly #encoder: Encoder
   readonly #flusher: Flusher
-  readonly #credit = new Credit()
+  readonly #window = new SendWindow()
   readonly #backlog: Backlog
   readonly #pending = new Pending()
-  readonly #notices: Notices
+  readonly #unanswered: Unanswered
   #isClosed = false
   /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
   #now: number
@@ -77,8 +73,8 @@ export class Outbox {
       limits.mostOutBytes,
       () => broken('slow-reader'),
     )
-    this.#backlog = new Backlog(this.#credit, limits, (outgoing) => encoder.payloadBytes(outgoing))
-    this.#notices = new Notices(2 * limits.windowRequests)
+    this.#backlog = new Backlog(this.#window, limits, (outgoing) => encoder.payloadBytes(outgoing))
+    this.#unanswered = new Unanswered(2 * limits.windowRequests)
     this.#now = clock.now()
   }
 
@@ -120,7 +116,7 @@ export class Outbox {
 
   /** The answer to request `id` is here: who asked? `undefined`: nobody waits for it. */
   settle(id: number): Outgoing | undefined {
-    return this.#pending.take(id) ?? this.#notices.take(id)
+    return this.#pending.take(id) ?? this.#unanswered.take(id)
   }
 
   /** Who asked request `id`; it goes on waiting. */
@@ -130,7 +126,7 @@ export class Outbox {
 
   /** [LINK-7.1-3] The far side takes more; false: more than anybody may give. */
   grant(trafficClass: TrafficClass, requests: number, bytes: number): boolean {
-    if (!this.#credit.grant(trafficClass, requests, bytes)) return false
+    if (!this.#window.grant(trafficClass, requests, bytes)) return false
     this.#pump()
     return true
   }
@@ -189,7 +185,7 @@ export class Outbox {
   /** [LINK-8.2-2] The far side took no request after `last`: none of them was done. */
   failAfter(last: number): undefined {
     for (const outgoing of this.#pending.takeAfter(last)) outgoing.failed('link-lost', false)
-    for (const outgoing of this.#notices.takeAfter(last)) outgoing.failed('link-lost', false)
+    for (const outgoing of this.#unanswered.takeAfter(last)) outgoing.failed('link-lost', false)
   }
 
   /** [LINK-8.2-5] The link is gone: tells every request. Those that were written may have been done. */
@@ -197,7 +193,7 @@ export class Outbox {
     if (this.#isClosed) return
     this.#isClosed = true
     this.#flusher.stop()
-    for (const outgoing of this.#notices.takeAfter(0)) outgoing.failed(code, true)
+    for (const outgoing of this.#unanswered.takeAfter(0)) outgoing.failed(code, true)
     for (const outgoing of this.#pending.takeOlder(Number.POSITIVE_INFINITY)) {
       outgoing.failed(code, true)
     }
@@ -220,7 +216,7 @@ export class Outbox {
       this.#hasRoom() &&
       (reference === undefined || reference.shown) &&
       bytes <= this.#frameBytes &&
-      this.#credit.has(trafficClass, 1, bytes)
+      this.#window.has(trafficClass, 1, bytes)
     )
   }
 
@@ -270,7 +266,7 @@ export class Outbox {
     const to = Math.min(outgoing.end, at + this.#frameBytes)
     const isLast = to === outgoing.end
     this.#encoder.chunk(id, isLast ? 0 : flag.more, outgoing.buffer, at, to)
-    this.#credit.take(outgoing.trafficClass, 0, to - at)
+    this.#window.take(outgoing.trafficClass, 0, to - at)
     this.#flusher.plan()
     waiting.at = to
     if (isLast) this.#backlog.leave(waiting)
@@ -286,10 +282,10 @@ export class Outbox {
     const { command, trafficClass } = outgoing
     const id = this.#encoder.lastId
     if (id > mostId) this.#broken('ids-used-up')
-    if (!needsNoCredit(command)) this.#credit.take(trafficClass, 1, payload)
+    if (!needsNoCredit(command)) this.#window.take(trafficClass, 1, payload)
     outgoing.sentAt = this.#now
     if (outgoing.expectsAnswer) this.#pending.set(id, outgoing)
-    else this.#notices.add(id, outgoing)
+    else this.#unanswered.add(id, outgoing)
     this.#flusher.plan()
   }
 }

@@ -30,20 +30,14 @@ export type Event =
   | { readonly type: 'broken'; readonly reason: Status }
   | { readonly type: 'channel-closed' }
 
-export type Action =
-  | 'tell-open'
-  | 'send-release'
-  | 'start-drain'
-  | 'end'
-  | 'destroy'
-  | 'tell-closed'
+export type Action = 'send-release' | 'start-drain' | 'end' | 'destroy' | 'tell-closed'
 
 export function next(state: State, event: Event): readonly [State, ...Action[]] {
   switch (event.type) {
     case 'hello':
       return state.name === 'greeting' ? [{ name: 'unproven' }] : broken(state, 'protocol-state')
     case 'proven':
-      return state.name === 'unproven' ? [{ name: 'open' }, 'tell-open'] : [state]
+      return state.name === 'unproven' ? [{ name: 'open' }] : [state]
     case 'let-go':
       return state.name === 'draining' || state.name === 'closed'
         ? [state]

@@ -38,6 +38,8 @@ export type Answer = {
   /** Granted seconds for each id of a RENEW, in its order; 0: no such lease. */
   readonly leases?: readonly number[]
   readonly presence?: Presence
+  /** A credential that was issued. */
+  readonly token?: string
 }
 
 /** What the next hop answered beyond status and wait, as it came: end-to-end fields, and a body from `bodyAt` on. */

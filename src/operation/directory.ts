@@ -7,6 +7,9 @@ export type Entry = {
   readonly keys: readonly string[]
 }
 
+/** What is known of whoever a request is for. Whoever is not there is an owner who refuses everything. */
+export type Owner = Entry & { readonly isUser: boolean }
+
 /** May take its time, and may fail: then nothing is known of anybody. */
 export interface Directory {
   /** Nothing: there is no such user. Rejects if it cannot say. */

@@ -7,7 +7,6 @@
  */
 import type { Address } from '../address/address.ts'
 import type { TokenBucket } from '../lib/token-bucket.ts'
-import type { Message } from './message.ts'
 
 /** What a hop keeps of a lane that it carries; the hop that made it knows it again by its class. */
 export interface HopLane {
@@ -26,10 +25,9 @@ export class Lane {
   /** delivery/: the place that is awaited on the hop by which its messages come. Epoch 0: nothing is known. */
   epoch = 0
   next = 1
-  /** delivery/, to another domain: messages without an answer, and those that wait until all these have one. */
+  /** delivery/, to another domain: messages without an answer; whether one of those given with them failed for a time. */
   unanswered = 0
   isFailing = false
-  held: Message[] = []
   /** store/: duplicate records, in the order of their places, whose answer the sender may not hold yet. */
   records: number[] = []
   /** The hop that carries it. */

@@ -7,6 +7,7 @@
  * Spec:  [LINK-4.1-6] what travels unchanged, [LINK-6.7-13]
  */
 import type { Address } from '../address/address.ts'
+import type { Status } from '../errors.ts'
 import type { ByteBudget } from '../lib/byte-budget.ts'
 import type { Call } from './call.ts'
 import type { Lane } from './lane.ts'
@@ -41,6 +42,10 @@ export class Message {
   lane!: Lane
   /** Set by the stage that owes the answer; none for a message that comes out of a queue. */
   call: Call<Message> | undefined = undefined
+  /** What the owner of the inbox says; nothing: it may come in. */
+  refusal: Status | undefined = undefined
+  /** Its place in the store. */
+  seq = -1
   #budget: ByteBudget | undefined = undefined
 
   constructor(

@@ -18,6 +18,9 @@ export interface Notifies {
   notify(audience: Audience, only: string | undefined): undefined
 }
 
+/** What is asked of another domain, and answered. */
+export type Question = Subscribe | Renew | Fetch
+
 /** A way to other domains. */
 export interface Hop extends Notifies {
   /**
@@ -26,9 +29,7 @@ export interface Hop extends Notifies {
    * A hop repeats only what was surely not taken, and never stores.
    */
   deliver(message: Message, asker: Asker<Message>): undefined
-  ask(operation: Subscribe, asker: Asker<Subscribe>): undefined
-  ask(operation: Renew, asker: Asker<Renew>): undefined
-  ask(operation: Fetch, asker: Asker<Fetch>): undefined
+  ask<O extends Question>(operation: O, asker: Asker<O>): undefined
 }
 
 /** How somebody comes in. */

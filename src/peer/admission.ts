@@ -2,7 +2,7 @@
  * What follows from a proof: the pair is served on the link, the user is attached, or neither.
  *
  * In:    what `proofs.ts` found about the far end; HELLO; the end of a link.
- * Out:   standing of the session, its place in the pool, our own claim back; `joined` and `left`, `attach` and `detach`.
+ * Out:   standing of the session, its place in the pool, our own claim back; `joined` and `left`.
  * Fails: `protocol-state` for a second user, or for a far end that is not what it was taken for.
  * Spec:  [LINK-5.4-3], [LINK-5.4-6], [LINK-5.4-9]
  */
@@ -10,49 +10,50 @@ import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
 import { isSuccess, type Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
-import type { Meter } from '../lib/meter.ts'
+import type { Env } from '../lib/env.ts'
+import type { Counter } from '../lib/meter.ts'
 import type { Hello } from '../link/hello.ts'
+import type { Journal, JournalEvent } from '../operation/journal.ts'
+import type { Core } from '../operation/ports.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import type { Pool } from './pool.ts'
-import type { Roster } from './roster.ts'
 import type { Session } from './session.ts'
+import type { SessionTable } from './session-table.ts'
+import { AttachedSession } from './user-session.ts'
 
-export type AdmissionNeeds = {
+export type AdmissionPorts = {
+  readonly core: () => Core
+  /** Keeps the keys of a domain fresh until the result is called. */
   readonly watchKeys: (domain: Domain) => () => undefined
   /** Proofs that every link with `remote` must have before it serves. */
   readonly required: (remote: Domain) => readonly ProofKind[]
-  readonly attach: (session: Session, user: Address) => Status
-  readonly detach: (session: Session, user: Address) => undefined
-  /** A pair was proven on a link that now serves it; or the last link of the pair is gone. */
-  readonly joined: (session: Session, pair: Pair) => undefined
-  readonly left: (session: Session, pair: Pair) => undefined
-  readonly clock: Clock
-  readonly meter: Meter
-  readonly log: Log
-}
-
-/** Who hears of it inside this stage. */
-export type AdmissionSteps = {
+  /** An accepted channel has proven something. */
+  readonly provenChannel: (session: Session) => undefined
   /** Claims `local` towards `remote`, once. */
   readonly claim: (session: Session, local: Domain, remote: Domain) => undefined
   /** The link serves a pair: whoever waits for it may go on. */
   readonly served: (session: Session) => undefined
+  /** A pair was proven on a link that now serves it; or a link of the pair is gone. */
+  readonly joined: (session: Session, pair: Pair) => undefined
+  readonly left: (session: Session, pair: Pair) => undefined
 }
 
 export class Admission {
-  readonly #needs: AdmissionNeeds
-  readonly #roster: Roster
+  readonly #env: Env
+  readonly #ports: AdmissionPorts
+  readonly #journal: Journal
+  readonly #table: SessionTable
   readonly #pool: Pool
-  readonly #steps: AdmissionSteps
+  readonly #shown: Counter
   readonly #keyWatches = new Map<Session, (() => undefined)[]>()
 
-  constructor(needs: AdmissionNeeds, roster: Roster, pool: Pool, steps: AdmissionSteps) {
-    this.#needs = needs
-    this.#roster = roster
+  constructor(env: Env, journal: Journal, ports: AdmissionPorts, table: SessionTable, pool: Pool) {
+    this.#env = env
+    this.#journal = journal
+    this.#ports = ports
+    this.#table = table
     this.#pool = pool
-    this.#steps = steps
+    this.#shown = env.meter.counter('presence_updates_total', { action: 'shown' })
   }
 
   greeted(session: Session, hello: Hello): Status | undefined {
@@ -60,64 +61,70 @@ export class Admission {
     // [LINK-5.2-7]
     if (hello.role !== (session.role === 'client' ? 'client' : 'gateway')) return 'protocol-state'
     if (dialled === undefined || dialled.forKeys) return undefined
-    this.#steps.claim(session, dialled.local, dialled.remote)
+    this.#ports.claim(session, dialled.local, dialled.remote)
     if (session.standing !== 'proven') return undefined
     link.proven()
     // On a link that this side dialled, services and `state` come after the proof by certificate.
     for (const pair of session.pairs) {
       this.#pool.list(session, pair.local, pair.remote, hello.services)
-      this.#needs.joined(session, pair)
+      this.#ports.joined(session, pair)
     }
     return undefined
   }
 
   proven(session: Session, pair: Pair): undefined {
     // It may have ended while the key was fetched: nothing may rest on it then.
-    if (!this.#roster.all.has(session)) return
+    if (!this.#table.all.has(session)) return
     const { local, remote } = pair
     const { link, dialled } = session
     const kind = [...pair.kinds].join('+')
     const proven = session.prove(pair)
-    this.#needs.meter.counter('proofs_total', { kind }).n++
-    this.#needs.log.info('link.proven', { local, remote, kind, peer: link.channel.facts.remote })
+    this.#env.meter.counter('proofs_total', { kind }).n++
+    this.#env.log.info('link.proven', { local, remote, kind, peer: link.channel.facts.remote })
+    const way = wayTo(session, remote)
+    this.#journal.note({ kind: 'proof', ...way, local, cause: 'ok', detail: kind })
     // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
     if (!this.#isEnough(session, proven)) return
     const isNew = session.admit(proven)
     link.proven()
     // The far side is told who we are on its link, too: its traffic back needs it. [LINK-5.4-3]
-    if (dialled === undefined) this.#steps.claim(session, local, remote)
+    if (dialled === undefined) this.#ports.claim(session, local, remote)
     if (isNew) this.#watchKeys(session, remote)
     const offered = link.hello?.services ?? (dialled === undefined ? [] : [dialled.service])
     this.#pool.list(session, local, remote, offered)
     this.#pool.wake(local, remote)
-    if (isNew) this.#needs.joined(session, proven)
-    this.#steps.served(session)
+    if (isNew) this.#ports.joined(session, proven)
+    this.#ports.served(session)
     session.waiting.reopen()
   }
 
-  attached(session: Session, user: Address, userKey: PublicKey): Status {
-    if (session.user !== undefined) return 'protocol-state'
-    const code = this.#needs.attach(session, user)
+  /** Rejects if the directory cannot say whether there is such a user. */
+  async attached(session: Session, user: Address, userKey: PublicKey): Promise<Status> {
+    const { core, provenChannel } = this.#ports
+    const attachment = new AttachedSession(session, user, this.#shown)
+    const code = await core().attach(attachment)
+    provenChannel(session)
     if (!isSuccess(code)) return code
-    session.user = user
+    if (!this.#table.all.has(session)) {
+      core().detach(attachment)
+      return 'link-lost'
+    }
+    session.attachment = attachment
     session.userKey = userKey
     session.standing = 'proven'
     session.link.proven()
     const peer = session.link.channel.facts.remote
-    this.#needs.log.info('client.attached', { domain: user.domain, peer })
-    session.waiting.reopen()
+    this.#env.log.info('client.attached', { domain: user.domain, peer })
     return 'ok'
   }
 
-  /** A claim of the far side, or one of ours. `claimed`: the domain that was not proven, as far as it could be read. */
+  /** A claim of the far side. `claimed`: the domain that was not proven, as far as it could be read. */
   refused(session: Session, code: Status, detail: string, claimed: Domain | undefined): undefined {
-    const peer = session.link.channel.facts.remote
-    const more = session.line(this.#needs.clock.now())
-    if (more !== undefined) {
-      this.#needs.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
+    if (claimed !== undefined) {
+      const way = wayTo(session, claimed)
+      this.#journal.note({ kind: 'proof', ...way, local: undefined, cause: code, detail })
     }
-    if (session.standing === 'refused') session.waiting.refuse(0, code)
-    else if (session.standing === 'proven') session.waiting.reopen()
+    this.#notBelieved(session, code, detail, claimed)
   }
 
   /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here, or nothing of one of our domains. */
@@ -127,7 +134,9 @@ export class Admission {
     code: Status,
     detail: string,
   ): undefined {
-    this.refused(session, code, detail, local)
+    const way = wayTo(session, remote)
+    this.#journal.note({ kind: 'claim', ...way, local, cause: code, detail })
+    this.#notBelieved(session, code, detail, local)
     const { dialled, link } = session
     if (dialled === undefined || !link.isUsable) return
     this.#pool.withdraw(session, local, remote, code)
@@ -141,14 +150,30 @@ export class Admission {
   ended(session: Session): undefined {
     for (const unwatch of this.#keyWatches.get(session) ?? []) unwatch()
     this.#keyWatches.delete(session)
-    if (session.user !== undefined) this.#needs.detach(session, session.user)
-    for (const pair of session.pairs) this.#needs.left(session, pair)
+    if (session.attachment !== undefined) this.#ports.core().detach(session.attachment)
+    for (const pair of session.pairs) this.#ports.left(session, pair)
+  }
+
+  /** A claim of the far side, or one of ours. */
+  #notBelieved(
+    session: Session,
+    code: Status,
+    detail: string,
+    claimed: Domain | undefined,
+  ): undefined {
+    const peer = session.link.channel.facts.remote
+    const more = session.line(this.#env.clock.now())
+    if (more !== undefined) {
+      this.#env.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
+    }
+    if (session.standing === 'refused') session.waiting.refuse(0, code)
+    else if (session.standing === 'proven') session.waiting.reopen()
   }
 
   #isEnough(session: Session, { remote, kinds }: Pair): boolean {
     const hasKey = kinds.has('key') || kinds.has('pinned')
     if (session.dialled?.needsKnownKey === true && !hasKey) return false
-    return this.#needs
+    return this.#ports
       .required(remote)
       .every((kind) => kinds.has(kind) || (kind === 'key' && hasKey))
   }
@@ -156,6 +181,15 @@ export class Admission {
   /** Keys of a domain that a link rests on are kept fresh while it lives. */
   #watchKeys(session: Session, remote: Domain): undefined {
     const watches = this.#keyWatches.get(session) ?? []
-    this.#keyWatches.set(session, [...watches, this.#needs.watchKeys(remote)])
+    this.#keyWatches.set(session, [...watches, this.#ports.watchKeys(remote)])
   }
+}
+
+/** For the journal: whether this side made the link to get to `remote`, and what for. */
+export function wayTo(
+  { dialled }: Session,
+  remote: Domain,
+): Pick<JournalEvent, 'direction' | 'remote' | 'service'> {
+  const isOurs = dialled?.remote === remote && !dialled.forKeys
+  return { direction: isOurs ? 'out' : 'in', remote, service: isOurs ? dialled.service : undefined }
 }

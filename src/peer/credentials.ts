@@ -14,52 +14,45 @@ import { parseCredentialToken } from '../credential/token.ts'
 import { type Refusal, refuse, type Verdict } from '../credential/verdict.ts'
 import type { Verifier, Vouched } from '../credential/verify.ts'
 import type { Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
-import type { Meter } from '../lib/meter.ts'
-import type { Limits } from '../limits.ts'
+import type { Env } from '../lib/env.ts'
 import type { RequestView } from '../link/link.ts'
-import { commands } from '../wire/registry.ts'
-import { controlRequest } from './control-request.ts'
+import { refusableOf } from '../link/refusal.ts'
+import { outcomeOf } from '../operation/call.ts'
 import type { Held } from './held-credentials.ts'
+import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
-
-export type CredentialNeeds = {
-  readonly verifier: Verifier
-  readonly clock: Clock
-  readonly limits: Limits
-  readonly meter: Meter
-  readonly log: Log
-}
 
 /** Answers the CREDENTIAL whose place is kept here. */
 type Answer = (code: Status) => undefined
 
 export class Credentials {
-  readonly #needs: CredentialNeeds
+  readonly #env: Env
+  readonly #verifier: Verifier
   readonly #spend: (session: Session, issuer: string) => boolean
 
   /** `spend`: one signature out of the budget of the issuer. */
-  constructor(needs: CredentialNeeds, spend: (session: Session, issuer: string) => boolean) {
-    this.#needs = needs
+  constructor(env: Env, verifier: Verifier, spend: (session: Session, issuer: string) => boolean) {
+    this.#env = env
+    this.#verifier = verifier
     this.#spend = spend
   }
 
   /** [LINK-6.3-1] A credential gets its number; requests that name it wait while its key is fetched. */
   show(session: Session, request: RequestView): undefined {
-    const { link, held: table } = session
-    const { id, trafficClass, command, reference } = request
-    const answer: Answer = (code) => link.answer(id, trafficClass, command, code)
+    const { held: table } = session
+    const { reference } = request
+    const asked = refusableOf(request)
+    const answer: Answer = (code) => session.refuse(asked, outcomeOf(code))
     const read = readCredential(request)
     const held = table.place(reference)
     if (typeof held === 'string') return answer(held)
     if (typeof read === 'string') return this.#settle(session, held, refuse(read, ''), answer)
-    const token = parseCredentialToken(read.token, this.#needs.limits)
+    const token = parseCredentialToken(read.token, this.#env.limits)
     if (!token.ok) return this.#settle(session, held, token, answer)
     const { iss, aud } = token.value.claims
     // [LINK-6.3-8] Its pair may be the one whose proof is still being checked.
     if (session.claimsUnderWay > 0 && !session.isProven(aud, iss)) {
-      return session.waiting.enter(request, reference, this.#needs.clock.now())
+      return session.waiting.enter(request, reference, this.#env.clock.now())
     }
     const verdict = this.#verify(session, token.value)
     if (!(verdict instanceof Promise)) return this.#settle(session, held, verdict, answer)
@@ -73,14 +66,13 @@ export class Credentials {
   }
 
   forget(session: Session, request: RequestView): undefined {
-    const { id, trafficClass, command } = request
     const read = readForget(request)
     if (typeof read !== 'string') for (const number of read.numbers) session.held.forget(number)
-    session.link.answer(id, trafficClass, command, typeof read === 'string' ? read : 'ok')
+    session.refuse(refusableOf(request), outcomeOf(typeof read === 'string' ? read : 'ok'))
   }
 
   #verify(session: Session, token: CredentialToken) {
-    return this.#needs.verifier.credential(
+    return this.#verifier.credential(
       token,
       {
         // [LINK-6.3-8]
@@ -95,17 +87,18 @@ export class Credentials {
 
   #settle(session: Session, held: Held, verdict: Verdict<Vouched>, answer: Answer): undefined {
     const result = verdict.ok ? 'ok' : verdict.code
-    this.#needs.meter.counter('credential_checks_total', { result }).n++
+    this.#env.meter.counter('credential_checks_total', { result }).n++
     if (!verdict.ok) return this.#refuse(session, held, verdict, answer)
     // [LINK-6.3-4] A number keeps its issuer, subject and audience.
-    if (!isRefresh(held, verdict.value)) return answer('bad-request')
     const { sender, claims } = verdict.value
-    held.state = 'good'
-    held.subject = sender
-    held.audience = claims.aud as Domain
-    held.pair = session.pair(claims.aud, claims.iss)
-    held.scope = claims.scope
-    held.expiresAt = (claims.exp + this.#needs.limits.clockSkewSeconds) * 1000
+    if (!held.isSame(sender, claims.aud)) return answer('bad-request')
+    held.accept({
+      subject: sender,
+      audience: claims.aud as Domain,
+      pair: session.pair(claims.aud, claims.iss),
+      scope: claims.scope,
+      expiresAt: (claims.exp + this.#env.limits.clockSkewSeconds) * 1000,
+    })
     answer('ok')
   }
 
@@ -119,13 +112,13 @@ export class Credentials {
     answer(code)
     // [LINK-8.1-1] The dear check was made for nothing.
     const isCostly = code === 'credential-signature'
-    if (isCostly && !session.badSignatures.take(this.#needs.clock.now())) {
+    if (isCostly && !session.badSignatures.take(this.#env.clock.now())) {
       session.link.break('flood', 'signatures')
     }
   }
 
   #tell(session: Session, cause: Status, detail: string): undefined {
-    const { clock, log } = this.#needs
+    const { clock, log } = this.#env
     const more = session.line(clock.now())
     if (more === undefined) return
     const [pair] = session.pairs
@@ -134,17 +127,13 @@ export class Credentials {
   }
 }
 
-const isRefresh = (held: Held, { sender, claims }: Vouched): boolean =>
-  held.subject === undefined || (held.subject.text === sender.text && held.audience === claims.aud)
-
 /** Tells the far side which numbers of ours it may forget. */
 export function askToForget({ link }: Session, numbers: readonly number[]): undefined {
   if (numbers.length === 0 || !link.isUsable) return
   link.ask(
-    controlRequest(
-      commands.forget.number,
+    ownRequest(
+      'forget',
       encodeForget(numbers),
-      0,
       () => undefined,
       () => undefined,
     ),

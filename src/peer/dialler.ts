@@ -13,8 +13,8 @@ import { GatewayError, type Status } from '../errors.ts'
 import type { Channel } from '../link/channel.ts'
 import type { Admission } from './admission.ts'
 import type { Proofs } from './proofs.ts'
-import type { Roster } from './roster.ts'
 import type { Dialled, Session } from './session.ts'
+import type { SessionTable } from './session-table.ts'
 
 /** A connected channel and how it was found. */
 export type Connected = {
@@ -34,7 +34,7 @@ type Waiting = {
 
 export class Dialler {
   readonly #find: Connect
-  readonly #roster: Roster
+  readonly #table: SessionTable
   readonly #proofs: Proofs
   readonly #admission: Admission
   /** Dials whose link is there and not proven yet. */
@@ -42,9 +42,9 @@ export class Dialler {
   /** Ends the dials that are under way. */
   readonly #stopping = new AbortController()
 
-  constructor(find: Connect, roster: Roster, proofs: Proofs, admission: Admission) {
+  constructor(find: Connect, table: SessionTable, proofs: Proofs, admission: Admission) {
     this.#find = find
-    this.#roster = roster
+    this.#table = table
     this.#proofs = proofs
     this.#admission = admission
   }
@@ -55,7 +55,7 @@ export class Dialler {
 
   /** A link for the pair. */
   async dial(local: Domain, remote: Domain, service: Service): Promise<Session> {
-    for (const session of this.#roster.all) {
+    for (const session of this.#table.all) {
       const { dialled, link } = session
       // A link of another domain of ours to the same gateway: one more claim is enough.
       if (dialled?.remote !== remote || dialled.forKeys || dialled.service !== service) continue
@@ -140,14 +140,14 @@ export class Dialler {
     forKeys: boolean,
   ): Session {
     const dialled: Dialled = { local, remote, service, host, port, needsKnownKey, forKeys }
-    const session = this.#roster.add(channel, 'gateway', dialled, local)
+    const session = this.#table.add(channel, 'gateway', dialled, local)
     session.link.start()
     return session
   }
 
   /** Another link to the same host and port: the two services share it. */
   #sharing(local: Domain, remote: Domain, host: string, port: number): Session | undefined {
-    for (const session of this.#roster.all) {
+    for (const session of this.#table.all) {
       const { dialled } = session
       if (dialled?.host !== host || dialled.port !== port || dialled.remote !== remote) continue
       if (session.link.isUsable && session.isProven(local, remote)) return session

@@ -8,21 +8,79 @@ import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
 import type { Scope } from '../wire/registry.ts'
+import { type LinkCaller, native } from './callers.ts'
 import type { Pair } from './pair.ts'
 
-export type Held = {
+/** What a good credential says. */
+type Said = {
+  readonly subject: Address
+  readonly audience: Domain
+  /** The pair of domains on whose proof it rests. */
+  readonly pair: Pair | undefined
+  readonly scope: ReadonlySet<Scope>
+  /** Wall time in ms from which on it is refused as expired; the skew is in it. */
+  readonly expiresAt: number
+}
+
+export class Held implements LinkCaller {
+  readonly door = 'domain' as const
+  readonly via = native
   readonly number: number
   /** `waiting`: its key is being fetched. */
-  state: 'waiting' | 'good' | 'refused'
+  state: 'waiting' | 'good' | 'refused' = 'waiting'
   /** Why it was refused. */
-  code: Status
-  subject: Address | undefined
-  audience: Domain | undefined
-  /** The pair of domains on whose proof it rests. */
-  pair: Pair | undefined
-  scope: ReadonlySet<Scope>
-  /** Wall time in ms from which on it is refused as expired; the skew is in it. */
-  expiresAt: number
+  code: Status = 'credential-ref-unknown'
+  #said: Said | undefined = undefined
+
+  constructor(number: number) {
+    this.number = number
+  }
+
+  /** Of a good one. */
+  get user(): Address {
+    return (this.#said as Said).subject
+  }
+
+  get domain(): Domain {
+    return (this.#said as Said).subject.domain
+  }
+
+  get local(): Domain {
+    return (this.#said as Said).audience
+  }
+
+  get expiresAt(): number {
+    return this.#said?.expiresAt ?? 0
+  }
+
+  /** The domain that it is meant for, once that is known. */
+  get audience(): Domain | undefined {
+    return this.#said?.audience
+  }
+
+  get issuer(): Domain | undefined {
+    return this.#said?.subject.domain
+  }
+
+  /** [LINK-6.3-4] A number keeps its issuer, subject and audience. */
+  isSame(subject: Address, audience: string): boolean {
+    const said = this.#said
+    return said === undefined || (said.subject.text === subject.text && said.audience === audience)
+  }
+
+  accept(said: Said): undefined {
+    this.state = 'good'
+    this.#said = said
+  }
+
+  /** [LINK-6.5-2] The pair of domains is proven on this link; the credential is meant for the recipient's domain. */
+  may(scope: Scope, from: Address, audience: Domain): Status | undefined {
+    const said = this.#said
+    if (said?.pair === undefined) return 'domain-not-proven'
+    if (said.audience !== audience) return 'credential-audience'
+    if (!said.scope.has(scope)) return 'credential-scope'
+    return from.text === said.subject.text ? undefined : 'credential-subject'
+  }
 }
 
 export class HeldCredentials {
@@ -52,16 +110,7 @@ export class HeldCredentials {
     // [LINK-6.3-7]
     if (this.#byNumber.size >= this.#most) return 'limit-reached'
     this.#highest = number
-    const held: Held = {
-      number,
-      state: 'waiting',
-      code: 'credential-ref-unknown',
-      subject: undefined,
-      audience: undefined,
-      pair: undefined,
-      scope: new Set(),
-      expiresAt: 0,
-    }
+    const held = new Held(number)
     this.#byNumber.set(number, held)
     return held
   }
@@ -73,7 +122,7 @@ export class HeldCredentials {
   /** Keys of `issuer` changed: what it vouched for has to be shown again. */
   dropIssuer(issuer: string): undefined {
     for (const held of this.#byNumber.values()) {
-      if (held.subject?.domain !== issuer) continue
+      if (held.issuer !== issuer) continue
       held.state = 'refused'
       held.code = 'credential-ref-unknown'
     }

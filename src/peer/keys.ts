@@ -6,86 +6,77 @@
  * Fails: `domain-not-hosted` and `too-large` to the far side; the code of the dial or of the answer to us.
  * Spec:  [LINK-6.2-1], [LINK-6.2-2], [LINK-4.4-4]
  */
-import type { Domain } from '../address/domain.ts'
+import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeKeys, readKeys } from '../command/keys.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { LimitName, Limits } from '../limits.ts'
+import type { Env } from '../lib/env.ts'
 import type { Channel } from '../link/channel.ts'
 import type { RequestView } from '../link/link.ts'
-import { networkOf } from '../link/place.ts'
-import { commands, fields, responseHeadBytes } from '../wire/registry.ts'
-import { controlRequest } from './control-request.ts'
+import { networkOf } from '../link/network-prefix.ts'
+import { refusableOf } from '../link/refusal.ts'
+import { outcomeOf } from '../operation/call.ts'
+import { fields, responseHeadBytes } from '../wire/registry.ts'
 import type { Dialler } from './dialler.ts'
-import type { Roster } from './roster.ts'
+import type { Hosted } from './hosted.ts'
+import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
+import type { SessionTable } from './session-table.ts'
 import { StrangerBudget } from './stranger-budget.ts'
 
-export type KeysNeeds = {
-  readonly readDomain: (text: string) => Domain | undefined
-  /** Our key set, for KEYS. */
-  readonly keySet: (domain: string) => Buffer | undefined
-  /** The domain that speaks on accepted links before a pair is proven. */
-  readonly mainDomain: Domain
+export type KeysPorts = {
+  readonly hosted: Hosted
   /** Whether the operator names the domain. */
   readonly isNamed: (domain: Domain) => boolean
-  readonly clock: Clock
-  readonly limits: Limits
 }
 
 export class Keys {
-  readonly #needs: KeysNeeds
-  readonly #roster: Roster
+  readonly #env: Env
+  readonly #ports: KeysPorts
+  readonly #table: SessionTable
   readonly #dialler: Dialler
-  readonly #limitHit: (limit: LimitName) => undefined
   /** Fetches for domains that nobody knows, and those for which a link is dialled. */
   readonly #strangers: StrangerBudget
   #strangerDials = 0
 
-  constructor(
-    needs: KeysNeeds,
-    roster: Roster,
-    dialler: Dialler,
-    limitHit: (limit: LimitName) => undefined,
-  ) {
-    this.#needs = needs
-    this.#roster = roster
+  constructor(env: Env, ports: KeysPorts, table: SessionTable, dialler: Dialler) {
+    this.#env = env
+    this.#ports = ports
+    this.#table = table
     this.#dialler = dialler
-    this.#limitHit = limitHit
-    this.#strangers = new StrangerBudget(needs.limits, needs.clock.now())
+    this.#strangers = new StrangerBudget(env.limits, env.clock.now())
   }
 
   /** One fetch out of the budget for strangers: `domain` is claimed on the link of the session. */
   mayFetchForStranger({ link }: Session, domain: Domain): boolean {
-    const { clock, limits, isNamed } = this.#needs
+    const { clock, limits, meter } = this.#env
     const now = clock.now()
-    if (isNamed(domain) && this.#strangers.takeReserve(now)) return true
+    if (this.#ports.isNamed(domain) && this.#strangers.takeReserve(now)) return true
     const limit =
       this.#strangerDials < limits.strangerDials
         ? this.#strangers.take(networkOf(link.channel.facts.remote), now)
         : 'strangerDials'
-    if (limit !== undefined) this.#limitHit(limit)
+    if (limit !== undefined) meter.hit(limit)
     return limit === undefined
   }
 
   /** [LINK-6.2-2] Told to anybody, but only for a domain whose certificate was shown on this link. */
-  tell({ link }: Session, request: RequestView): undefined {
+  tell(session: Session, request: RequestView): undefined {
+    const { link } = session
     const { id, trafficClass, command } = request
-    if (!link.mayClaim()) return link.answer(id, trafficClass, command, 'rate-limited')
+    const no = (code: Status): undefined => session.refuse(refusableOf(request), outcomeOf(code))
+    if (!link.mayClaim()) return no('rate-limited')
     const read = readKeys(request)
-    if (typeof read === 'string') return link.answer(id, trafficClass, command, read)
-    const domain = this.#needs.readDomain(read.domain)
+    if (typeof read === 'string') return no(read)
+    const domain = readDomain(read.domain)
     const body =
       domain !== undefined && domain === read.domain && link.channel.facts.showedFor(domain)
-        ? this.#needs.keySet(domain)
+        ? this.#ports.hosted.keySet(domain)
         : undefined
-    if (body === undefined) return link.answer(id, trafficClass, command, 'domain-not-hosted')
+    if (body === undefined) return no('domain-not-hosted')
     // [LINK-4.4-4] Without a grant the answer has to fit one frame.
     const granted = request.fields.u32(fields.answerCredit.tag)
-    const room = this.#needs.limits.frameBytes - responseHeadBytes
-    if (body.length > Math.max(granted, room)) {
-      return link.answer(id, trafficClass, command, 'too-large')
-    }
+    const room = this.#env.limits.frameBytes - responseHeadBytes
+    if (body.length > Math.max(granted, room)) return no('too-large')
     link.answerWith(id, trafficClass, command, 'ok', body, 0, 0, body.length)
   }
 
@@ -94,9 +85,9 @@ export class Keys {
    * for it.
    */
   async fetch(domain: string, signal: AbortSignal): Promise<Buffer> {
-    const remote = this.#needs.readDomain(domain)
+    const remote = readDomain(domain)
     if (remote === undefined) throw new GatewayError('bad-address', `not a domain: ${domain}`)
-    for (const session of this.#roster.all) {
+    for (const session of this.#table.all) {
       const { link } = session
       if (mayBeAsked(session, remote) && link.isUsable && coversAny(link.channel, remote)) {
         return this.#ask(session, remote, signal)
@@ -104,7 +95,7 @@ export class Keys {
     }
     this.#strangerDials++
     try {
-      const session = await this.#dialler.dialForKeys(this.#needs.mainDomain, remote)
+      const session = await this.#dialler.dialForKeys(this.#ports.hosted.main, remote)
       try {
         return await this.#ask(session, remote, signal)
       } finally {
@@ -121,15 +112,15 @@ export class Keys {
         reject(new GatewayError(code, `KEYS of ${domain} were not answered`)) as undefined
       signal.addEventListener('abort', () => fail('remote-timeout'), { once: true })
       link.ask(
-        controlRequest(
-          commands.keys.number,
+        ownRequest(
+          'keys',
           encodeKeys(domain),
-          this.#needs.limits.keySetBytes,
           ({ status, buffer, bodyAt, end }) =>
             isSuccess(status)
               ? (resolve(Buffer.from(buffer.subarray(bodyAt, end))) as undefined)
               : fail(status),
           (code) => fail(code),
+          this.#env.limits.keySetBytes,
         ),
       )
     })

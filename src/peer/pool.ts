@@ -9,31 +9,27 @@
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
-import type { Cancel, Clock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
-import { jitter, type Random } from '../lib/random.ts'
-import type { Limits } from '../limits.ts'
+import { backOff } from '../lib/back-off.ts'
+import type { Cancel } from '../lib/clock.ts'
+import type { Env } from '../lib/env.ts'
+import { jitter } from '../lib/random.ts'
 import type { Outgoing } from '../link/outgoing.ts'
+import type { Journal } from '../operation/journal.ts'
 import type { Session } from './session.ts'
 
-export type PoolNeeds = {
-  /** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
-  readonly dial: (local: Domain, remote: Domain, service: Service) => Promise<Session>
-  readonly clock: Clock
-  readonly random: Random
-  readonly limits: Limits
-  readonly log: Log
-  readonly limitHit: (limit: string) => undefined
-  /** A link serves this service of the pair now. */
-  readonly listed: (local: Domain, remote: Domain, service: Service) => undefined
-}
+/** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
+export type Dial = (local: Domain, remote: Domain, service: Service) => Promise<Session>
 
 /** What an operator sees of a destination. */
 export type DestinationState = 'idle' | 'connecting' | 'running' | 'backing-off'
 
 /** A request, and what to do with it once there is a session. */
-type Send = (session: Session, request: Outgoing) => undefined
-type Waiting = { readonly request: Outgoing; readonly send: Send; readonly since: number }
+type Send<R extends Outgoing> = (session: Session, request: R) => undefined
+type Waiting = {
+  readonly request: Outgoing
+  readonly send: Send<Outgoing>
+  readonly since: number
+}
 
 type Destination = {
   readonly local: Domain
@@ -59,13 +55,17 @@ type OfDomain = Partial<Record<Service, Destination>>
 const services: readonly Service[] = ['im', 'pres']
 
 export class Pool {
-  readonly #needs: PoolNeeds
+  readonly #env: Env
+  readonly #journal: Journal
+  readonly #dialTo: Dial
   readonly #tables = new Map<Domain, Map<Domain, OfDomain>>()
   #count = 0
   #isStopped = false
 
-  constructor(needs: PoolNeeds) {
-    this.#needs = needs
+  constructor(env: Env, journal: Journal, dial: Dial) {
+    this.#env = env
+    this.#journal = journal
+    this.#dialTo = dial
   }
 
   /** A link that is ready now. */
@@ -80,13 +80,19 @@ export class Pool {
    * Sends a request to `remote`: by a link that is there, or by one that is dialled now. `send` is called with the
    * session when it is time; a request that no link takes fails with the reason.
    */
-  send(local: Domain, remote: Domain, service: Service, request: Outgoing, send: Send): undefined {
+  send<R extends Outgoing>(
+    local: Domain,
+    remote: Domain,
+    service: Service,
+    request: R,
+    send: Send<R>,
+  ): undefined {
     const session = this.find(local, remote, service)
     if (session !== undefined) return send(session, request)
     if (this.#isStopped) return request.failed('link-stopped', false)
     const destination = this.#destination(local, remote, service)
     if (destination === undefined) return request.failed('busy', false)
-    const { clock, limits } = this.#needs
+    const { clock, limits } = this.#env
     destination.isWanted = true
     const wait = destination.retryAt - clock.now()
     // A short rest is waited for; a long one is told at once.
@@ -94,10 +100,11 @@ export class Pool {
       return request.failed(destination.code, false)
     }
     if (destination.waiting.length >= limits.windowRequests) {
-      this.#needs.limitHit('windowRequests')
+      this.#env.meter.hit('windowRequests')
       return request.failed('busy', false)
     }
-    destination.waiting.push({ request, send, since: clock.now() })
+    // The same request comes back with it.
+    destination.waiting.push({ request, send: send as Send<Outgoing>, since: clock.now() })
     if (!destination.isDialling) this.#dialAfter(destination, Math.max(0, wait))
   }
 
@@ -107,14 +114,14 @@ export class Pool {
     const destination = this.#destination(local, remote, service)
     if (destination === undefined || destination.isDialling) return
     destination.isWanted = true
-    if (destination.retryAt <= this.#needs.clock.now()) this.#dialAfter(destination, 0)
+    if (destination.retryAt <= this.#env.clock.now()) this.#dialAfter(destination, 0)
   }
 
   /** How long until the next dial may start; 0: now, or one is under way. */
   retryAfterMs(local: Domain, remote: Domain, service: Service): number {
     const destination = this.#known(local, remote, service)
     if (destination === undefined || destination.isDialling) return 0
-    return Math.max(0, Math.ceil(destination.retryAt - this.#needs.clock.now()))
+    return Math.max(0, Math.ceil(destination.retryAt - this.#env.clock.now()))
   }
 
   /** The session serves these services of the pair; a second link of the pair is judged. */
@@ -130,7 +137,6 @@ export class Pool {
       if (session.dialled === undefined) destination.failures = 0
       destination.retryAt = 0
       this.#flush(destination)
-      this.#needs.listed(local, remote, service)
     }
     this.#settleDuplicates(local, remote)
   }
@@ -155,7 +161,7 @@ export class Pool {
 
   /** The session serves nothing any more. [LINK-8.2-6] What it served is not dialled before its far side wants to. */
   unlist(session: Session): undefined {
-    const { clock, random } = this.#needs
+    const { clock, random } = this.#env
     const { restMs } = session.link
     for (const { local, remote } of session.pairs) {
       for (const service of services) {
@@ -200,7 +206,7 @@ export class Pool {
     readonly retryAfterMs: number
     readonly links: number
   }> {
-    const now = this.#needs.clock.now()
+    const now = this.#env.clock.now()
     for (const destination of this.#all()) {
       const { local, remote, service, failures, retryAt } = destination
       const links = destination.sessions.filter(({ link }) => link.isUsable).length
@@ -232,7 +238,7 @@ export class Pool {
     destination.isDialling = true
     if (ms <= 0) void this.#dial(destination)
     else {
-      destination.cancel = this.#needs.clock.after(ms, () => {
+      destination.cancel = this.#env.clock.after(ms, () => {
         void this.#dial(destination)
       })
     }
@@ -243,25 +249,31 @@ export class Pool {
     try {
       // One that was accepted meanwhile serves as well.
       const session =
-        this.find(local, remote, service) ?? (await this.#needs.dial(local, remote, service))
+        this.find(local, remote, service) ?? (await this.#dialTo(local, remote, service))
       destination.isDialling = false
       if (session.isProven(local, remote)) this.list(session, local, remote, [service])
       this.#flush(destination)
     } catch (error) {
       destination.isDialling = false
       const code = error instanceof GatewayError ? error.code : 'internal'
-      this.#failed(destination, code, error instanceof Error ? error.message : String(error))
+      const detail = error instanceof Error ? error.message : String(error)
+      if (code !== 'link-stopped') {
+        const event = { kind: 'dial', direction: 'out', local, remote, service } as const
+        this.#journal.note({ ...event, cause: code, detail })
+      }
+      this.#failed(destination, code, detail)
     }
   }
 
   #failed(destination: Destination, code: Status, detail: string): undefined {
-    const { clock, random, limits, log } = this.#needs
+    const { clock, random, limits, log } = this.#env
     // An accepted link may have come while we failed.
     if (destination.sessions.some(({ link }) => link.isUsable)) return this.#flush(destination)
     // [LINK-9.3-1]
     const isLostLately = clock.now() - destination.lostAt < limits.redialLostMs
-    const ms = Math.min(
-      limits.redialMs * 2 ** Math.min(destination.failures, 20),
+    const ms = backOff(
+      destination.failures,
+      limits.redialMs,
       isLostLately ? limits.redialLostCapMs : limits.redialCapMs,
     )
     destination.failures++
@@ -320,8 +332,8 @@ export class Pool {
     }
     // [LINK-9.2-2]
     const accepted = [...all].filter(({ dialled }) => dialled === undefined)
-    for (const session of accepted.slice(this.#needs.limits.linksPerPair)) {
-      this.#needs.limitHit('linksPerPair')
+    for (const session of accepted.slice(this.#env.limits.linksPerPair)) {
+      this.#env.meter.hit('linksPerPair')
       session.link.release('resource-shortage')
     }
   }
@@ -329,9 +341,9 @@ export class Pool {
   #destination(local: Domain, remote: Domain, service: Service): Destination | undefined {
     const known = this.#known(local, remote, service)
     if (known !== undefined) return known
-    const isFull = this.#count >= this.#needs.limits.peers * services.length
+    const isFull = this.#count >= this.#env.limits.peers * services.length
     if (isFull && !this.#makeRoom(local, remote)) {
-      this.#needs.limitHit('peers')
+      this.#env.meter.hit('peers')
       return undefined
     }
     const byRemote = this.#tables.get(local) ?? new Map<Domain, OfDomain>()

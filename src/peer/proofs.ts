@@ -6,8 +6,8 @@
  * Fails: the code of the first check that fails; a temporary one while a key cannot be had.
  * Spec:  [LINK-5.4-1] to [LINK-5.4-8], [LINK-6.1-1]; draft §5.3.3
  */
-import type { Address } from '../address/address.ts'
-import type { Domain } from '../address/domain.ts'
+import { type Address, readAddress } from '../address/address.ts'
+import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeProve, type Prove, readProve } from '../command/prove.ts'
 import type { LinkClaims } from '../credential/claims.ts'
 import { importPublicKey, type PublicKey } from '../credential/ed25519.ts'
@@ -17,39 +17,23 @@ import { refuse, type Verdict } from '../credential/verdict.ts'
 import type { Verifier } from '../credential/verify.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
-import type { Limits } from '../limits.ts'
+import type { Env } from '../lib/env.ts'
 import type { RequestView } from '../link/link.ts'
 import type { Outgoing } from '../link/outgoing.ts'
-import { commands } from '../wire/registry.ts'
-import { controlRequest } from './control-request.ts'
+import { refusableOf } from '../link/refusal.ts'
+import { outcomeOf } from '../operation/call.ts'
+import { type Entry, standingOfKey } from '../operation/directory.ts'
+import type { Core } from '../operation/ports.ts'
+import type { Hosted } from './hosted.ts'
+import { ownRequest } from './own-requests.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import type { Session } from './session.ts'
 
-export type ProofNeeds = {
-  readonly verifier: Verifier
-  readonly limits: Limits
-  readonly isHosted: (domain: string) => boolean
-  readonly readDomain: (text: string) => Domain | undefined
-  readonly readAddress: (text: string) => Address | undefined
-  /** Domain rules come before any key is looked up. */
-  readonly mayTalk: (local: Domain, remote: Domain) => boolean
-  /** Whether keys of the domain are pinned or were taken before; a stranger's fetch has a budget of its own. */
-  readonly isKnown: (domain: Domain) => boolean
-  readonly isPinned: (domain: Domain) => boolean
-  /** False: too many fetches for strangers are under way. */
-  readonly mayFetchFor: (session: Session, domain: Domain) => boolean
-  /** One signature out of the budget for claims. */
-  readonly spend: (session: Session) => boolean
-  /** What the directory says of this key; `undefined`: no such user. */
-  readonly standingOfKey: (
-    user: Address,
-    key: PublicKey,
-  ) => 'listed' | 'not-listed' | 'none-listed' | undefined
-  /** The assertion of a domain of ours for this channel. */
-  readonly assert: (local: Domain, remote: Domain, binding: Buffer) => string
+/** Who is told what was found. */
+export type ProofSteps = {
   readonly proven: (session: Session, pair: Pair) => undefined
-  /** `userKey`: the key that the user showed. */
-  readonly attached: (session: Session, user: Address, userKey: PublicKey) => Status
+  /** `userKey`: the key that the user showed. Rejects if the directory cannot say whether there is such a user. */
+  readonly attached: (session: Session, user: Address, userKey: PublicKey) => Promise<Status>
   /** A claim of the far side. */
   readonly refused: (
     session: Session,
@@ -57,16 +41,32 @@ export type ProofNeeds = {
     detail: string,
     claimed: Domain | undefined,
   ) => undefined
-  /** A claim of ours. */
-  readonly claimAccepted: (claim: readonly [local: Domain, remote: Domain]) => undefined
+  /** A claim of ours: its local and its remote domain. */
+  readonly claimAccepted: (local: Domain, remote: Domain) => undefined
   readonly claimRefused: (
     session: Session,
     claim: readonly [local: Domain, remote: Domain],
     code: Status,
     detail: string,
   ) => undefined
-  readonly count: (proof: ProofKind | 'client', result: Status) => undefined
 }
+
+export type ProofPorts = {
+  readonly core: () => Core
+  readonly verifier: Verifier
+  readonly hosted: Hosted
+  /** Whether keys of the domain are pinned or were taken before; a stranger's fetch has a budget of its own. */
+  readonly isKnown: (domain: Domain) => boolean
+  readonly isPinned: (domain: Domain) => boolean
+  /** False: too many fetches for strangers are under way. */
+  readonly mayFetchFor: (session: Session, domain: Domain) => boolean
+  /** One signature out of the budget for claims. */
+  readonly spend: (session: Session) => boolean
+  readonly steps: ProofSteps
+}
+
+/** What is needed to judge. */
+type ProofNeeds = ProofPorts & { readonly env: Env }
 
 export type Proofs = {
   /** A PROVE of the far side. */
@@ -75,7 +75,8 @@ export type Proofs = {
   readonly claim: (session: Session, local: Domain, remote: Domain) => undefined
 }
 
-export function createProofs(needs: ProofNeeds): Proofs {
+export function createProofs(env: Env, ports: ProofPorts): Proofs {
+  const needs: ProofNeeds = { ...ports, env }
   return {
     judge: (session, request) => judge(needs, session, request),
     claim: (session, local, remote) => claim(needs, session, local, remote),
@@ -87,8 +88,8 @@ type Answer = (code: Status) => undefined
 
 function judge(needs: ProofNeeds, session: Session, request: RequestView): undefined {
   const { link } = session
-  const { id, trafficClass: ofClass, command } = request
-  const answer: Answer = (code) => link.answer(id, ofClass, command, code)
+  const asked = refusableOf(request)
+  const answer: Answer = (code) => session.refuse(asked, outcomeOf(code))
   // [LINK-6.1-2]
   if (!link.mayClaim()) return answer('rate-limited')
   const prove = readProve(request)
@@ -107,10 +108,10 @@ function judgeDomain(
   channel: string,
   answer: Answer,
 ): undefined {
-  const token = parseLinkToken(prove.token, needs.limits)
-  const claimed = token.ok ? needs.readDomain(token.value.claims.iss) : undefined
+  const token = parseLinkToken(prove.token, needs.env.limits)
+  const claimed = token.ok ? readDomain(token.value.claims.iss) : undefined
   const finish = (verdict: Verdict<unknown>, pair?: readonly [Domain, Domain]): undefined => {
-    needs.count('key', verdict.ok ? 'ok' : verdict.code)
+    count(needs, 'key', verdict.ok ? 'ok' : verdict.code)
     if (!verdict.ok || pair === undefined) {
       const { code, detail } = verdict.ok ? refuse('bad-request', '') : verdict
       answer(code)
@@ -118,27 +119,30 @@ function judgeDomain(
       if (token.ok && contradicts(session, token.value.claims, code)) {
         session.link.release('domain-not-proven')
       }
-      return needs.refused(session, code, detail, claimed)
+      return needs.steps.refused(session, code, detail, claimed)
     }
     answer('ok')
     const [local, remote] = pair
     const kid = token.ok ? token.value.header.kid : ''
     const kind: ProofKind = needs.isPinned(remote) ? 'pinned' : 'key'
-    needs.proven(session, { local, remote, kinds: new Set([kind]), kid })
+    needs.steps.proven(session, { local, remote, kinds: new Set([kind]), kid })
   }
   if (!token.ok) return finish(token)
   const { iss, aud } = token.value.claims
-  const remote = needs.readDomain(iss)
-  const local = needs.readDomain(aud)
+  const remote = readDomain(iss)
+  const local = readDomain(aud)
   if (remote === undefined || remote !== iss) {
     return finish(refuse('credential-issuer', 'iss is not a canonical domain'))
   }
   // [LINK-5.4-5] Nobody speaks for a domain of ours but we.
-  if (needs.isHosted(remote)) return finish(refuse('credential-issuer', 'iss is a domain of ours'))
-  if (local === undefined || !needs.isHosted(local)) {
+  if (needs.hosted.has(remote))
+    return finish(refuse('credential-issuer', 'iss is a domain of ours'))
+  if (local === undefined || !needs.hosted.has(local)) {
     return finish(refuse('credential-audience', 'aud is not a domain of ours'))
   }
-  if (!needs.mayTalk(local, remote)) return finish(refuse('domain-refused', 'domain rules'))
+  // Domain rules come before any key is looked up.
+  if (needs.core().standing(remote) === 'barred')
+    return finish(refuse('domain-refused', 'domain rules'))
   // [LINK-3.1-6] Plain TCP shows no certificate, and whoever is in between reads and writes.
   if (session.link.channel.facts.binding === undefined && !needs.isPinned(remote)) {
     return finish(refuse('credential-key', 'on plain TCP only a pinned key proves a domain'))
@@ -185,16 +189,16 @@ function judgeClient(
   answer: Answer,
 ): undefined {
   const finish = (code: Status, detail: string): undefined => {
-    needs.count('client', code)
+    count(needs, 'client', code)
     answer(code)
     if (isSuccess(code)) return
     deny(session, code)
-    needs.refused(session, code, detail, undefined)
+    needs.steps.refused(session, code, detail, undefined)
   }
-  const token = parseLinkToken(prove.token, needs.limits)
+  const token = parseLinkToken(prove.token, needs.env.limits)
   if (!token.ok) return finish(token.code, token.detail)
-  const user = needs.readAddress(token.value.claims.iss)
-  if (user === undefined || !needs.isHosted(user.domain)) {
+  const user = readAddress(token.value.claims.iss)
+  if (user === undefined || !needs.hosted.has(user.domain)) {
     return finish('credential-issuer', 'iss is not an address of ours')
   }
   const key =
@@ -214,14 +218,53 @@ function judgeClient(
     () => needs.spend(session),
   )
   if (!held.ok) return finish(held.code, held.detail)
-  const standing = needs.standingOfKey(user, key)
-  if (standing === undefined) return finish('refused', 'no such user')
-  if (standing === 'not-listed') return finish('credential-key', 'other keys are listed')
-  if (standing === 'none-listed') {
-    const named = checkNaming(needs, session, prove, user, key)
-    if (!named.ok) return finish(named.code, named.detail)
+  if (session.user !== undefined || session.isAttaching) {
+    return finish('protocol-state', 'a user is attached')
   }
-  finish(needs.attached(session, user, key), 'attach')
+  session.isAttaching = true
+  if (session.standing !== 'proven') session.standing = 'pending'
+  session.claimsUnderWay++
+  void attach(needs, session, prove, user, key).then(([code, detail]) => {
+    session.isAttaching = false
+    session.claimsUnderWay--
+    finish(code, detail)
+    if (isSuccess(code)) session.waiting.reopen()
+  })
+}
+
+type Found = readonly [code: Status, detail: string]
+
+/** What the directory says of the key decides; while it cannot say, nobody attaches. */
+async function attach(
+  needs: ProofNeeds,
+  session: Session,
+  prove: Prove,
+  user: Address,
+  key: PublicKey,
+): Promise<Found> {
+  try {
+    const entry = await needs.core().find(user)
+    const refusal = refusalOf(needs, session, prove, user, key, entry)
+    return refusal ?? [await needs.steps.attached(session, user, key), 'attach']
+  } catch (error) {
+    return ['busy', `directory: ${error instanceof Error ? error.message : String(error)}`]
+  }
+}
+
+function refusalOf(
+  needs: ProofNeeds,
+  session: Session,
+  prove: Prove,
+  user: Address,
+  key: PublicKey,
+  entry: Entry | undefined,
+): Found | undefined {
+  if (entry === undefined) return ['refused', 'no such user']
+  const standing = standingOfKey(entry, key.x)
+  if (standing === 'not-listed') return ['credential-key', 'other keys are listed']
+  if (standing === 'listed') return undefined
+  const named = checkNaming(needs, session, prove, user, key)
+  return named.ok ? undefined : [named.code, named.detail]
 }
 
 /** [LINK-5.4-7] The credential of the client's own domain that names its key. */
@@ -235,7 +278,7 @@ function checkNaming(
   if (prove.userCredential === undefined) {
     return refuse('credential-missing', 'no key is listed and no credential names this one')
   }
-  const named = parseCredentialToken(prove.userCredential, needs.limits)
+  const named = parseCredentialToken(prove.userCredential, needs.env.limits)
   if (!named.ok) return named
   if (named.value.claims.sub !== user.text || named.value.claims.jkt === undefined) {
     return refuse('credential-subject', 'the credential is not about this user and key')
@@ -261,13 +304,25 @@ function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domai
   // On a plain channel the binding comes with the far side's HELLO; the gateway claims again then.
   if (binding === undefined || session.claimed.has(name)) return
   session.claimed.add(name)
-  const bytes = encodeProve(needs.assert(local, remote, binding))
+  const bytes = encodeProve(assertion(needs, local, remote, binding))
   link.ask(
     proveRequest(bytes, (code, detail) => {
-      if (isSuccess(code)) needs.claimAccepted([local, remote])
-      else needs.claimRefused(session, [local, remote], code, detail)
+      if (isSuccess(code)) needs.steps.claimAccepted(local, remote)
+      else needs.steps.claimRefused(session, [local, remote], code, detail)
     }),
   )
+}
+
+/** The assertion of a domain of ours for this channel. */
+const assertion = (
+  { hosted }: ProofNeeds,
+  local: Domain,
+  remote: Domain,
+  binding: Buffer,
+): string => hosted.signer(local).signLink({ aud: remote, cb: encodeBase64url(binding) })
+
+function count({ env }: ProofNeeds, proof: 'key' | 'client', result: Status): undefined {
+  env.meter.counter('proof_checks_total', { proof, result }).n++
 }
 
 /** A PROVE on its way out. */
@@ -275,10 +330,9 @@ export const proveRequest = (
   bytes: Buffer,
   done: (code: Status, detail: string) => undefined,
 ): Outgoing =>
-  controlRequest(
-    commands.prove.number,
+  ownRequest(
+    'prove',
     bytes,
-    0,
     (answer) => done(answer.status, 'answer to PROVE'),
     (code) => done(code, 'PROVE'),
   )

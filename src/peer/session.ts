@@ -1,18 +1,28 @@
 /**
  * One link with what is known of its far end: domains proven, credentials held and shown, requests that wait.
  *
- * State and its small questions only; who decides is `proofs.ts` and the gateway.
+ * It is the owner of its link, and answers for it; what it holds is state and small questions: who decides are the
+ * rooms that it tells.
  */
 import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
 import type { Status } from '../errors.ts'
+import type { Env } from '../lib/env.ts'
+import { jitter } from '../lib/random.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
-import type { Limits } from '../limits.ts'
-import type { Link } from '../link/link.ts'
+import type { Channel } from '../link/channel.ts'
+import type { LinkCounters } from '../link/counters.ts'
+import type { Hello } from '../link/hello.ts'
+import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
+import type { AnswerView } from '../link/outgoing.ts'
+import type { Outcome } from '../operation/call.ts'
+import { commandOf } from '../wire/registry.ts'
 import { HeldCredentials } from './held-credentials.ts'
 import type { Pair } from './pair.ts'
+import { type Asked, writeReply } from './reply.ts'
 import { type Mint, ShownCredentials } from './shown-credentials.ts'
+import type { AttachedSession } from './user-session.ts'
 import { WaitingRoom } from './waiting-room.ts'
 
 /** Why this side dialled: for whom, to whom. */
@@ -34,7 +44,30 @@ const refusalLines = 10
 /** Where the far side stands: nothing claimed yet, a claim under way, refused, or at least one pair proven. */
 export type Standing = 'silent' | 'pending' | 'refused' | 'proven'
 
-export class Session {
+/** Who decides about what happens on a link. */
+export type SessionRooms = {
+  readonly greeted: (session: Session, hello: Hello) => Status | undefined
+  readonly request: (session: Session, request: RequestView) => undefined
+  /** An answer that nobody waits for: the refusal of a NOTIFY. */
+  readonly orphan: (session: Session, answer: AnswerView) => undefined
+  readonly draining: (session: Session) => undefined
+  readonly closed: (session: Session, reason: Status, detail: string) => undefined
+  readonly isUsed: (session: Session) => boolean
+}
+
+/** What makes a session. */
+export type SessionOptions = {
+  readonly channel: Channel
+  readonly role: 'gateway' | 'client'
+  readonly dialled: Dialled | undefined
+  readonly hello: Hello
+  readonly mint: Mint
+  /** Tells the far side which numbers of ours it may forget. */
+  readonly evict: (session: Session, numbers: readonly number[]) => undefined
+  readonly counters: LinkCounters
+}
+
+export class Session implements LinkOwner {
   readonly link: Link
   readonly role: 'gateway' | 'client'
   readonly dialled: Dialled | undefined
@@ -51,10 +84,11 @@ export class Session {
   claimsUnderWay = 0
   /** With what a refused claim was refused. */
   refusal: Status = 'domain-not-proven'
-  /** The attached user, on a link with a client. */
-  user: Address | undefined = undefined
-  /** The key that the user attached with. */
+  /** On a link with a client: the attachment of its user, and the key that it was made with. */
+  attachment: AttachedSession | undefined = undefined
   userKey: PublicKey | undefined = undefined
+  /** The directory is asked about a user who wants to attach. */
+  isAttaching = false
   /** Domains that this side has claimed here and to whom, so that it claims each once. */
   readonly claimed = new Set<string>()
   /** Those of them that the far side refused: nothing of ours can pass there. */
@@ -62,24 +96,38 @@ export class Session {
   /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
   readonly #proofs = new Map<string, Pair>()
   readonly #pairs = new Map<string, Pair>()
-  readonly #mostPairs: number
+  readonly #env: Env
+  readonly #rooms: SessionRooms
+  readonly #mainDomain: Domain
 
-  constructor(
-    link: Link,
-    role: 'gateway' | 'client',
-    dialled: Dialled | undefined,
-    limits: Limits,
-    mint: Mint,
-    evict: (session: Session, numbers: readonly number[]) => undefined,
-    now: number,
-  ) {
-    this.link = link
+  constructor(env: Env, options: SessionOptions, rooms: SessionRooms) {
+    const { clock, limits, random, meter } = env
+    const { channel, role, dialled, hello, counters, mint, evict } = options
+    const now = clock.now()
+    this.#env = env
+    this.#rooms = rooms
+    this.#mainDomain = hello.domain
     this.role = role
     this.dialled = dialled
     this.bornAt = now
     this.#lines = new TokenBucket(1, refusalLines, now)
-    this.#mostPairs = limits.pairsPerLink
     this.held = new HeldCredentials(limits.references)
+    const { mistakesPerSecond, mistakesBurst } = limits
+    this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
+    const link = new Link({
+      channel,
+      side: dialled === undefined ? 'receiving' : 'initiating',
+      hello,
+      owner: this,
+      limits,
+      clock,
+      answerMs: role === 'client' ? limits.confirmMs : limits.requestMs,
+      reporter: (reference) => this.reporter(reference),
+      ageMs: jitter(random, limits.linkAgeMs, 1, 2),
+      counters,
+      limitHit: (limit) => meter.hit(limit),
+    })
+    this.link = link
     this.shown = new ShownCredentials(
       mint,
       () => Math.min(limits.references, link.hello?.references ?? limits.references),
@@ -87,8 +135,61 @@ export class Session {
       () => link.awaited,
     )
     this.waiting = new WaitingRoom(link, limits)
-    const { mistakesPerSecond, mistakesBurst } = limits
-    this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
+  }
+
+  greeted(_link: Link, hello: Hello): Status | undefined {
+    return this.#rooms.greeted(this, hello)
+  }
+
+  request(_link: Link, request: RequestView): undefined {
+    return this.#rooms.request(this, request)
+  }
+
+  orphan(_link: Link, answer: AnswerView): undefined {
+    return this.#rooms.orphan(this, answer)
+  }
+
+  draining(): undefined {
+    return this.#rooms.draining(this)
+  }
+
+  closed(_link: Link, reason: Status, detail: string): undefined {
+    return this.#rooms.closed(this, reason, detail)
+  }
+
+  isUsed(): boolean {
+    return this.#rooms.isUsed(this)
+  }
+
+  /** The attached user, on a link with a client. */
+  get user(): Address | undefined {
+    return this.attachment?.caller.user
+  }
+
+  /** The domain of ours that a failure of a request is told by: that of the pair to which the request belongs. */
+  reporter(reference: number): Domain {
+    const audience = this.held.get(reference)?.audience ?? this.user?.domain
+    if (audience !== undefined) return audience
+    for (const { local } of this.#pairs.values()) return local
+    return this.#mainDomain
+  }
+
+  /** The answer to a request of which the far end is not known to be any caller, or not yet. */
+  refuse(request: Asked & { readonly reference: number }, outcome: Outcome): undefined {
+    writeReply(this.link, request, outcome, this.reporter(request.reference))
+  }
+
+  /** The answer to a call. */
+  reply(
+    call: Asked & { readonly caller: { readonly local: Domain } },
+    outcome: Outcome,
+  ): undefined {
+    writeReply(this.link, call, outcome, call.caller.local)
+  }
+
+  /** A fault of this program: nothing is sent, since the far side has its answer. */
+  answeredTwice(command: number): undefined {
+    this.#env.log.error('request.answered-twice', { command: commandOf(command) })
   }
 
   /** Whether a refusal may have a line in the log: how many others had none; `undefined`: it has none either. */
@@ -128,7 +229,8 @@ export class Session {
 
   /** Whether one more proof may be taken here. */
   hasRoom(local: string, remote: string): boolean {
-    return this.#proofs.size < this.#mostPairs || this.#proofs.has(`${local} ${remote}`)
+    const { pairsPerLink } = this.#env.limits
+    return this.#proofs.size < pairsPerLink || this.#proofs.has(`${local} ${remote}`)
   }
 
   /** Adds a proof, and returns the pair with all that it has. */

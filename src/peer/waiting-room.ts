@@ -10,9 +10,9 @@
 import type { Status } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import type { Link, RequestView } from '../link/link.ts'
-import { type Refusable, refusableOf, refuse } from '../link/refusal.ts'
+import { type Refusable, refusableOf } from '../link/refusal.ts'
 
-type Guest = Refusable & {
+type Parked = Refusable & {
   readonly payload: Buffer
   readonly waitsFor: number
   readonly since: number
@@ -21,7 +21,7 @@ type Guest = Refusable & {
 export class WaitingRoom {
   readonly #link: Link
   readonly #limits: Limits
-  #guests: Guest[] = []
+  #parked: Parked[] = []
 
   constructor(link: Link, limits: Limits) {
     this.#link = link
@@ -29,46 +29,46 @@ export class WaitingRoom {
   }
 
   get isEmpty(): boolean {
-    return this.#guests.length === 0
+    return this.#parked.length === 0
   }
 
   /** Puts the request aside, or answers `busy`. */
   enter(request: RequestView, waitsFor: number, now: number): undefined {
     const { trafficClass, buffer, payloadAt, end } = request
     const { waitingFrames, waitingBytes } = this.#limits
-    const same = this.#guests.filter((guest) => guest.trafficClass === trafficClass)
+    const same = this.#parked.filter((one) => one.trafficClass === trafficClass)
     const bytes = same.reduce((sum, { payload }) => sum + payload.length, end - payloadAt)
     if (same.length >= waitingFrames || bytes > waitingBytes) {
-      return refuse(this.#link, refusableOf(request), 'busy', -1)
+      return this.#link.refuse(refusableOf(request), 'busy', -1)
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
-    this.#guests.push({ ...refusableOf(request), payload, waitsFor, since: now })
+    this.#parked.push({ ...refusableOf(request), payload, waitsFor, since: now })
   }
 
   /** Something changed: everything is handed up again in order; what still has to wait comes back. */
   reopen(): undefined {
-    const guests = this.#guests
-    this.#guests = []
-    for (const { id, trafficClass, payload } of guests) {
+    const parked = this.#parked
+    this.#parked = []
+    for (const { id, trafficClass, payload } of parked) {
       this.#link.redeliver(trafficClass, id, payload)
     }
   }
 
   /** Answers everyone who waits for `waitsFor` with `code`. */
   refuse(waitsFor: number, code: Status): undefined {
-    this.#leave((guest) => guest.waitsFor === waitsFor, code)
+    this.#leave((one) => one.waitsFor === waitsFor, code)
   }
 
   /** Once a second: who waited too long is told that the key cannot be had now. */
   sweep(now: number): undefined {
-    if (this.#guests.length === 0) return
-    this.#leave((guest) => now - guest.since > this.#limits.waitingMs, 'credential-unverifiable')
+    if (this.#parked.length === 0) return
+    this.#leave((one) => now - one.since > this.#limits.waitingMs, 'credential-unverifiable')
   }
 
-  #leave(goes: (guest: Guest) => boolean, code: Status): undefined {
-    const leaving = this.#guests.filter(goes)
+  #leave(goes: (guest: Parked) => boolean, code: Status): undefined {
+    const leaving = this.#parked.filter(goes)
     if (leaving.length === 0) return
-    this.#guests = this.#guests.filter((guest) => !goes(guest))
-    for (const guest of leaving) refuse(this.#link, guest, code, -1)
+    this.#parked = this.#parked.filter((one) => !goes(one))
+    for (const one of leaving) this.#link.refuse(one, code, -1)
   }
 }

@@ -8,6 +8,9 @@ import type { Domain } from '../address/domain.ts'
 
 export type Verdict = 'allow' | 'deny'
 
+/** `rule`: the entry that decides, as it is written; nothing: neither list names the domain. */
+export type Ruling = { readonly verdict: Verdict; readonly rule: string | undefined }
+
 export type DomainRuleSet = {
   readonly default: Verdict
   /** Domains, or `*.` and a domain. */
@@ -42,7 +45,7 @@ export class DomainRules {
     const known = this.#judged.get(domain)
     if (known !== undefined) return known
     if (this.#judged.size >= mostJudged) this.#judged.clear()
-    const verdict = this.#judge(domain)
+    const verdict = this.ruling(domain).verdict === 'allow'
     this.#judged.set(domain, verdict)
     return verdict
   }
@@ -52,14 +55,16 @@ export class DomainRules {
     return this.#exact.get(domain) === 'allow'
   }
 
-  #judge(domain: Domain): boolean {
+  /** The verdict with its reason, for those who ask why. */
+  ruling(domain: Domain): Ruling {
     const exact = this.#exact.get(domain)
-    if (exact !== undefined) return exact === 'allow'
+    if (exact !== undefined) return { verdict: exact, rule: domain }
     for (let dot = domain.indexOf('.'); dot !== -1; dot = domain.indexOf('.', dot + 1)) {
-      const verdict = this.#below.get(domain.slice(dot + 1))
-      if (verdict !== undefined) return verdict === 'allow'
+      const below = domain.slice(dot + 1)
+      const verdict = this.#below.get(below)
+      if (verdict !== undefined) return { verdict, rule: `*.${below}` }
     }
-    return this.#default === 'allow'
+    return { verdict: this.#default, rule: undefined }
   }
 
   #add(rule: string, verdict: Verdict): undefined {

@@ -3,10 +3,10 @@
  *
  * A bucket that is full again says nothing, so it can be forgotten.
  */
-import type { Lane, Sender } from '../lane.ts'
 import { BucketTable } from '../lib/bucket-table.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
+import type { Lane, Sender } from '../operation/lane.ts'
 
 /** Which bucket is empty, and for how long. */
 export type Excess = {

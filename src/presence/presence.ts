@@ -24,7 +24,6 @@ import type { Fetch, Notice, Notify, Publish, Renew, Subscribe } from '../operat
 import { active } from './notices.ts'
 import { Presentities } from './notifier/presentities.ts'
 import { Subscriptions } from './notifier/subscriptions.ts'
-import { publicly } from './outcomes.ts'
 import { SubscriberRequests } from './subscriber/requests.ts'
 import { Watches } from './subscriber/watches.ts'
 import { Ways, wayOf } from './ways.ts'
@@ -82,25 +81,20 @@ export class PresenceStage {
     this.#requests = new SubscriberRequests(outside, this.#watches)
   }
 
-  /** [LINK-6.8-2] Publishing for somebody else is not offered yet: it would need a rule of the presentity. */
   publish(call: Call<Publish>): undefined {
-    const { publisher, presentity } = call.operation
-    if (publisher.text !== presentity.text) return call.answer(outcomeOf('credential-scope'))
     call.answer(this.#presentities.publish(call.operation))
   }
 
   /** [LINK-6.9-1] Of somebody of ours. */
   fetch(call: Call<Fetch>): undefined {
-    const { presentity, unknownField } = call.operation
-    // [LINK-4.1-5] Here is the last receiver.
-    if (unknownField !== 0) return call.answer(outcomeOf('feature-required'))
-    call.answer(answered('ok', { presence: this.#presentities.presence(presentity) }))
+    const presence = this.#presentities.presence(call.operation.presentity)
+    call.answer(answered('ok', { presence }))
   }
 
   /** Asked there, its answer passed on. */
   fetchElsewhere(call: Call<Fetch>): undefined {
     this.#ports.outside.ask(call.operation, {
-      ended: (_, outcome) => call.answer(publicly(outcome)),
+      ended: (_, outcome) => call.answer(outcome),
     })
   }
 

@@ -6,13 +6,13 @@
  * Fails: never. It holds as much as there are ways: a domain without one is not remembered.
  */
 import type { Domain } from '../address/domain.ts'
-import { publicStatus, type Status, statusNumber } from '../errors.ts'
+import { type Status, statusNumber } from '../errors.ts'
 
 /** Names a way to some domain. No domain holds a blank. */
 export const wayOf = (via: string, local: Domain): string => `${via} ${local}`
 
 /** The codes 0x05.. are about the way to a domain, not about what was asked there. */
-export const isAboutWay = (status: Status): boolean => statusNumber(publicStatus(status)) >> 8 === 5
+export const isAboutWay = (status: Status): boolean => statusNumber(status) >> 8 === 0x05
 
 export class Ways {
   readonly #byDomain = new Map<Domain, Set<string>>()

@@ -7,11 +7,11 @@
  * Spec:  RFC 8305 §3 (AAAA and A side by side, no waiting for the slower), RFC 2782, "Target" (no alias).
  */
 import { type Clock, sleep } from '../lib/clock.ts'
+import type { IpAddress, Range } from '../lib/ip.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import type { DnsCache, Found } from './cache.ts'
 import { whyBlocked } from './guard.ts'
-import type { IpAddress, Range } from './ip.ts'
 import { addressRecords, type Outcome } from './outcome.ts'
 import { dnsStep, type Note } from './steps.ts'
 

@@ -10,7 +10,7 @@ import { once } from 'node:events'
 import { isIPv6, type Socket } from 'node:net'
 import { createTCPServer, createUDPServer, Packet, type TCPServer, type UDPServer } from 'dns2'
 import { GatewayError } from '../errors.ts'
-import { formatEndpoint } from './ip.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import { answerFrom, type ZoneRecord } from './zone.ts'
 
 export type AuthorityOptions = {

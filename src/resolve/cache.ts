@@ -7,7 +7,8 @@
  * Spec:  RFC 2308 (negative answers), RFC 9520 (failures, one question at a time),
  *        RFC 8767 (answers that have run out).
  */
-import { LRUCache } from 'lru-cache'
+import { backOff } from '../lib/back-off.ts'
+import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
@@ -33,7 +34,13 @@ export type Wish = {
   readonly signal: AbortSignal
 }
 
-type Kept = { readonly outcome: Outcome; readonly at: number; readonly until: number }
+type Kept = {
+  readonly outcome: Outcome
+  readonly at: number
+  readonly until: number
+  /** How many failures came before this one, one soon after the other. */
+  readonly failures: number
+}
 type Entry = {
   readonly latest: Kept
   /** The last answer with records: what may serve while DNS fails. "No" ends it, failures do not. */
@@ -52,7 +59,7 @@ export class DnsCache {
   readonly #clock: Clock
   readonly #limits: Limits
   readonly #meter: Meter
-  readonly #entries: LRUCache<string, Entry>
+  readonly #entries: BoundedMap<Entry>
   readonly #flights = new Flights((key, outcome) => this.#keep(key, outcome))
 
   constructor({ lookup, clock, limits, meter }: Needs) {
@@ -60,15 +67,14 @@ export class DnsCache {
     this.#clock = clock
     this.#limits = limits
     this.#meter = meter
-    const limitHits = meter.counter('limit_hits_total', { limit: 'dnsCacheEntries' })
-    this.#entries = new LRUCache({
-      max: limits.dnsCacheEntries,
+    this.#entries = boundedMap({
+      most: limits.dnsCacheEntries,
       // An answer may hold hundreds of records: the whole is bounded, not only the number of answers.
-      maxSize: limits.dnsCacheEntries * limits.dnsRecords,
-      sizeCalculation: ({ latest, good }) => 1 + (good ?? latest).outcome.records.length,
-      dispose: (_entry, _key, reason) => {
-        if (reason === 'evict') limitHits.n += 1
+      weight: {
+        most: limits.dnsCacheEntries * limits.dnsRecords,
+        of: ({ latest, good }) => 1 + (good ?? latest).outcome.records.length,
       },
+      forgotten: () => meter.hit('dnsCacheEntries'),
     })
     meter.gauge('dns_cache_entries', {}, () => this.#entries.size)
   }
@@ -117,7 +123,8 @@ export class DnsCache {
     if (outcome === undefined) return stale as Found
     const kept = this.#entries.peek(key)?.latest
     const now = this.#clock.now()
-    return this.#found(kept?.outcome === outcome ? kept : { outcome, at: now, until: now }, source)
+    const asNew = { outcome, at: now, until: now, failures: 0 }
+    return this.#found(kept?.outcome === outcome ? kept : asNew, source)
   }
 
   async #patiently(flight: Promise<Outcome>): Promise<Outcome | undefined> {
@@ -132,7 +139,8 @@ export class DnsCache {
   #keep(key: string, outcome: Outcome): undefined {
     const at = this.#clock.now()
     const previous = this.#entries.peek(key)
-    const kept = { outcome, at, until: at + this.#lifeMs(outcome, previous) }
+    const failures = outcome.kind === 'failure' ? this.#failuresBefore(previous) : 0
+    const kept = { outcome, at, until: at + this.#lifeMs(outcome, failures), failures }
     const good = outcome.kind === 'records' ? kept : undefined
     this.#entries.set(key, {
       latest: kept,
@@ -140,7 +148,7 @@ export class DnsCache {
     })
   }
 
-  #lifeMs({ kind, ttlMs }: Outcome, previous: Entry | undefined): number {
+  #lifeMs({ kind, ttlMs }: Outcome, failures: number): number {
     const limits = this.#limits
     switch (kind) {
       case 'records':
@@ -149,15 +157,15 @@ export class DnsCache {
       case 'nodata':
         return clamp(ttlMs, limits.dnsMinNegativeMs, limits.dnsMaxNegativeMs)
       case 'failure':
-        return clamp(2 * this.#lastWaitMs(previous), limits.dnsMinFailureMs, limits.dnsMaxFailureMs)
+        return backOff(failures, limits.dnsMinFailureMs, limits.dnsMaxFailureMs)
     }
   }
 
-  /** How long the failure before this one was kept; 0 if there was none, or long ago. */
-  #lastWaitMs(previous: Entry | undefined): number {
+  /** 0 if the answer before this one was no failure, or long ago. */
+  #failuresBefore(previous: Entry | undefined): number {
     if (previous?.latest.outcome.kind !== 'failure') return 0
-    const { at, until } = previous.latest
-    return until + this.#limits.dnsMaxFailureMs > this.#clock.now() ? until - at : 0
+    const { until, failures } = previous.latest
+    return until + this.#limits.dnsMaxFailureMs > this.#clock.now() ? failures + 1 : 0
   }
 
   #isFresh({ latest }: Entry): boolean {

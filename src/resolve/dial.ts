@@ -8,10 +8,10 @@
  */
 import { GatewayError, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import { type Deadline, deadline } from './deadline.ts'
-import { formatEndpoint } from './ip.ts'
 import { interleave, race } from './race.ts'
 import type { Target } from './target.ts'
 
@@ -85,7 +85,7 @@ function explained<T>(
 ): unknown {
   if (signal.aborted) return new DialError('cancelled', attempts, cause)
   if (total.isOver()) {
-    meter.counter('limit_hits_total', { limit: 'dialMs' }).n += 1
+    meter.hit('dialMs')
     const cutOff = attempts.map((one) => ({
       ...one,
       ...(one.code === 'cancelled' ? { code: 'timeout', detail: 'no answer in time' } : {}),
@@ -104,7 +104,7 @@ async function inOrder<T>(
   let left = dial.limits.dialAddresses
   const isCut = (target: Target) => target.addresses.length > left
   for await (const target of untilAborted(dial.targets, signal)) {
-    if (isCut(target)) dial.meter.counter('limit_hits_total', { limit: 'dialAddresses' }).n += 1
+    if (isCut(target)) dial.meter.hit('dialAddresses')
     const addresses = interleave(target.addresses).slice(0, left)
     const won = await race({ ...dial, target, addresses, signal }, attempts)
     if (won !== undefined) return { ...won, target }

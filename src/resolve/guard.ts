@@ -10,7 +10,15 @@
  * Whoever controls a zone chooses where its names point. Without this a record is enough to make the
  * gateway knock at the doors of its own network.
  */
-import { contains, formatIpv4, knownRange, parseIp, type Range } from './ip.ts'
+import {
+  contains,
+  formatIpv4,
+  knownRange,
+  parseIp,
+  type Range,
+  unmapped,
+  within,
+} from '../lib/ip.ts'
 
 // biome-ignore format: one row a line
 const special: readonly (readonly [Range, string])[] = [
@@ -42,15 +50,13 @@ const embedding: readonly (readonly [Range, number])[] = [
   [knownRange('2002::/16'), 2],
 ]
 
-const mapped = knownRange('::ffff:0:0/96')
-
 /** Why `ip` is not dialled; `undefined` if it may be. */
 export function whyBlocked(ip: string, allowed: readonly Range[]): string | undefined {
   const parsed = parseIp(ip)
   if (parsed === undefined) return 'is not an IP address'
   // A connection to ::ffff:10.0.0.1 *is* one to 10.0.0.1, so it is judged, and allowed, as that.
-  const bytes = contains(mapped, parsed) ? parsed.subarray(12) : parsed
-  if (allowed.some((range) => contains(range, bytes))) return undefined
+  const bytes = unmapped(parsed)
+  if (within(allowed, bytes)) return undefined
   const reason = whySpecial(bytes)
   if (reason !== undefined) return reason
   for (const [range, offset] of embedding) {

@@ -7,12 +7,12 @@
  * Spec:  RFC 1034 §5.3.3, RFC 2308 §2 and §5, RFC 9520.
  */
 import type { Clock } from '../lib/clock.ts'
+import { formatEndpoint, isLoopback } from '../lib/ip.ts'
 import { observe } from '../lib/meter.ts'
 import { type Chain, followAliases } from './aliases.ts'
 import { type Needs as AskNeeds, askServer, type Reply } from './ask-server.ts'
 import { deadline } from './deadline.ts'
 import type { DnsServer } from './exchange.ts'
-import { formatEndpoint, isLoopback } from './ip.ts'
 import { type Answer, type Question, type RecordType, rcodes } from './message.ts'
 import { isQueryName } from './name.ts'
 import { type Failure, failed, type Outcome } from './outcome.ts'
@@ -26,9 +26,8 @@ export type Needs = AskNeeds & {
 }
 
 export function createLookup(needs: Needs): Lookup {
-  const { clock, limits } = needs
-  const limitHits = needs.meter.counter('limit_hits_total', { limit: 'dnsTotalMs' })
-  const seconds = needs.meter.histogram('dns_lookup_seconds')
+  const { clock, limits, meter } = needs
+  const seconds = meter.histogram('dns_lookup_seconds')
   const servers = new ServerList(needs.servers, clock, limits)
   return async (name, type, signal) => {
     // A name that cannot be written cannot exist: no server has to be asked.
@@ -38,7 +37,7 @@ export function createLookup(needs: Needs): Lookup {
     try {
       const outcome = await walk(needs, servers, { name, type }, startOf(name), total.signal)
       if (!total.isOver()) return outcome
-      limitHits.n += 1
+      meter.hit('dnsTotalMs')
       return { ...outcome, ...timedOut(outcome) }
     } finally {
       total.end()
@@ -99,7 +98,7 @@ async function walk(
 function faultOf({ from, aliases }: Path, { limits, meter }: Needs): Failure | undefined {
   if (new Set([from, ...aliases]).size <= aliases.length) return 'alias-loop'
   if (aliases.length <= limits.dnsAliases) return undefined
-  meter.counter('limit_hits_total', { limit: 'dnsAliases' }).n += 1
+  meter.hit('dnsAliases')
   return 'too-many-aliases'
 }
 

@@ -7,9 +7,9 @@
  * Spec:  RFC 8305 §5 (stagger; at once after a failure) and §4 (families take turns).
  */
 import type { Cancel } from '../lib/clock.ts'
+import { formatEndpoint, type IpAddress } from '../lib/ip.ts'
 import { type Deadline, deadline } from './deadline.ts'
 import type { Attempt, Dial } from './dial.ts'
-import { formatEndpoint, type IpAddress } from './ip.ts'
 import type { Target } from './target.ts'
 
 export type Race<T> = Pick<
@@ -23,8 +23,7 @@ export type Race<T> = Pick<
 export type Won<T> = { readonly value: T; readonly ip: string }
 
 export function race<T>(given: Race<T>, attempts: Attempt[]): Promise<Won<T> | undefined> {
-  const { clock, limits, signal } = given
-  const limitHits = given.meter.counter('limit_hits_total', { limit: 'dialAddressMs' })
+  const { clock, limits, meter, signal } = given
   const waiting = [...given.addresses]
   const running = new Set<Deadline>()
   return new Promise((resolve) => {
@@ -52,7 +51,7 @@ export function race<T>(given: Race<T>, attempts: Attempt[]): Promise<Won<T> | u
         limit.end()
         if (isOver) return
         if ('value' in ended) return finish({ value: ended.value, ip })
-        if (limit.isOver()) limitHits.n += 1
+        if (limit.isOver()) meter.hit('dialAddressMs')
         const { host, port, via } = given.target
         attempts.push({ host, ip, port, via, ...ended, ms: clock.now() - started })
         startNext()

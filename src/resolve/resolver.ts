@@ -10,12 +10,12 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { parseRange, type Range } from '../lib/ip.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import { DnsCache } from './cache.ts'
 import type { DnsExchange, DnsServer } from './exchange.ts'
-import { parseRange, type Range } from './ip.ts'
 import { createLookup } from './lookup.ts'
 import { srvName } from './name.ts'
 import { srvRecords } from './outcome.ts'
@@ -61,8 +61,8 @@ export type Explanation = {
 
 export type Resolver = {
   readonly resolve: (domain: Domain, service: Service, signal: AbortSignal) => Promise<Resolution>
-  /** Finds every target, from the cache where it knows, and tells each step. */
-  readonly explain: (domain: Domain, service: Service) => Promise<Explanation>
+  /** Finds every target, from the cache where it knows, and tells each step: all of them, or those before `signal`. */
+  readonly explain: (domain: Domain, service: Service, signal?: AbortSignal) => Promise<Explanation>
   /** Forgets what DNS said about a domain and its targets, or everything; the number of answers forgotten. */
   readonly flush: (domain: Domain | undefined) => number
 }
@@ -72,7 +72,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   const needs: Needs = { ...options, cache, allowed: options.allowRanges.map(rangeOf) }
   return {
     resolve: (domain, service, signal) => resolve(needs, { domain, service, signal }),
-    explain: (domain, service) => explain(needs, { domain, service, signal: never() }),
+    explain: (domain, service, signal = never()) => explain(needs, { domain, service, signal }),
     flush: (domain) => cache.flush(domain === undefined ? () => true : meantBy(cache, domain)),
   }
 }

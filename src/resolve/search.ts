@@ -8,8 +8,8 @@
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
+import { parseIp } from '../lib/ip.ts'
 import { type Needs as AddressNeeds, findAddresses } from './addresses.ts'
-import { parseIp } from './ip.ts'
 import { endpointsText, type Note, ruleStep } from './steps.ts'
 import type { Target } from './target.ts'
 

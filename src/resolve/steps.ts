@@ -5,8 +5,8 @@
  * Out:   steps that can be printed, logged or sent as JSON.
  * Fails: never.
  */
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Found } from './cache.ts'
-import { formatEndpoint } from './ip.ts'
 import type { DataRecord, SrvRecord } from './message.ts'
 import type { LeftOut } from './order.ts'
 import type { Outcome } from './outcome.ts'

@@ -25,9 +25,8 @@ export function systemExchange({
   readonly meter: Meter
 }): DnsExchange {
   const slots = new Slots(limits.dnsSockets)
-  const limitHits = meter.counter('limit_hits_total', { limit: 'dnsSockets' })
   return async (ask) => {
-    if (slots.isFull) limitHits.n += 1
+    if (slots.isFull) meter.hit('dnsSockets')
     if (!(await slots.take(ask.signal))) return silent('cancelled')
     try {
       return await (ask.transport === 'udp' ? askUdp(ask, clock) : askTcp(ask, clock))

@@ -1,5 +1,5 @@
 /** Resolve: what is dialled, and the settings that decide about it. */
-import type { IpAddress } from './ip.ts'
+import type { IpAddress } from '../lib/ip.ts'
 
 export type Target = {
   readonly host: string

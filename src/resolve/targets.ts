@@ -100,7 +100,7 @@ function choose(needs: Needs, search: Search, { outcome }: Found): readonly SrvR
   for (const [why, left] of Map.groupBy(choice.leftOut, (one) => one.why)) {
     meter.counter('dns_refused_total', { reason: why }).n += left.length
     if (why === 'port-blocked') search.tally.blocked += left.length
-    if (why === 'too-many') meter.counter('limit_hits_total', { limit: 'dnsRecords' }).n += 1
+    if (why === 'too-many') meter.hit('dnsRecords')
     search.note(
       leftOutStep(
         search.domain,

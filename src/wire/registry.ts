@@ -1,5 +1,5 @@
 /**
- * The numbers of the link protocol: frames, flags, classes, commands and fields.
+ * The numbers and words of the link protocol: frames, flags, classes, commands, fields, states and scopes.
  *
  * `docs/protocol.md` sections 3 to 6 say the same in prose; a test holds the two together. A number that is
  * reserved here is never used for anything else.
@@ -168,10 +168,9 @@ export const subscriptionEvent = {
   noresource: 8,
 } as const
 
-/** The states and events of RFC 3857 §4.7; `unknown` is ours: nobody can vouch for the last value. [LINK-6.13-7] */
 export type SubscriptionState = keyof typeof subscriptionState
 export type SubscriptionEvent = keyof typeof subscriptionEvent
 
-/** What a user credential may allow. */
+/** What a user credential may allow. [LINK-10.3-2] */
 export const scopes = ['im.send', 'pres.watch', 'pres.publish', 'pres.notify'] as const
 export type Scope = (typeof scopes)[number]

@@ -252,7 +252,7 @@ describe('a domain that cannot be reached', () => {
     await talk(scene, [[alice, bob]], 10 * second, 4 * minute)
     await world.run(minute)
     const answers = world.journal.attempts.slice(1).map(({ answer }) => answer)
-    expect(new Set(answers)).toEqual(new Set(['unknown-outcome', 'delivered']))
+    expect(new Set(answers)).toEqual(new Set(['unknown-outcome', 'order', 'delivered']))
     // Three times 30 s of silence; then it is well again.
     expect(answers.slice(10)).toEqual(new Array(answers.length - 10).fill('delivered'))
     expect(judge(scene)).toEqual([])

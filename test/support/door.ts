@@ -76,11 +76,7 @@ export async function openDoor(wish: DoorWish): Promise<OpenDoor> {
     lines.push([event, facts])
   }
   const log: Log = { debug: write, info: write, warn: write, error: write }
-  const limitHit = (limit: string) => {
-    meter.counter('limit_hits_total', { limit }).n++
-    return undefined
-  }
-  const gate = new AcceptGate({ limits, otherLinks: () => 0, limitHit })
+  const gate = new AcceptGate({ limits, otherLinks: () => 0, meter })
   const onChannel = (channel: Channel, admission: Admission): undefined => {
     came.push({ channel, admission })
     wish.each?.(channel)

@@ -17,6 +17,7 @@ import { encodeBase64url } from '../../src/lib/base64url.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import type { Limits } from '../../src/limits.ts'
 import type { Channel } from '../../src/link/channel.ts'
+import { ownCounters } from '../../src/link/counters.ts'
 import type { Hello } from '../../src/link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../../src/link/link.ts'
 import type { AnswerView, Outgoing } from '../../src/link/outgoing.ts'
@@ -164,15 +165,8 @@ export class ScriptedLink implements LinkOwner {
       clock,
       answerMs: limits.confirmMs,
       ageMs: 2 * limits.linkAgeMs,
-      counters: {
-        framesIn: { n: 0 },
-        framesOut: { n: 0 },
-        bytesIn: { n: 0 },
-        bytesOut: { n: 0 },
-        creditWaits: { n: 0 },
-      },
+      counters: ownCounters(),
       limitHit: () => undefined,
-      readDomain: (text) => parseDomain(text),
     })
     this.link.start()
   }

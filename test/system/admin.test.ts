@@ -6,6 +6,7 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http'
 import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openAdmin } from '../../src/admin/admin.ts'
+import type { Explain } from '../../src/admin/explaining.ts'
 import { type Admin, startAdmin } from '../../src/admin/http.ts'
 import type { Readiness } from '../../src/admin/readiness.ts'
 import { gatewayStatus } from '../../src/admin/status.ts'
@@ -27,6 +28,7 @@ type Wish = {
   readonly ready?: () => Readiness
   readonly sockets?: number
   readonly clock?: Clock
+  readonly explain?: Explain
 }
 
 async function opened(wish: Wish = {}) {
@@ -45,6 +47,7 @@ async function opened(wish: Wish = {}) {
   const admin = await startAdmin({
     ...{ address: wish.address ?? '127.0.0.1', port: 0, token: wish.token ?? null },
     ...{ meter, status, ready, clock: wish.clock ?? systemClock, log },
+    explain: wish.explain ?? (async () => ({ status: 200, value: {} })),
     limits: { adminSockets: wish.sockets ?? 64 },
   })
   onTestFinished(() => admin.close().then(() => undefined))
@@ -105,6 +108,23 @@ describe('what it tells', () => {
     expect(body).toMatch(/^<!doctype html>/)
   })
 
+  test('what is asked about a domain is given on, and answered with what came of it', async () => {
+    const asked: string[] = []
+    const { admin } = await opened({
+      explain: async (query) => {
+        asked.push([...query].join(' '))
+        return { status: 503, value: { error: 'busy' } }
+      },
+    })
+    const { status, headers, body } = await ask(
+      admin,
+      '/explain?address=bob%40b.example&service=im',
+    )
+    expect([status, headers['content-type']]).toEqual([503, 'application/json; charset=utf-8'])
+    expect(JSON.parse(body)).toEqual({ error: 'busy' })
+    expect(asked).toEqual(['address,bob@b.example service,im'])
+  })
+
   test('a query changes nothing, HEAD has no body', async () => {
     const { admin } = await opened()
     expect((await ask(admin, '/healthz?verbose=1')).status).toBe(200)
@@ -154,6 +174,7 @@ describe('whom it tells', () => {
     const given = {
       ...{ address: '127.0.0.1', port: admin.port, token: null, meter: new Meter() },
       ...{ status: () => gatewayStatus(undefined as never), ready: () => good },
+      explain: async () => ({ status: 200, value: {} }) as const,
       ...{ clock: systemClock, limits: limitsWith(), log: silentLog },
     }
     await expect(startAdmin(given)).rejects.toMatchObject({ code: 'port-unavailable' })
@@ -161,7 +182,7 @@ describe('whom it tells', () => {
 
   test('with a token, numbers and status want it', async () => {
     const { admin } = await opened({ address: '0.0.0.0', token })
-    for (const path of ['/metrics', '/status', '/not-there']) {
+    for (const path of ['/metrics', '/status', '/explain?address=b.example', '/not-there']) {
       const { status, headers } = await ask(admin, path)
       expect([path, status]).toEqual([path, 401])
       expect(headers['www-authenticate']).toMatch(/^Bearer/)
@@ -185,7 +206,7 @@ describe('whom it tells', () => {
 
   test('a name that was rebound to loopback gets nothing', async () => {
     const { admin } = await opened()
-    for (const path of ['/', '/metrics', '/status', '/healthz', '/readyz']) {
+    for (const path of ['/', '/metrics', '/status', '/explain', '/healthz', '/readyz']) {
       const { status, body } = await ask(admin, path, { headers: { host: 'evil.example' } })
       expect([path, status]).toEqual([path, 403])
       expect(body).not.toContain('gatehouse')
@@ -338,7 +359,8 @@ describe('a gateway with traffic', () => {
   test('no user appears in numbers, status or page', async () => {
     const { joined, admin } = await served()
     await joined.exchange()
-    for (const path of ['/metrics', '/status', '/', '/readyz']) {
+    const explain = '/explain?address=bob%40b.example'
+    for (const path of ['/metrics', '/status', explain, '/', '/readyz']) {
       const { body } = await ask(admin, path)
       expect(body).not.toMatch(/alice|bob|@[ab]\./)
       expect(body).not.toMatch(/eyJ|PRIVATE KEY/)
@@ -354,6 +376,21 @@ describe('a gateway with traffic', () => {
     expect(status.links[0].pairs[0]).toMatchObject({ local: 'a.example', remote: 'b.example' })
     expect(status.links[0].pairs[0].proof).toContain('certificate')
     expect(status.counts).toMatchObject({ messagesOut: 4, clientLinks: 1 })
+  })
+
+  test('it explains a domain with the link that is there', async () => {
+    const { joined, admin } = await served()
+    await joined.exchange()
+    const told = JSON.parse((await ask(admin, '/explain?address=b.example&service=pres')).body)
+    expect(told).toMatchObject({
+      ...{ domain: 'b.example', service: 'pres', result: 'ok' },
+      by: { who: 'gateway', pid: process.pid, domains: ['a.example'] },
+      steps: [{ phase: 'route' }, { phase: 'target' }],
+      links: [{ local: 'a.example', state: 'open' }],
+      events: [{ kind: 'proof', cause: 'ok' }],
+    })
+    expect((await ask(admin, '/explain?address=b@@b.example')).status).toBe(400)
+    expect(joined.a.strangers()).toEqual([])
   })
 
   test('a peer that asks for too much counts at the one who refuses', async () => {

@@ -6,6 +6,7 @@
  * Out:   `notify` when one of them has.
  * Fails: never. State and domain are looked at when it is sent, not when it is marked: after a refusal nothing goes out.
  */
+import { backOff } from '../../lib/back-off.ts'
 import type { Clock } from '../../lib/clock.ts'
 import type { Env } from '../../lib/env.ts'
 import type { Counter } from '../../lib/meter.ts'
@@ -15,7 +16,7 @@ import type { Subscription, WatchedPresentity } from './subscription.ts'
 
 const tickMs = 100
 
-/** Wait after the first refusal, and the longest: exponential back-off while refusals go on. */
+/** Wait after the first refusal, and the longest. */
 export const againMs = 1000
 const mostAgainMs = 60_000
 
@@ -75,8 +76,7 @@ export class Notifier {
     const now = this.#clock.now()
     const isSoon = now < subscription.calmTick * tickMs
     subscription.refusals = isSoon ? subscription.refusals + 1 : 0
-    const backOffMs = Math.min(againMs * 2 ** subscription.refusals, mostAgainMs)
-    const waitMs = Math.max(leastMs, backOffMs)
+    const waitMs = Math.max(leastMs, backOff(subscription.refusals, againMs, mostAgainMs))
     subscription.calmTick = Math.ceil((now + waitMs + mostAgainMs) / tickMs)
     this.snapshot(subscription, now + waitMs)
   }

@@ -126,8 +126,9 @@ export class Presentities {
     if (typeof old === 'string') return outcomeOf(old)
     const parsed = parseDocument(document, this.#env.limits)
     if (parsed.status !== 'ok') {
-      if (parsed.status === 'too-large') this.#hit('presenceBytes')
-      if (parsed.status === 'limit-reached') this.#hit('tuples')
+      const { meter } = this.#env
+      if (parsed.status === 'too-large') meter.hit('presenceBytes')
+      if (parsed.status === 'limit-reached') meter.hit('tuples')
       return outcomeOf(parsed.status)
     }
     const { tuples } = parsed
@@ -266,12 +267,8 @@ export class Presentities {
   }
 
   #full(limit: LimitName): Status {
-    this.#hit(limit)
+    this.#env.meter.hit(limit)
     return 'limit-reached'
-  }
-
-  #hit(limit: LimitName): undefined {
-    this.#env.meter.counter('limit_hits_total', { limit }).n++
   }
 }
 

@@ -177,7 +177,7 @@ export class Subscriptions {
   }
 
   #full(limit: LimitName): Outcome {
-    this.#env.meter.counter('limit_hits_total', { limit }).n++
+    this.#env.meter.hit(limit)
     return outcomeOf('limit-reached')
   }
 

@@ -11,7 +11,6 @@ import { isSuccess, isTemporary } from '../../errors.ts'
 import type { Asker, Outcome } from '../../operation/call.ts'
 import type { Hop } from '../../operation/ports.ts'
 import type { Renew, Subscribe } from '../../operation/presence.ts'
-import { publicly } from '../outcomes.ts'
 import type { Watch } from './watch.ts'
 import type { Watches } from './watches.ts'
 
@@ -34,8 +33,8 @@ export class SubscriberRequests {
           : undefined,
     }
     this.#unsubscriptions = {
-      ended: (operation, outcome) =>
-        isTemporary(publicly(outcome).status) ? undefined : watches.unsubscribed(operation),
+      ended: (operation, { status }) =>
+        isTemporary(status) ? undefined : watches.unsubscribed(operation),
     }
   }
 
@@ -54,9 +53,9 @@ export class SubscriberRequests {
   subscribe(watch: Watch, ended: (outcome: Outcome) => undefined): undefined {
     this.#outside.ask(requestOf('subscribe', watch), {
       ended: (operation, outcome) => {
-        const told = publicly(outcome)
-        this.#watches.subscribed(operation, told.status, told.answer?.leaseSeconds ?? 0)
-        return ended(told)
+        const { status, answer } = outcome
+        this.#watches.subscribed(operation, status, answer?.leaseSeconds ?? 0)
+        return ended(outcome)
       },
     })
   }

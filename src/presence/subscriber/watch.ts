@@ -8,6 +8,7 @@
  */
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
+import { backOff } from '../../lib/back-off.ts'
 import { jitter, type Random } from '../../lib/random.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
 import type { Limits } from '../../limits.ts'
@@ -108,7 +109,7 @@ export function grant(watch: WatchRow, seconds: number, now: number, limits: Lim
 
 /** Seconds until the same request is tried again: doubling from the time of a request to the shortest lease. */
 export function againSeconds(attempts: number, random: Random, limits: Limits): number {
-  const ms = Math.min(limits.requestMs * 2 ** attempts, limits.leaseMinSeconds * 1000)
+  const ms = backOff(attempts, limits.requestMs, limits.leaseMinSeconds * 1000)
   return Math.ceil(jitter(random, ms, 1, 1.5) / 1000)
 }
 

@@ -230,7 +230,7 @@ export class Watches {
   }
 
   #full(limit: LimitName): 'limit-reached' {
-    this.#env.meter.counter('limit_hits_total', { limit }).n++
+    this.#env.meter.hit(limit)
     return 'limit-reached'
   }
 

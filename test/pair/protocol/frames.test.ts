@@ -1,6 +1,7 @@
 /** Sections 3.2 and 3.3 of `docs/protocol.md`: frames and ids. */
 import { describe, expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
+import { ownCounters } from '../../../src/link/counters.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
 import { bare, contentOf } from '../../../src/link/outgoing.ts'
 import { memoryChannelPair, plainFacts } from '../../support/memory-channel.ts'
@@ -155,7 +156,7 @@ describe('ids', () => {
     const world = new World()
     const { initiating } = memoryChannelPair({ clock: world.clock, ...plainFacts() })
     const reasons: string[] = []
-    const counters = { framesOut: { n: 0 }, bytesOut: { n: 0 }, creditWaits: { n: 0 } }
+    const counters = ownCounters()
     const last = 2 ** 32 - 2 ** 20
     const outbox = new Outbox(
       initiating,

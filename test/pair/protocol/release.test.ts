@@ -10,12 +10,12 @@ const { type, command, tag } = wire
 const release = (reason: number, last: number, retryMs = 0): Buffer =>
   wire.frame(type.release, 0, 0, Buffer.concat([Buffer.of(1, reason), wire.u32(retryMs, last)]))
 
-const say = (bob: ScriptedPeer, n: number): number =>
+const say = (bob: ScriptedPeer, n: number, to = 'zoe@z.example'): number =>
   bob.message({
     reference: 0,
     sequence: 0,
     id: messageId(`release ${n}`),
-    to: 'zoe@z.example',
+    to,
     body: `${n}`,
   })
 
@@ -296,7 +296,8 @@ describe('RELEASE', () => {
   test('[LINK-8.2-5] without it what was written is unknown, and what was not goes elsewhere', async () => {
     const world = new World()
     const bob = await world.attached()
-    const ids = Array.from({ length: 16 }, (_, n) => say(bob, n))
+    const ids = Array.from({ length: 15 }, (_, n) => say(bob, n))
+    ids.push(say(bob, 15, 'yan@z.example'))
     const far = await world.accepted()
     const written = far.requestsOf(command.message).length
     expect(written).toBe(15)
@@ -306,6 +307,24 @@ describe('RELEASE', () => {
     await world.run()
     const statuses: Status[] = ids.map((id) => bob.status(id) as Status)
     expect(statuses).toEqual([...Array(15).fill('unknown-outcome'), 'delivered'])
+  })
+
+  test('[LINK-6.7-15] what was not written does not overtake what has an unknown outcome', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const ids = Array.from({ length: 16 }, (_, n) => say(bob, n))
+    const far = await world.accepted()
+    expect(far.requestsOf(command.message).length).toBe(15)
+    far.channel.destroy()
+    await world.run()
+    const statuses = ids.map((id) => bob.status(id) as Status)
+    expect(statuses).toEqual([...Array(15).fill('unknown-outcome'), 'order'])
+    const again = [14, 15].map((n) => say(bob, n))
+    const next = await world.accepted()
+    const sent = next.requestsOf(command.message)
+    for (const { id } of sent) next.respond(id, 'delivered')
+    await world.run()
+    expect(again.map((id) => bob.status(id))).toEqual(['delivered', 'delivered'])
   })
 })
 

@@ -13,6 +13,7 @@ import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { createSigner } from '../../../src/credential/sign.ts'
 import { GatewayError, type Status } from '../../../src/errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from '../../../src/gateway.ts'
+import { listDirectory } from '../../../src/home/directory.ts'
 import { type Log, silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
@@ -259,7 +260,7 @@ export class World {
         return keySet()
       },
       keys: own === undefined ? [] : [own],
-      directory: { kind: 'static', users: this.users },
+      directory: listDirectory(this.users),
       services: this.#wish.services ?? ['im', 'pres'],
     }
   }

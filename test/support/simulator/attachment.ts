@@ -6,7 +6,6 @@
  * Fails: `attached` resolves with the code that the gateway refused with, or why there is no link.
  */
 import type { Address } from '../../../src/address/address.ts'
-import { parseDomain } from '../../../src/address/domain.ts'
 import { encodeClientProve } from '../../../src/command/prove.ts'
 import type { KeyPair } from '../../../src/credential/ed25519.ts'
 import { signUserLink } from '../../../src/credential/sign.ts'
@@ -15,6 +14,7 @@ import { encodeBase64url } from '../../../src/lib/base64url.ts'
 import { every } from '../../../src/lib/clock.ts'
 import type { Random } from '../../../src/lib/random.ts'
 import type { Limits } from '../../../src/limits.ts'
+import { ownCounters } from '../../../src/link/counters.ts'
 import { Link, type RequestView } from '../../../src/link/link.ts'
 import type { AnswerView, Outgoing } from '../../../src/link/outgoing.ts'
 import { clientPort, type Network } from './network.ts'
@@ -113,7 +113,6 @@ export class Attachment {
         greeted: () => undefined,
         request,
         orphan,
-        opened: () => undefined,
         draining: () => undefined,
         closed: (_link, reason, detail) => {
           stopTicks()
@@ -127,15 +126,8 @@ export class Attachment {
       ageMs: Number.POSITIVE_INFINITY,
       // The gateway waits for the other one as long, and says what it knows then.
       answerMs: limits.requestMs + limits.confirmMs,
-      counters: {
-        framesIn: { n: 0 },
-        framesOut: { n: 0 },
-        bytesIn: { n: 0 },
-        bytesOut: { n: 0 },
-        creditWaits: { n: 0 },
-      },
+      counters: ownCounters(),
       limitHit,
-      readDomain: (text) => parseDomain(text),
     })
     const stopTicks = every(clock, 1000, () => link.tick(clock.now()))
     this.link = link

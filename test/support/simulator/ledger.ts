@@ -5,7 +5,7 @@
  * Out:   what is left for the sender, and the first rule that it broke.
  * Spec:  [LINK-7.1-1] to [LINK-7.1-5]
  */
-import { needsNoCredit, startBytes, startRequests } from '../../../src/link/credit.ts'
+import { needsNoCredit, startBytes, startRequests } from '../../../src/link/send-window.ts'
 import { classMask, classShift, flag, frame } from '../../../src/wire/registry.ts'
 import type { Frame } from './tap.ts'
 

@@ -9,6 +9,7 @@ import type { KeyPair } from '../../../src/credential/ed25519.ts'
 import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { createSigner, type Signer } from '../../../src/credential/sign.ts'
 import type { HostedDomain } from '../../../src/gateway.ts'
+import { listDirectory } from '../../../src/home/directory.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import type { Random } from '../../../src/lib/random.ts'
 import type { Limits } from '../../../src/limits.ts'
@@ -76,7 +77,7 @@ export class Operator {
     const { domain, services, limits } = this.#needs
     // The set is signed anew at each start, and nothing may be said twice under one version.
     this.#ver++
-    const directory = { kind: 'static', users: this.#userKeys } as const
+    const directory = listDirectory(this.#userKeys)
     let signer: Signer | undefined
     let signerKey: KeyPair | undefined
     let keySet: Buffer | undefined

@@ -1,6 +1,11 @@
 import { isUtf8 } from 'node:buffer'
 import { describe, expect, test } from 'vitest'
-import { addressFromBytes, parseAddress } from '../../../src/address/address.ts'
+import {
+  addressFromBytes,
+  judgeAddressBytes,
+  parseAddress,
+  readAddress,
+} from '../../../src/address/address.ts'
 import { formatUri, parseUri } from '../../../src/address/uri.ts'
 import { readVectors } from './vectors.ts'
 
@@ -28,13 +33,13 @@ describe('a valid line', () => {
   const repaired = valid.filter(({ bytes, second }) => !bytes.equals(Buffer.from(second)))
 
   test.for(repaired)('is refused from a peer unless canonical: $line', ({ bytes }) => {
-    expect(() => addressFromBytes(bytes, 0, bytes.length)).toThrow(refusal)
+    expect(addressFromBytes(bytes, 0, bytes.length)).toBeUndefined()
   })
 })
 
 describe('an invalid line', () => {
   test.for(invalid)('is refused from a peer: $line', ({ bytes }) => {
-    expect(() => addressFromBytes(bytes, 0, bytes.length)).toThrow(refusal)
+    expect(addressFromBytes(bytes, 0, bytes.length)).toBeUndefined()
   })
 
   const texts = invalid.filter(({ bytes }) => isUtf8(bytes))
@@ -42,6 +47,7 @@ describe('an invalid line', () => {
   test.for(texts)('is refused as text, for its reason: $line', ({ bytes, second: reason }) => {
     const input = bytes.toString()
     expect(() => parseAddress(input)).toThrow(refusal)
+    expect(readAddress(input)).toBeUndefined()
     expect(() => parseUri(input, 'im')).toThrow(refusal)
     expect(() => parseUri(input, 'im')).toThrow(reason)
   })
@@ -49,6 +55,7 @@ describe('an invalid line', () => {
   const others = invalid.filter(({ bytes }) => !isUtf8(bytes))
 
   test.for(others)('is refused as bytes, for its reason: $line', ({ bytes, second: reason }) => {
-    expect(() => addressFromBytes(bytes, 0, bytes.length)).toThrow(reason)
+    expect(addressFromBytes(bytes, 0, bytes.length)).toBeUndefined()
+    expect(judgeAddressBytes(bytes)).toStrictEqual({ expected: reason, found: expect.any(String) })
   })
 })

@@ -120,6 +120,7 @@ test('a list that many gauges share is gathered once', () => {
   const counting = {
     ...running,
     gateway: {
+      ...running.gateway,
       sessions: {
         ...sessions,
         pool: {

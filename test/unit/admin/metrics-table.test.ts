@@ -11,7 +11,7 @@ import type { DestinationState } from '../../../src/peer/pool.ts'
 import type { RecordType } from '../../../src/resolve/message.ts'
 import type { LeftOut } from '../../../src/resolve/order.ts'
 import type { Failure } from '../../../src/resolve/outcome.ts'
-import { outcomes } from '../../../src/road/peer-tally.ts'
+import { outcomes } from '../../../src/observe/peer-metrics.ts'
 import { classNames } from '../../../src/wire/registry.ts'
 
 const root = fileURLToPath(new URL('../../../', import.meta.url))
@@ -122,6 +122,6 @@ test('label values are the words of the code', () => {
   expect(silences).toContain('answer')
   expect(metrics.waiting_requests.labels.class).toEqual(classNames)
   expect(metrics.peer_messages_total.labels.outcome).toEqual(outcomes)
-  const tally = readFileSync(join(root, 'src/road/peer-tally.ts'), 'utf8')
+  const tally = readFileSync(join(root, 'src/observe/peer-metrics.ts'), 'utf8')
   expect(tally).toContain(`const other = '${otherPeers}'`)
 })

@@ -1,6 +1,9 @@
 /** A running gateway as the admin port sees it, made by hand. */
+import type { Service } from '../../../src/address/address.ts'
 import type { DestinationView, LinkView, RunningView } from '../../../src/admin/view.ts'
+import type { Status } from '../../../src/errors.ts'
 import type { Vitals } from '../../../src/lib/vitals.ts'
+import type { Explanation } from '../../../src/resolve/resolver.ts'
 
 export const dayMs = 86_400_000
 
@@ -9,6 +12,8 @@ export type Wish = {
   readonly destinations?: readonly DestinationView[]
   readonly domains?: RunningView['domains']
   readonly ports?: RunningView['ports']
+  readonly resolver?: RunningView['resolver']
+  readonly journal?: RunningView['gateway']['journal']
   readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
 }
 
@@ -23,7 +28,13 @@ export const ownDomain = (name: string, untilMs: number): RunningView['domains']
 export const runningWith = (wish: Wish = {}): RunningView => ({
   domains: wish.domains ?? [],
   ports: wish.ports ?? { peers: [5279], clients: [] },
+  resolver: wish.resolver ?? {
+    explain: (domain, service) => Promise.resolve(found(domain, service)),
+  },
   gateway: {
+    isProven: () => false,
+    ruling: () => ({ verdict: 'allow', rule: undefined }),
+    journal: wish.journal ?? { of: () => [] },
     sessions: {
       all: wish.links ?? [],
       pool: {
@@ -34,10 +45,14 @@ export const runningWith = (wish: Wish = {}): RunningView => ({
   },
 })
 
+export const found = (domain: string, service: Service): Explanation => ({
+  ...{ domain, service, at: 0, steps: [], targets: [], result: 'ok', sentence: 'found' },
+})
+
 export const destination = (
   remote: string,
   state: DestinationView['state'],
-  code = state === 'backing-off' ? 'remote-unreachable' : undefined,
+  code: Status | undefined = state === 'backing-off' ? 'remote-unreachable' : undefined,
 ): DestinationView => ({
   ...{ local: 'a.example', remote, service: 'im', state, code },
   retryAfterMs: state === 'backing-off' ? 4200 : 0,
@@ -61,6 +76,7 @@ export const link = (remote: string, overrides: Partial<LinkView> = {}): LinkVie
 
 export const vitalsWith = (delays: { seconds: number; resets: number }): Vitals => ({
   node: 'v24.0.0',
+  pid: 4711,
   cpuSeconds: () => 1.5,
   residentBytes: () => 1000,
   heapBytes: () => 500,

@@ -136,6 +136,18 @@ test('a domain that a link rests on is not pushed out', async () => {
   bench.store.close()
 })
 
+test('who stops watching twice does not bring back what was forgotten in between', async () => {
+  const bench = keyStoreBench({ limits: limitsWith({ keySets: 1 }) })
+  await bench.store.ensure(a, one.kid)
+  const leave = bench.store.watch(a)
+  leave()
+  await bench.store.ensure('b.example', one.kid)
+  bench.publish({ domain: a, ver: 7 })
+  await bench.store.ensure(a, one.kid)
+  leave()
+  expect(bench.store.view(a)?.ver).toBe(7)
+})
+
 test('a domain whose fetch is under way is not pushed out, so it is not fetched twice', async () => {
   const bench = keyStoreBench({ limits: limitsWith({ keySets: 1 }) })
   bench.answer = never

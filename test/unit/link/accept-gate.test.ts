@@ -11,8 +11,10 @@ const make = (limits: Partial<GateLimits> = {}, otherLinks = 0) => {
       ...limits,
     }),
     otherLinks: () => otherLinks,
-    limitHit: (limit) => {
-      hits.push(limit)
+    meter: {
+      hit: (limit) => {
+        hits.push(limit)
+      },
     },
   })
   return { gate, hits }

@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { type Domain, parseDomain } from '../../../src/address/domain.ts'
+import type { Domain } from '../../../src/address/domain.ts'
 import type { Status } from '../../../src/errors.ts'
 import { limitsWith } from '../../../src/limits.ts'
+import { ownCounters } from '../../../src/link/counters.ts'
 import type { Hello } from '../../../src/link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../../../src/link/link.ts'
 import { bare, contentOf, type Outgoing } from '../../../src/link/outgoing.ts'
@@ -68,15 +69,8 @@ function makeLinks(overrides: Parameters<typeof limitsWith>[0] = {}) {
       clock,
       ageMs: Number.POSITIVE_INFINITY,
       answerMs: limits.requestMs,
-      counters: {
-        framesIn: { n: 0 },
-        framesOut: { n: 0 },
-        bytesIn: { n: 0 },
-        bytesOut: { n: 0 },
-        creditWaits: { n: 0 },
-      },
+      counters: ownCounters(),
       limitHit: () => undefined,
-      readDomain: parseDomain,
     })
     return { link, told }
   }

@@ -1,16 +1,17 @@
 /** What waits on a link, as an operator is told. */
 import { expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
-import { startRequests } from '../../../src/link/credit.ts'
+import { ownCounters } from '../../../src/link/counters.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
 import { bare, contentOf, type Outgoing } from '../../../src/link/outgoing.ts'
+import { startRequests } from '../../../src/link/send-window.ts'
 import { commands } from '../../../src/wire/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { memoryChannelPair, plainFacts } from '../../support/memory-channel.ts'
 
 function outbox(clock: ManualClock): Outbox {
   const { initiating } = memoryChannelPair({ clock, ...plainFacts() })
-  const counters = { framesOut: { n: 0 }, bytesOut: { n: 0 }, creditWaits: { n: 0 } }
+  const counters = ownCounters()
   return new Outbox(initiating, 1, limitsWith(), clock, 30_000, counters, () => undefined)
 }
 

@@ -115,8 +115,7 @@ describe('a first wish', () => {
 
   test.for<readonly [Status, string, readonly string[]]>([
     ['busy', 'pending 3600', ['subscribe bob']],
-    ['link-lost', 'pending 3600', ['subscribe bob']],
-    ['address-blocked', 'pending 3600', ['subscribe bob']],
+    ['remote-unreachable', 'pending 3600', ['subscribe bob']],
     ['remote-not-found', 'remote-not-found', []],
     ['refused', 'refused', []],
     ['limit-reached', 'limit-reached', []],
@@ -275,7 +274,7 @@ describe('RENEW', () => {
     expect(staged.clock.now()).toBeLessThan(805 * second)
   })
 
-  test.for(['busy', 'link-lost', 'bad-request'] as const)(
+  test.for(['busy', 'remote-unreachable', 'bad-request'] as const)(
     'that ends as %s is tried again',
     async (status) => {
       const staged = makeStage()
@@ -312,8 +311,7 @@ describe('UNSUBSCRIBE', () => {
     ['ok', 0],
     ['refused', 0],
     ['busy', 1],
-    ['link-lost', 1],
-    ['address-blocked', 1],
+    ['remote-unreachable', 1],
   ] as const)('[LINK-6.12-1] that ends as %s is asked %i times more', async ([status, more]) => {
     const staged = makeStage()
     const subscription = watching(staged)

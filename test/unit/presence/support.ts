@@ -8,8 +8,8 @@ import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
 import type { Asker, Call, Caller, Outcome } from '../../../src/operation/call.ts'
 import type { Operation } from '../../../src/operation/operation.ts'
-import type { Hop, Reachability } from '../../../src/operation/ports.ts'
-import type { Audience, Fetch, Publish, Renew, Subscribe } from '../../../src/operation/presence.ts'
+import type { Hop, Question, Reachability } from '../../../src/operation/ports.ts'
+import type { Audience, Publish, Subscribe } from '../../../src/operation/presence.ts'
 import { Presentities } from '../../../src/presence/notifier/presentities.ts'
 import { Subscriptions } from '../../../src/presence/notifier/subscriptions.ts'
 import { PresenceStage } from '../../../src/presence/presence.ts'
@@ -165,11 +165,9 @@ export function ask<O extends Operation>(
   return outcomes
 }
 
-type Asked = Subscribe | Renew | Fetch
-
 /** A request that was given to a hop, and how it is told its end. */
 export type Task = {
-  readonly operation: Asked
+  readonly operation: Question
   readonly ended: (outcome: Outcome) => undefined
 }
 
@@ -187,10 +185,7 @@ export class FakeHop implements Hop {
     throw new Error('a message')
   }
 
-  ask(operation: Subscribe, asker: Asker<Subscribe>): undefined
-  ask(operation: Renew, asker: Asker<Renew>): undefined
-  ask(operation: Fetch, asker: Asker<Fetch>): undefined
-  ask<O extends Asked>(operation: O, asker: Asker<O>): undefined {
+  ask<O extends Question>(operation: O, asker: Asker<O>): undefined {
     this.#ask({ operation, ended: (outcome) => asker.ended(operation, outcome) })
   }
 

@@ -26,7 +26,7 @@ function setUp(lines: readonly string[], fallback: Fallback = 'proven') {
     defaultPort: 5279,
     isProven: () => true,
   })
-  return { clock, dns, explain: (domain = b) => resolver.explain(domain, 'im') }
+  return { clock, dns, resolver, explain: (domain = b) => resolver.explain(domain, 'im') }
 }
 
 const told = ({ steps }: Explanation): readonly string[] =>
@@ -111,6 +111,16 @@ describe('an explanation', () => {
     const failed = await explain()
     expect(failed).toMatchObject({ result: 'dns-failed' })
     expect(failed.steps[0]).toMatchObject({ answer: 'failure: refused', decision: 'stop' })
+  })
+
+  test('ends when nobody waits any more', async () => {
+    const { dns, clock, resolver } = setUp(lines)
+    dns.fail('_im._mitp.b.example', 'silent')
+    const ended = new AbortController()
+    const explaining = resolver.explain(b, 'im', ended.signal)
+    await clock.advance(100)
+    ended.abort()
+    expect(await explaining).toMatchObject({ result: 'cancelled', targets: [] })
   })
 
   test('says why it does not fall back', async () => {

@@ -1,0 +1,111 @@
+/**
+ * Asks the running gateway, at the admin port of the configuration, why a domain can be reached or not.
+ *
+ * In:    the configuration; a domain and a service. The user of the address stays here.
+ * Out:   its diagnosis; or why there is none, as the first half of a sentence.
+ * Fails: never.
+ */
+import { request } from 'node:http'
+import type { Config } from '../config/schema.ts'
+import type { Asked } from '../diagnose/asked.ts'
+import type { Diagnosis } from '../diagnose/diagnosis.ts'
+import { statuses } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { formatEndpoint } from '../lib/ip.ts'
+import { nearAddress } from './endpoint-option.ts'
+
+export type Answered = { readonly diagnosis: Diagnosis } | { readonly why: string }
+
+/** Longer than a gateway takes at most, by this much. */
+const graceMs = 3000
+const mostBytes = 4_194_304
+
+export async function askGateway(
+  clock: Clock,
+  config: Pick<Config, 'listen' | 'limits' | 'domains'>,
+  asked: Asked,
+): Promise<Answered> {
+  const { address, port } = config.listen.admin
+  if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
+  const host = nearAddress(address)
+  const where = formatEndpoint(host, port)
+  const reply = await get(clock, config, { host, port, asked })
+  if (typeof reply === 'string') return { why: `No gateway answers at ${where} (${reply})` }
+  if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
+  const found = readDiagnosis(reply.body)
+  if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
+  const { by } = found
+  const isOurs =
+    by.who === 'gateway' && config.domains.some(({ name }) => by.domains.includes(name))
+  return isOurs ? { diagnosis: found } : { why: `The gateway at ${where} is one of other domains` }
+}
+
+type Place = { readonly host: string; readonly port: number; readonly asked: Asked }
+type Reply = { readonly status: number; readonly body: string }
+
+/** A reply, or in a few words why there is none. */
+function get(
+  clock: Clock,
+  { listen, limits }: Pick<Config, 'listen' | 'limits'>,
+  { host, port, asked }: Place,
+): Promise<Reply | string> {
+  const { token } = listen.admin
+  const query = new URLSearchParams({ address: asked.domain, service: asked.service })
+  return new Promise((resolve) => {
+    const sent = request({
+      ...{ host, port, path: `/explain?${query}`, agent: false },
+      headers: token === null ? {} : { authorization: `Bearer ${token}` },
+    })
+    const end = (reply: Reply | string): undefined => {
+      cancel()
+      sent.destroy()
+      resolve(reply)
+    }
+    const cancel = clock.after(limits.adminExplainMs + graceMs, () => end('not in time'))
+    sent.on('error', (error: NodeJS.ErrnoException) => end(faults[error.code ?? ''] ?? 'no HTTP'))
+    sent.on('response', (response) => {
+      let body = ''
+      response.setEncoding('utf8')
+      response.on('data', (chunk: string) => {
+        body += chunk
+        if (body.length > mostBytes) end('too long an answer')
+      })
+      response.on('end', () => end({ status: response.statusCode ?? 0, body }))
+      response.on('error', () => end('the answer broke off'))
+    })
+    sent.end()
+  })
+}
+
+const faults: Readonly<Record<string, string>> = {
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'closed by the far side',
+  EHOSTUNREACH: 'no way to the host',
+  ENETUNREACH: 'no way to the network',
+}
+
+const words = ({ status }: Reply): string => meanings[status] ?? `HTTP status ${status}`
+
+const meanings: Readonly<Record<number, string>> = {
+  401: 'its listen.admin.token is another one',
+  404: 'it is of another version',
+  503: 'it is explaining much already',
+}
+
+/** As much of the shape is checked as is needed to print it. */
+function readDiagnosis(body: string): Diagnosis | undefined {
+  try {
+    const value = JSON.parse(body) as Diagnosis
+    const { by, steps, targets, destinations, links, events, search, result } = value
+    const lists: readonly unknown[] = [
+      ...[steps, targets, destinations, links, events],
+      ...(by.who === 'gateway' ? [by.domains] : []),
+      ...targets.map(({ addresses }) => addresses),
+    ]
+    const codes = [result, search.result, ...destinations.map(({ cause }) => cause ?? 'ok')]
+    const isWhole = lists.every(Array.isArray) && codes.every((code) => code in statuses)
+    return isWhole ? value : undefined
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,326 @@
+/**
+ * The frames of exchanges: REQUEST, RESPONSE, and the CHUNKs and CANCELs of their bodies.
+ *
+ * In:    frames, as offsets into the chunk that they came in; requests that were put aside, to be read again.
+ * Out:   `events`, synchronously, in the order in which it came; nothing is copied but bodies in pieces.
+ * Fails: every broken rule as `events.fault`, with false to say that nothing more is read.
+ * Spec:  [LINK-3.3-1] ids, [LINK-4.1-4] fields, [LINK-4.4-4] long answers, [LINK-8.2-3] after our RELEASE
+ */
+import { type Status, statusOf } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import { FieldTable } from '../wire/fields.ts'
+import {
+  trafficClass as classes,
+  classMask,
+  classShift,
+  fields,
+  flag,
+  requestHeadBytes,
+  responseHeadBytes,
+  type TrafficClass,
+} from '../wire/registry.ts'
+import type { FloodGuard } from './flood-guard.ts'
+import type { Outbox } from './outbox.ts'
+import type { AnswerView } from './outgoing.ts'
+import { Reassembly } from './reassembly.ts'
+import type { ReceiveWindow } from './receive-window.ts'
+import { type Refusable, refusableOf } from './refusal.ts'
+import { needsNoCredit } from './send-window.ts'
+
+/** Reused for the next request: whoever keeps something copies it. */
+export type RequestView = {
+  id: number
+  trafficClass: TrafficClass
+  command: number
+  hops: number
+  reference: number
+  /** Clock time at which it came. */
+  at: number
+  fields: FieldTable
+  buffer: Buffer
+  /** Payload from here: request head, fields, body from `bodyAt` to `end`. */
+  payloadAt: number
+  bodyAt: number
+  end: number
+}
+
+export type ExchangeEvents = {
+  readonly request: (request: RequestView) => undefined
+  /** A request that is refused before its owner sees it. */
+  readonly refused: (request: Refusable, status: Status) => undefined
+  /** One of our requests has its answer. */
+  readonly answered: () => undefined
+  /** An answer to a request that expected none, or that nobody waits for any more. */
+  readonly orphan: (answer: AnswerView) => undefined
+  readonly fault: (reason: Status, detail: string) => undefined
+}
+
+export type ExchangeNeeds = {
+  /** Ids of the far side's requests: odd for the initiating side. */
+  readonly idParity: 0 | 1
+  readonly limits: Limits
+  readonly limitHit: (limit: string) => undefined
+  readonly outbox: Outbox
+  readonly window: ReceiveWindow
+  readonly floods: FloodGuard
+  readonly events: ExchangeEvents
+}
+
+const empty = Buffer.alloc(0)
+
+export class ExchangeReader {
+  /** The last request that was taken. */
+  lastTaken = 0
+  /** Clock time of what is read now, and of the last request or answer that is more than proof. */
+  now: number
+  usedAt: number
+  readonly #needs: ExchangeNeeds
+  readonly #events: ExchangeEvents
+  readonly #outbox: Outbox
+  readonly #window: ReceiveWindow
+  readonly #fields: FieldTable
+  readonly #fieldBytes: number
+  readonly #request: RequestView
+  readonly #answer: AnswerView
+  readonly #requests: Reassembly
+  readonly #answers: Reassembly
+  #isTaking = true
+
+  constructor(needs: ExchangeNeeds, now: number) {
+    const { limits, outbox, window, events } = needs
+    this.#needs = needs
+    this.#events = events
+    this.#outbox = outbox
+    this.#window = window
+    this.now = now
+    this.usedAt = now
+    this.#fields = new FieldTable(limits)
+    this.#fieldBytes = limits.fieldBytes
+    const { bodiesUnderWay } = limits
+    this.#requests = new Reassembly(bodiesUnderWay, bodiesUnderWay)
+    // Those that are wanted were asked for, and each has its credit.
+    this.#answers = new Reassembly(Number.POSITIVE_INFINITY, bodiesUnderWay)
+    const nothing = { fields: this.#fields, buffer: empty, bodyAt: 0, end: 0 }
+    const noRequest = { id: 0, command: 0, hops: 0, reference: 0, at: 0, payloadAt: 0 }
+    this.#request = { ...nothing, ...noRequest, trafficClass: classes.control }
+    this.#answer = { ...nothing, status: 'ok', retryAfterMs: -1, fieldsAt: 0 }
+  }
+
+  /** Reads a request again that was put aside, as it arrived. */
+  readAgain(trafficClass: TrafficClass, id: number, payload: Buffer): undefined {
+    this.#readWhole(trafficClass, id, payload)
+  }
+
+  /** Proofs and keys are for the sake of the link: they do not keep it. */
+  use(trafficClass: number): undefined {
+    if (trafficClass !== classes.control) this.usedAt = this.now
+  }
+
+  /** [LINK-8.2-3] Our RELEASE is written: no request is taken any more. */
+  stopTaking(): undefined {
+    this.#isTaking = false
+  }
+
+  request(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    // [LINK-8.2-3] After our RELEASE nothing more is taken; the far side knows the last that was.
+    if (!this.#isTaking) return true
+    // [LINK-3.3-4] The grammar first, then the id, then the credit.
+    if (end - start < requestHeadBytes) {
+      return this.#fault('bad-frame', 'a REQUEST without its head')
+    }
+    // [LINK-4.2-2] Whether the class is that of the command is not looked at.
+    const trafficClass = ((flags & classMask) >> classShift) as TrafficClass
+    if (trafficClass > 2) return this.#fault('bad-frame', 'unknown class')
+    const bodyAt = this.#readFields(buffer, start + requestHeadBytes, start + 6, end)
+    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a REQUEST')
+    const isLong = (flags & flag.more) !== 0
+    if (isLong && !this.#declares(end - bodyAt)) return false
+    // [LINK-3.3-1] Odd ids are the initiating side's, even ones the receiving side's; they rise.
+    if ((id & 1) !== this.#needs.idParity || id <= this.lastTaken) {
+      return this.#fault('protocol-state', `request id ${id}`)
+    }
+    this.lastTaken = id
+    this.use(trafficClass)
+    const free = needsNoCredit(buffer[start] as number)
+    if (!this.#window.takeRequest(trafficClass, end - start, free)) {
+      return this.#fault('flow-exceeded', 'a REQUEST without credit')
+    }
+    if (isLong) return this.#beginRequest(trafficClass, id, buffer, start, bodyAt, end)
+    this.#window.update(trafficClass)
+    return this.#tell(trafficClass, id, buffer, start, bodyAt, end)
+  }
+
+  chunk(flags: number, id: number, piece: Buffer): boolean {
+    const isAnswer = (flags & flag.answer) !== 0
+    const isLast = (flags & flag.more) === 0
+    // [LINK-8.2-3] The rest of a request that came after our RELEASE.
+    if (!isAnswer && !this.#isTaking && id > this.lastTaken) return true
+    const bodies = isAnswer ? this.#answers : this.#requests
+    const trafficClass = bodies.classOf(id)
+    if (trafficClass === undefined) return this.#fault('protocol-state', 'a CHUNK of nothing')
+    if (!isAnswer) {
+      if (!this.#window.takeBytes(trafficClass, piece.length)) {
+        return this.#fault('flow-exceeded', 'a CHUNK without credit')
+      }
+      this.#window.update(trafficClass)
+    }
+    if (!this.#needs.floods.chunk(piece.length, isLast)) return this.#fault('flood', 'tiny CHUNKs')
+    const whole = bodies.add(id, piece, isLast)
+    if (whole === 'more') return true
+    if (typeof whole === 'string') return this.#fault(whole, 'a CHUNK')
+    const { payload } = whole
+    return isAnswer
+      ? this.response(0, id, payload, 0, payload.length)
+      : this.#readWhole(trafficClass, id, payload)
+  }
+
+  cancel(flags: number, id: number): boolean {
+    if (!this.#needs.floods.cancel(this.now)) return this.#fault('flood', 'CANCEL')
+    const isAnswer = (flags & flag.answer) !== 0
+    const cut = (isAnswer ? this.#answers : this.#requests).cancel(id)
+    if (isAnswer || cut === undefined) return true
+    const { first, trafficClass } = cut
+    const command = first[0] as number
+    const reference = first.readUInt32BE(2)
+    this.#events.refused(
+      { id, trafficClass, command, reference, subscription: undefined },
+      'cancelled',
+    )
+    return true
+  }
+
+  response(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
+    if (end - start < responseHeadBytes) {
+      return this.#fault('bad-frame', 'a RESPONSE without its head')
+    }
+    const bodyAt = this.#readFields(buffer, start + responseHeadBytes, start + 2, end)
+    if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a RESPONSE')
+    if ((flags & flag.more) !== 0) return this.#beginAnswer(id, buffer, start, bodyAt, end)
+    const answer = this.#answer
+    // [LINK-4.3-3] A number that is not known is a fault of somebody, and may pass.
+    answer.status = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
+    answer.retryAfterMs = this.#fields.u32(fields.retryAfter.tag)
+    if (answer.buffer !== buffer) answer.buffer = buffer
+    answer.fieldsAt = this.#fields.endToEndAt
+    answer.bodyAt = bodyAt
+    answer.end = end
+    // [LINK-4.3-4] [LINK-4.1-7] What the fields of an answer mean is for the one who asked.
+    const outgoing = this.#outbox.settle(id)
+    if (outgoing !== undefined) outgoing.answered(answer)
+    else if (id > this.#outbox.lastAsked) {
+      return this.#fault('protocol-state', 'an answer to nothing')
+    } else this.#events.orphan(answer)
+    this.#events.answered()
+    return true
+  }
+
+  /** [LINK-4.4-1] Whether the fields declare a body that the `here` bytes of this frame are a part of. */
+  #declares(here: number): boolean {
+    const isGood = this.#fields.u32(fields.bodyLength.tag) >= here
+    return isGood || this.#fault('bad-frame', 'body length missing or too small')
+  }
+
+  /** A request whose body goes on: its declared length is checked before a byte of it is kept. */
+  #beginRequest(
+    trafficClass: TrafficClass,
+    id: number,
+    buffer: Buffer,
+    start: number,
+    bodyAt: number,
+    end: number,
+  ): boolean {
+    const declared = this.#fields.u32(fields.bodyLength.tag)
+    const isTooLarge = declared > this.#needs.limits.messageBytes
+    // [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over.
+    const code = isTooLarge
+      ? this.#requests.passOver(id, trafficClass)
+      : this.#requests.begin(
+          id,
+          trafficClass,
+          buffer.subarray(start, end),
+          bodyAt - start + declared,
+        )
+    if (code !== undefined) return this.#fault(code, 'too many bodies under way')
+    if (!isTooLarge) return true
+    this.#needs.limitHit('messageBytes')
+    const command = buffer[start] as number
+    this.#events.refused(
+      refusableOf({
+        ...{ id, trafficClass, command, fields: this.#fields },
+        reference: buffer.readUInt32BE(start + 2),
+      }),
+      'too-large',
+    )
+    return true
+  }
+
+  /** A request that was put together, or put aside: its fields were good, and are read again. */
+  #readWhole(trafficClass: TrafficClass, id: number, payload: Buffer): boolean {
+    const { length } = payload
+    const bodyAt = this.#readFields(payload, requestHeadBytes, 6, length)
+    return this.#tell(trafficClass, id, payload, 0, bodyAt, length)
+  }
+
+  /** Hands up the request whose fields have just been read. */
+  #tell(
+    trafficClass: TrafficClass,
+    id: number,
+    buffer: Buffer,
+    start: number,
+    bodyAt: number,
+    end: number,
+  ): boolean {
+    const request = this.#request
+    request.id = id
+    request.trafficClass = trafficClass
+    request.command = buffer[start] as number
+    request.hops = buffer[start + 1] as number
+    request.reference = buffer.readUInt32BE(start + 2)
+    request.at = this.now
+    if (request.buffer !== buffer) request.buffer = buffer
+    request.payloadAt = start
+    request.bodyAt = bodyAt
+    request.end = end
+    // [LINK-4.1-4] An odd tag of this hop that is not known.
+    if (this.#fields.unknownHop !== 0) {
+      this.#events.refused(refusableOf(request), 'feature-required')
+      return true
+    }
+    this.#events.request(request)
+    return true
+  }
+
+  /** [LINK-4.4-4] An answer over one frame is no longer than the asker granted. */
+  #beginAnswer(id: number, buffer: Buffer, start: number, bodyAt: number, end: number): boolean {
+    if (!this.#declares(end - bodyAt)) return false
+    const outgoing = this.#outbox.waiting(id)
+    if (outgoing === undefined && id > this.#outbox.lastAsked) {
+      return this.#fault('protocol-state', 'a long answer to nothing')
+    }
+    // [LINK-4.4-7] One that came too late: its pieces are passed over.
+    if (outgoing === undefined) {
+      const code = this.#answers.passOver(id, classes.control)
+      return code === undefined || this.#fault(code, 'too many answers that nobody waits for')
+    }
+    const declared = this.#fields.u32(fields.bodyLength.tag)
+    if (declared > outgoing.answerCredit) {
+      return this.#fault('flow-exceeded', 'an answer longer than granted')
+    }
+    const total = bodyAt - start + declared
+    const code = this.#answers.begin(id, classes.control, buffer.subarray(start, end), total)
+    return code === undefined || this.#fault(code, 'an answer begun twice')
+  }
+
+  /** Where the body begins, behind fields whose length stands at `lengthAt`; -1: they break the grammar. */
+  #readFields(buffer: Buffer, at: number, lengthAt: number, end: number): number {
+    const length = buffer.readUInt16BE(lengthAt)
+    const bodyAt = at + length
+    const isGood = bodyAt <= end && length <= this.#fieldBytes
+    return isGood && this.#fields.read(buffer, at, bodyAt) ? bodyAt : -1
+  }
+
+  #fault(reason: Status, detail: string): false {
+    this.#events.fault(reason, detail)
+    return false
+  }
+}

@@ -1,0 +1,96 @@
+/**
+ * Reassembly of bodies in pieces: requests, or answers, whose first frame is here and whose CHUNKs are on their way.
+ *
+ * In:    first frames and pieces, by id.
+ * Out:   the whole, in one buffer, when the last piece is here; or that nobody wants it.
+ * Fails: `flow-exceeded`, `protocol-state`, `bad-frame`, as values: the caller closes the link.
+ * Spec:  [LINK-4.4-2] declared lengths, [LINK-4.4-3] how many, [LINK-4.4-6] and [LINK-4.4-7] unwanted ones
+ */
+import type { Status } from '../errors.ts'
+import type { TrafficClass } from '../wire/registry.ts'
+
+type Body = {
+  readonly trafficClass: TrafficClass
+  /** Payload head and fields of the first frame, then the pieces; `undefined`: they are passed over. */
+  readonly parts: Buffer[] | undefined
+  /** Length of `parts` together when all is there. */
+  readonly total: number
+  filled: number
+}
+
+/** A body that is complete. */
+export type Whole = { readonly trafficClass: TrafficClass; readonly payload: Buffer }
+
+export class Reassembly {
+  readonly #mostKept: number
+  readonly #mostPassedOver: number
+  readonly #byId = new Map<number, Body>()
+  /** Per class. */
+  readonly #kept = [0, 0, 0]
+  #passedOver = 0
+
+  /** `mostKept`: of each class at once; so many bodies, so much memory. */
+  constructor(mostKept: number, mostPassedOver: number) {
+    this.#mostKept = mostKept
+    this.#mostPassedOver = mostPassedOver
+  }
+
+  /** The first frame of a body that makes `total` bytes with it. */
+  begin(id: number, trafficClass: TrafficClass, first: Buffer, total: number): Status | undefined {
+    if (this.#byId.has(id)) return 'protocol-state'
+    const kept = this.#kept[trafficClass] as number
+    if (kept >= this.#mostKept) return 'flow-exceeded'
+    this.#kept[trafficClass] = kept + 1
+    const parts = [Buffer.from(first)]
+    this.#byId.set(id, { trafficClass, parts, total, filled: first.length })
+    return undefined
+  }
+
+  /** A body that nobody wants: what comes of it is passed over. */
+  passOver(id: number, trafficClass: TrafficClass): Status | undefined {
+    if (this.#byId.has(id)) return 'protocol-state'
+    if (this.#passedOver >= this.#mostPassedOver) return 'flow-exceeded'
+    this.#passedOver++
+    this.#byId.set(id, { trafficClass, parts: undefined, total: 0, filled: 0 })
+    return undefined
+  }
+
+  /** `undefined`: no body is under way for `id`. */
+  classOf(id: number): TrafficClass | undefined {
+    return this.#byId.get(id)?.trafficClass
+  }
+
+  /** A piece; the whole when it is complete. */
+  add(id: number, piece: Buffer, isLast: boolean): Whole | Status | 'more' {
+    const body = this.#byId.get(id)
+    if (body === undefined) return 'protocol-state'
+    const { parts, total, trafficClass } = body
+    if (parts === undefined) {
+      if (isLast) this.#forget(id, body)
+      return 'more'
+    }
+    body.filled += piece.length
+    // [LINK-4.4-2] The length that was declared, no more and no less.
+    const isFull = body.filled === total
+    if (body.filled > total || isFull !== isLast) return 'bad-frame'
+    parts.push(Buffer.from(piece))
+    if (!isLast) return 'more'
+    this.#forget(id, body)
+    return { trafficClass, payload: Buffer.concat(parts) }
+  }
+
+  /** The rest will not come. What is here of it, if it was wanted. */
+  cancel(id: number): { readonly trafficClass: TrafficClass; readonly first: Buffer } | undefined {
+    const body = this.#byId.get(id)
+    if (body === undefined) return undefined
+    this.#forget(id, body)
+    const first = body.parts?.[0]
+    return first === undefined ? undefined : { trafficClass: body.trafficClass, first }
+  }
+
+  #forget(id: number, { trafficClass, parts }: Body): undefined {
+    this.#byId.delete(id)
+    if (parts === undefined) this.#passedOver--
+    else this.#kept[trafficClass] = (this.#kept[trafficClass] as number) - 1
+  }
+}

@@ -1,0 +1,76 @@
+/**
+ * What is counted at the end of each message: its result, how long it took, and whose peer it was.
+ *
+ * Runs once for every message: a look-up for the result, one for the peer, and no reading of the clock.
+ */
+import { isSuccess, isTemporary, type Status } from '../errors.ts'
+import { type Counter, type Histogram, type Meter, observe } from '../lib/meter.ts'
+import type { Call } from '../operation/call.ts'
+import type { Ends } from '../operation/ends.ts'
+import type { Message } from '../operation/message.ts'
+import { type Direction, type PeerMetrics, type PeerOutcome, placeOf } from './peer-metrics.ts'
+
+export class Outcomes implements Ends {
+  readonly #peers: PeerMetrics
+  readonly #now: () => number
+  readonly #in: Results
+  readonly #out: Results
+
+  /** `now`: clock time at which the bytes came that are being worked on. */
+  constructor(meter: Meter, peers: PeerMetrics, now: () => number) {
+    this.#peers = peers
+    this.#now = now
+    this.#in = new Results(meter, 'in')
+    this.#out = new Results(meter, 'out')
+  }
+
+  inbound({ caller, operation, at }: Call<Message>, status: Status): undefined {
+    const place = this.#in.count(status, at, this.#now)
+    if (caller.door === 'domain') this.#peers.ended(operation.from.domain, place)
+  }
+
+  outbound({ operation, at }: Call<Message>, status: Status): undefined {
+    this.#peers.ended(operation.to.domain, this.#out.count(status, at, this.#now))
+  }
+}
+
+type Result = { readonly counter: Counter; readonly place: number; readonly isDone: boolean }
+
+/** The counters of one direction. */
+class Results {
+  readonly #meter: Meter
+  readonly #direction: Direction
+  readonly #seconds: Histogram
+  readonly #byStatus = new Map<Status, Result>()
+
+  constructor(meter: Meter, direction: Direction) {
+    this.#meter = meter
+    this.#direction = direction
+    this.#seconds = meter.histogram('delivery_seconds', { direction })
+  }
+
+  /** Where the outcome stands in the row of a peer. */
+  count(status: Status, at: number, now: () => number): number {
+    const result = this.#byStatus.get(status) ?? this.#add(status)
+    result.counter.n++
+    if (result.isDone) observe(this.#seconds, (now() - at) / 1000)
+    return result.place
+  }
+
+  #add(status: Status): Result {
+    const direction = this.#direction
+    const result = {
+      counter: this.#meter.counter('messages_total', { direction, result: status }),
+      place: placeOf(direction, outcomeOf(status)),
+      isDone: isSuccess(status),
+    }
+    this.#byStatus.set(status, result)
+    return result
+  }
+}
+
+function outcomeOf(status: Status): PeerOutcome {
+  if (isSuccess(status)) return 'ok'
+  if (status === 'unknown-outcome') return 'unknown'
+  return isTemporary(status) ? 'temporary' : 'permanent'
+}

@@ -1,0 +1,176 @@
+/**
+ * Numbers of single peers, for a bounded number of them: those that the operator watches, then the busiest.
+ *
+ * In:    the end of each message with another domain, each request of one that was refused as too much.
+ * Out:   `peer_messages_total`, `peer_limit_hits_total` and `peer_link_up`; all other peers together are `_other`.
+ * Fails: never.
+ *
+ * A peer without a name counts in the row of `_other`, and keeps having counted there when it gets a name: so no
+ * counter ever falls. A name is given to a domain with a proven link only, since users may write to any domain at all.
+ */
+import type { Counter, Labels, Meter } from '../lib/meter.ts'
+import type { Limits } from '../limits.ts'
+
+export type PeerMetricsNeeds = {
+  readonly limits: Limits
+  readonly meter: Meter
+  /** Whether a proven link with the domain is open. */
+  readonly isUp: (domain: string) => boolean
+}
+
+export const outcomes = ['ok', 'temporary', 'permanent', 'unknown'] as const
+export type PeerOutcome = (typeof outcomes)[number]
+export type Direction = 'in' | 'out'
+
+/** The counters of one label value. */
+type Row = { readonly messages: readonly Counter[]; readonly limitHits: Counter }
+
+type Peer = {
+  row: Row
+  isNamed: boolean
+  /** Messages since the last turn. */
+  recent: number
+  /** Messages of the turns before, each turn weighing half of the next. */
+  score: number
+}
+
+/** Where the counter of a direction and outcome stands in a row. */
+export const placeOf = (direction: Direction, outcome: PeerOutcome): number =>
+  (direction === 'in' ? 0 : outcomes.length) + outcomes.indexOf(outcome)
+
+const other = '_other'
+
+/** Below it a peer is forgotten: it was busy once, an hour ago. */
+const leastScore = 0.01
+
+export class PeerMetrics {
+  readonly #needs: PeerMetricsNeeds
+  readonly #peers = new Map<string, Peer>()
+  readonly #other: Peer
+  #watched: ReadonlySet<string> = new Set()
+  #named = 0
+
+  constructor(needs: PeerMetricsNeeds) {
+    const { meter, limits } = needs
+    this.#needs = needs
+    this.#other = { row: this.#rowOf(other), isNamed: false, recent: 0, score: 0 }
+    meter.gauge('metric_peers', { kind: 'named' }, () => this.#named)
+    meter.gauge('metric_peers', { kind: 'folded' }, () => this.#peers.size - this.#named)
+    meter.gauge('metric_peers_limit', {}, () => limits.metricPeers)
+  }
+
+  /** Domains that have a name whatever they do, as far as there is room. */
+  watch(domains: Iterable<string>): undefined {
+    this.#watched = new Set([...domains].slice(0, this.#needs.limits.metricPeers))
+    for (const domain of this.#watched) {
+      const peer = this.#peers.get(domain) ?? this.#add(domain)
+      if (peer.isNamed) continue
+      if (this.#isFull()) this.#unname(this.#idlest())
+      this.#name(domain, peer)
+    }
+  }
+
+  isWatched(domain: string): boolean {
+    return this.#watched.has(domain)
+  }
+
+  /** A message ended; `place` as `placeOf` gives it. On the hot road: one look-up. */
+  ended(domain: string, place: number): undefined {
+    const peer = this.#peers.get(domain) ?? this.#enter(domain)
+    peer.recent++
+    ;(peer.row.messages[place] as Counter).n++
+  }
+
+  /** A request of the domain was too much. */
+  limitHit(domain: string): undefined {
+    const peer = this.#peers.get(domain) ?? this.#enter(domain)
+    peer.row.limitHits.n++
+  }
+
+  /** Once a minute: names go to those who are busiest now, and who is silent is forgotten. */
+  turn(): undefined {
+    const { isUp } = this.#needs
+    for (const [domain, peer] of this.#peers) {
+      peer.score = peer.score / 2 + peer.recent
+      peer.recent = 0
+      if (!peer.isNamed && peer.score < leastScore) this.#peers.delete(domain)
+    }
+    const waiting = [...this.#peers]
+      .filter(([domain, { isNamed }]) => !isNamed && isUp(domain))
+      .sort(([, a], [, b]) => b.score - a.score)
+    for (const [domain, peer] of waiting) {
+      if (this.#isFull()) {
+        const idlest = this.#idlest()
+        // Twice as busy, so that two of a kind do not take turns.
+        if (idlest === undefined || peer.score <= 2 * idlest[1].score) return
+        this.#unname(idlest)
+      }
+      this.#name(domain, peer)
+    }
+  }
+
+  #enter(domain: string): Peer {
+    if (this.#peers.size >= this.#needs.limits.peers) return this.#other
+    const peer = this.#add(domain)
+    if (!this.#isFull() && this.#needs.isUp(domain)) this.#name(domain, peer)
+    return peer
+  }
+
+  #add(domain: string): Peer {
+    const peer: Peer = { row: this.#other.row, isNamed: false, recent: 0, score: 0 }
+    this.#peers.set(domain, peer)
+    return peer
+  }
+
+  #isFull(): boolean {
+    return this.#named >= this.#needs.limits.metricPeers
+  }
+
+  /** The named peer that has the least claim to its name. */
+  #idlest(): readonly [string, Peer] | undefined {
+    let idlest: readonly [string, Peer] | undefined
+    for (const entry of this.#peers) {
+      const [domain, peer] = entry
+      if (!peer.isNamed || this.#watched.has(domain)) continue
+      if (idlest === undefined || peer.score < idlest[1].score) idlest = entry
+    }
+    return idlest
+  }
+
+  #name(domain: string, peer: Peer): undefined {
+    peer.row = this.#rowOf(domain)
+    peer.isNamed = true
+    this.#named++
+    const { meter, isUp } = this.#needs
+    meter.gauge('peer_link_up', { peer: domain }, () => (isUp(domain) ? 1 : 0))
+  }
+
+  #unname(entry: readonly [string, Peer] | undefined): undefined {
+    if (entry === undefined) return
+    const [domain, peer] = entry
+    const { counters, gauges } = this.#needs.meter
+    forget(counters.get('peer_messages_total'), domain)
+    forget(counters.get('peer_limit_hits_total'), domain)
+    forget(gauges.get('peer_link_up'), domain)
+    peer.row = this.#other.row
+    peer.isNamed = false
+    this.#named--
+  }
+
+  #rowOf(peer: string): Row {
+    const { meter } = this.#needs
+    const directions: readonly Direction[] = ['in', 'out']
+    const messages = directions.flatMap((direction) =>
+      outcomes.map((outcome) => meter.counter('peer_messages_total', { peer, direction, outcome })),
+    )
+    return { messages, limitHits: meter.counter('peer_limit_hits_total', { peer }) }
+  }
+}
+
+type AllSeries = Map<string, { readonly labels: Labels }> | undefined
+
+function forget(series: AllSeries, domain: string): undefined {
+  for (const [key, { labels }] of series ?? []) {
+    if (labels['peer'] === domain) series?.delete(key)
+  }
+}

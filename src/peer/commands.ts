@@ -1,0 +1,112 @@
+/**
+ * Every command of the link: who may send it, when, how it is read, and who takes it.
+ *
+ * In:    requests of a link.
+ * Out:   calls to the core; what is about the link itself goes to the rooms of this stage. Nothing before the proof of
+ *        the domain, the number of the credential, its verdict and its expiry, in this order.
+ * Fails: one code for each check, in the fixed order.
+ * Spec:  [LINK-4.2-4], [LINK-5.4-1] to [LINK-5.4-8], [LINK-6.1-1] to [LINK-6.5-5]
+ */
+
+import type { Status } from '../errors.ts'
+import type { Env } from '../lib/env.ts'
+import type { Counter } from '../lib/meter.ts'
+import type { RequestView } from '../link/link.ts'
+import { refusableOf } from '../link/refusal.ts'
+import { later, outcomeOf } from '../operation/call.ts'
+import type { Core } from '../operation/ports.ts'
+import { type CommandName, commandOf, travelling } from '../wire/registry.ts'
+import type { Held } from './held-credentials.ts'
+import type { Session } from './session.ts'
+
+/** `held`: the credential that the request refers to; it is good. */
+export type Take = (session: Session, request: RequestView, held: Held | undefined) => undefined
+
+export type CommandEntry = {
+  /** `anybody`: before a proof, too. `gateway`: of a proven domain, about its link. `all`: once it is proven. */
+  readonly from: 'anybody' | 'gateway' | 'all'
+  /** [LINK-6.5-5] It counts for the domain that it names, not for the one that is known before it is read. */
+  readonly countsItself: boolean
+  readonly take: Take
+}
+
+export type CommandTable = Readonly<Partial<Record<CommandName, CommandEntry>>>
+
+export class Commands {
+  readonly #env: Env
+  readonly #core: () => Core
+  readonly #entries: readonly (CommandEntry | undefined)[]
+  readonly #references: Counter
+
+  constructor(env: Env, core: () => Core, table: CommandTable) {
+    this.#env = env
+    this.#core = core
+    this.#entries = Array.from({ length: 256 }, (_, number) => {
+      const name = commandOf(number)
+      return name === undefined ? undefined : table[name]
+    })
+    this.#references = env.meter.counter('credential_references_total', {})
+  }
+
+  take(session: Session, request: RequestView): undefined {
+    const { command, reference } = request
+    const entry = this.#entries[command]
+    if (session.standing !== 'proven' && entry?.from !== 'anybody') {
+      // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
+      if (session.standing === 'refused') return deny(session, request, session.refusal)
+      return session.waiting.enter(request, 0, this.#env.clock.now())
+    }
+    // [LINK-4.1-5] What travels on is judged by its last receiver.
+    if (request.fields.unknownEndToEnd !== 0 && !travelling.has(command)) {
+      if (commandOf(command) !== undefined) return deny(session, request, 'feature-required')
+    }
+    if (entry?.from === 'anybody') return entry.take(session, request, undefined)
+    if (session.role === 'client') {
+      // [LINK-4.2-4]
+      if (entry?.from !== 'all') return deny(session, request, 'unknown-command')
+      return entry.take(session, request, undefined)
+    }
+    if (entry?.from === 'gateway') return entry.take(session, request, undefined)
+    if (reference === 0) return this.#ofDomain(session, request, undefined)
+    this.#referred(session, request)
+  }
+
+  /** A request that refers to a credential. */
+  #referred(session: Session, request: RequestView): undefined {
+    const { reference } = request
+    const held = session.held.get(reference)
+    if (held === undefined) return deny(session, request, 'credential-ref-unknown')
+    if (held.state === 'good') {
+      // [LINK-6.3-6] Expiry is judged at each use.
+      if (held.expiresAt <= this.#env.clock.wall())
+        return deny(session, request, 'credential-expired')
+      this.#references.n++
+      return this.#ofDomain(session, request, held)
+    }
+    if (held.state === 'refused') return deny(session, request, held.code)
+    session.waiting.enter(request, reference, this.#env.clock.now())
+  }
+
+  /** [LINK-6.5-1] What a peer asks counts before it is read: what is malformed, too, costs us time. */
+  #ofDomain(session: Session, request: RequestView, held: Held | undefined): undefined {
+    const entry = this.#entries[request.command]
+    if (entry?.countsItself !== true) {
+      const domain = held?.issuer ?? firstOf(session)
+      const waitMs = domain === undefined ? -1 : this.#core().waitOf(domain, 'request', request.at)
+      if (waitMs >= 0) {
+        return session.refuse(refusableOf(request), later('rate-limited', waitMs))
+      }
+    }
+    if (entry === undefined) return deny(session, request, 'unknown-command')
+    entry.take(session, request, held)
+  }
+}
+
+const firstOf = ({ pairs }: Session): string | undefined => {
+  for (const { remote } of pairs) return remote
+  return undefined
+}
+
+/** The answer to a request that is no call. */
+export const deny = (session: Session, request: RequestView, code: Status): undefined =>
+  session.refuse(refusableOf(request), outcomeOf(code))

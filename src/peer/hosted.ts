@@ -1,0 +1,47 @@
+/** Our own domains, as the links to others and to clients need them. */
+import type { Service } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import type { SetKey } from '../credential/key-set.ts'
+import type { Signer } from '../credential/sign.ts'
+
+export type HostedDomain = {
+  readonly domain: Domain
+  readonly signer: Signer
+  /** The signed key set that KEYS answers. */
+  readonly keySet: Buffer
+  /** The keys of the domain itself, by which its own credentials are checked when its users attach. */
+  readonly keys: readonly SetKey[]
+  readonly services: readonly Service[]
+}
+
+export class Hosted {
+  /** The domain that speaks on accepted links before a pair is proven. */
+  readonly main: Domain
+  readonly #byName: ReadonlyMap<string, HostedDomain>
+
+  constructor(domains: readonly [HostedDomain, ...HostedDomain[]]) {
+    this.main = domains[0].domain
+    this.#byName = new Map(domains.map((entry) => [entry.domain, entry]))
+  }
+
+  get all(): Iterable<HostedDomain> {
+    return this.#byName.values()
+  }
+
+  has(domain: string): boolean {
+    return this.#byName.has(domain)
+  }
+
+  /** Of a domain that is hosted. */
+  signer(domain: Domain): Signer {
+    return (this.#byName.get(domain) as HostedDomain).signer
+  }
+
+  keySet(domain: string): Buffer | undefined {
+    return this.#byName.get(domain)?.keySet
+  }
+
+  services(domain: string): readonly Service[] {
+    return this.#byName.get(domain)?.services ?? ['im', 'pres']
+  }
+}

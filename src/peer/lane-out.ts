@@ -1,0 +1,71 @@
+/**
+ * A lane on its way to another domain: the numbers of its messages, and the link that it is on.
+ *
+ * Go-back-N with a window of the caller: messages are numbered in an epoch and stay on one link; after a loss those that
+ * were not taken are sent again in a new epoch.
+ * Spec: [LINK-6.7-4] numbers, [LINK-6.7-6] epochs, [LINK-6.7-7] one link, [LINK-6.7-11] settled
+ */
+import type { HopLane } from '../operation/lane.ts'
+import type { Sending } from './messages-out.ts'
+import type { Session } from './session.ts'
+
+export class LaneOut implements HopLane {
+  /** The link that the lane is on while something of it is unanswered there. */
+  session: Session | undefined = undefined
+  /** Messages that were given to the link, or wait for one, and have not ended. */
+  asked = 0
+  /** The epoch in which a message ended badly for a time: what follows it there must not overtake it. */
+  failedEpoch = 0
+  /** Messages that were not taken: they go first, as soon as all others of their count have their answer. */
+  back: Sending[] = []
+  /** Messages that wait until then, or until the lane may change its link. */
+  waiting: Sending[] = []
+  #epoch = 0
+  #sequence = 0
+  /** All places of this epoch up to here are answered, and those that were answered early. */
+  #settled = 0
+  readonly #late = new Set<number>()
+
+  get isQuiet(): boolean {
+    return this.asked === 0 && this.back.length === 0 && this.waiting.length === 0
+  }
+
+  /** Gives `sending` the next place. `firstEpoch` rises over restarts: seconds since 1970. */
+  number(sending: Sending, firstEpoch: () => number): undefined {
+    if (this.#epoch === 0) this.#epoch = firstEpoch()
+    sending.laneEpoch = this.#epoch
+    sending.laneSequence = ++this.#sequence
+    sending.settled = this.#settled
+  }
+
+  /** The answer to the message at this place is here. */
+  settle(epoch: number, sequence: number): undefined {
+    if (epoch !== this.#epoch) return
+    if (sequence !== this.#settled + 1) {
+      this.#late.add(sequence)
+      return
+    }
+    this.#settled = sequence
+    while (this.#late.size > 0 && this.#late.delete(this.#settled + 1)) this.#settled++
+  }
+
+  /** The count starts anew: a message of `epoch` was lost, or refused for a time. */
+  restart(epoch: number = this.#epoch): undefined {
+    if (epoch !== this.#epoch) return
+    this.#epoch++
+    this.#sequence = 0
+    this.#settled = 0
+    this.#late.clear()
+  }
+
+  /** What was not taken and what waits, in its order; none of it is here any more. */
+  takeUnsent(): readonly Sending[] {
+    const unsent = [...this.back.sort(byPlace), ...this.waiting]
+    this.back = []
+    this.waiting = []
+    return unsent
+  }
+}
+
+const byPlace = (a: Sending, b: Sending): number =>
+  a.laneEpoch - b.laneEpoch || a.laneSequence - b.laneSequence

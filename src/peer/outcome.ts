@@ -1,0 +1,13 @@
+/** The answer of a far side as an outcome. */
+import { isSuccess } from '../errors.ts'
+import type { AnswerView } from '../link/outgoing.ts'
+import { type Answer, type Outcome, outcomeOf } from '../operation/call.ts'
+
+/** As it came: what it says beyond status and wait is passed on by whoever asked. Lent, as the answer is. */
+export function outcomeOfAnswer(view: AnswerView, answer?: Answer): Outcome {
+  const { status, retryAfterMs, buffer, fieldsAt, bodyAt, end } = view
+  // Nearly all: no object for it.
+  if (isSuccess(status) && fieldsAt === end && answer === undefined) return outcomeOf(status)
+  const rest = { buffer, fieldsAt, bodyAt, end }
+  return { status, retryAfterMs, reporter: undefined, answer, rest }
+}

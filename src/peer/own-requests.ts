@@ -1,0 +1,59 @@
+/** Requests that this gateway makes itself, as values that a link can carry. */
+import type { Status } from '../errors.ts'
+import {
+  type AnswerView,
+  bare,
+  contentOf,
+  type Outgoing,
+  type Reference,
+} from '../link/outgoing.ts'
+import { type CommandName, commands } from '../wire/registry.ts'
+
+export const noBody = Buffer.alloc(0)
+
+export type Asked = {
+  readonly command: CommandName
+  readonly hops: number
+  readonly reference: Reference | undefined
+  readonly from: string
+  readonly user: string
+  readonly answerCredit: number
+  readonly fields: Buffer
+  readonly body: Buffer
+  readonly freshen: Outgoing['freshen']
+  readonly answered: (answer: AnswerView) => undefined
+  readonly failed: (code: Status, sent: boolean) => undefined
+}
+
+/** For NOTIFY: only a refusal is answered; `failed` says that it may not have arrived. */
+export const makeNotice = (asked: Omit<Asked, 'answerCredit'>): Outgoing =>
+  make({ ...asked, answerCredit: 0 }, false)
+
+/** A request of a user, on the user's credential. */
+export const makeRequest = (
+  asked: Pick<
+    Asked,
+    'command' | 'hops' | 'reference' | 'user' | 'answerCredit' | 'fields' | 'answered' | 'failed'
+  >,
+): Outgoing => make({ ...asked, from: '', body: noBody, freshen: undefined }, true)
+
+/** A request of the domain itself: PROVE, KEYS, FORGET, RENEW. */
+export const ownRequest = (
+  command: CommandName,
+  fields: Buffer,
+  answered: Outgoing['answered'],
+  failed: Outgoing['failed'],
+  answerCredit = 0,
+): Outgoing =>
+  makeRequest({
+    ...{ command, fields, answerCredit, answered, failed },
+    hops: 0,
+    reference: undefined,
+    user: '',
+  })
+
+function make({ fields, body, ...asked }: Asked, expectsAnswer: boolean): Outgoing {
+  const { number, trafficClass } = commands[asked.command]
+  const content = contentOf(fields, body)
+  return { ...bare, ...asked, ...content, command: number, trafficClass, expectsAnswer }
+}

@@ -1,0 +1,384 @@
+/**
+ * The native door and adapter: every link of this gateway, to other domains and to clients.
+ *
+ * The rooms know the rest: which sessions there are (`session-table.ts`), who is at their far end (`proofs.ts`,
+ * `admission.ts`), what is shown there (`credentials.ts`, `keys.ts`), what is asked there (`commands.ts`, `requests.ts`),
+ * links that we open (`dialler.ts`), which link leads where (`pool.ts`), which to let go of (`load-shedding.ts`), and
+ * what goes out by them (`messages-out.ts`, `questions.ts`, `notices-out.ts`).
+ *
+ * In:    channels, dialled or accepted; what the stages have to send.
+ * Out:   calls to the core, each on the word of a proven far end; the ends of what was sent.
+ * Fails: never; links and requests do, with a code.
+ */
+
+import type { Domain } from '../address/domain.ts'
+import type { SetKey } from '../credential/key-set.ts'
+import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
+import { createSignatureCache } from '../credential/signature-cache.ts'
+import { createVerifier } from '../credential/verify.ts'
+import type { Status } from '../errors.ts'
+import { encodeBase64url } from '../lib/base64url.ts'
+import { type Cancel, every } from '../lib/clock.ts'
+import type { Env } from '../lib/env.ts'
+import type { Channel } from '../link/channel.ts'
+import type { Hello, Role } from '../link/hello.ts'
+import { networkOf } from '../link/network-prefix.ts'
+import type { Asker } from '../operation/call.ts'
+import type { Journal } from '../operation/journal.ts'
+import type { Message } from '../operation/message.ts'
+import type { Adapter, Core, Question } from '../operation/ports.ts'
+import type { Audience } from '../operation/presence.ts'
+import { Admission, wayTo } from './admission.ts'
+import { native } from './callers.ts'
+import { Commands, type CommandTable } from './commands.ts'
+import { Credentials } from './credentials.ts'
+import { type Connect, Dialler } from './dialler.ts'
+import { Hosted, type HostedDomain } from './hosted.ts'
+import { Keys } from './keys.ts'
+import { shedLinks } from './load-shedding.ts'
+import { MessagesOut } from './messages-out.ts'
+import { NoticesOut } from './notices-out.ts'
+import type { Pair, ProofKind } from './pair.ts'
+import { Pool } from './pool.ts'
+import { createProofs, type Proofs } from './proofs.ts'
+import { Questions } from './questions.ts'
+import { Requests } from './requests.ts'
+import type { Session } from './session.ts'
+import { SessionTable } from './session-table.ts'
+import { type Mint, scopesOf } from './shown-credentials.ts'
+import { Stores } from './stores.ts'
+import { VerificationBudget } from './verification-budget.ts'
+
+export type PeerOptions = {
+  readonly domains: readonly [HostedDomain, ...HostedDomain[]]
+  readonly software: string
+  /** Keys that the operator named, by domain; those domains are never asked. */
+  readonly pinned: ReadonlyMap<string, readonly SetKey[]>
+  readonly discontinuity: 'accept' | 'hold'
+  /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
+  readonly connect: Connect
+  /** Proofs that every link with `domain` must have. */
+  readonly required: (domain: string) => readonly ProofKind[]
+  /** A channel that was accepted has proven something: its place among the unproven is free. */
+  readonly provenChannel: (channel: Channel) => undefined
+}
+
+export class Peer implements Adapter {
+  readonly name = native
+  readonly pool: Pool
+  readonly #env: Env
+  readonly #journal: Journal
+  readonly #options: PeerOptions
+  readonly #hosted: Hosted
+  readonly #keyStore: KeyStore
+  readonly #table: SessionTable
+  readonly #admission: Admission
+  readonly #proofs: Proofs
+  readonly #dialler: Dialler
+  readonly #keys: Keys
+  readonly #commands: Commands
+  readonly #verifications: VerificationBudget
+  readonly #messages: MessagesOut
+  readonly #questions: Questions
+  readonly #notices: NoticesOut
+  readonly #stores: Stores
+  readonly #boot: string
+  readonly #state: string
+  #core: Core | undefined
+  #cancels: readonly Cancel[] = []
+
+  constructor(env: Env, journal: Journal, options: PeerOptions) {
+    const { random, limits, meter, clock } = env
+    const hosted = new Hosted(options.domains)
+    this.#env = env
+    this.#journal = journal
+    this.#options = options
+    this.#hosted = hosted
+    this.#boot = encodeBase64url(random.bytes(16))
+    this.#state = encodeBase64url(random.bytes(16))
+    const core = (): Core => this.#core as Core
+    this.#keyStore = this.#createKeyStore()
+    const verifier = createVerifier({
+      keys: this.#keyStore,
+      signatures: createSignatureCache(limits.references),
+      clock,
+      limits,
+    })
+    this.#verifications = new VerificationBudget(limits, clock.now())
+    this.#table = new SessionTable(
+      env,
+      { hello: (local) => this.#hello(local), mint: this.#mint },
+      {
+        greeted: (session, hello) => this.#admission.greeted(session, hello),
+        request: (session, request) => this.#commands.take(session, request),
+        orphan: (session, answer) => this.#notices.orphan(session, answer),
+        draining: (session) => this.pool.unlist(session),
+        closed: (session, reason, detail) => this.#closed(session, reason, detail),
+        isUsed: (session) => this.#isUsed(session),
+      },
+    )
+    this.pool = new Pool(env, journal, (local, remote, service) =>
+      this.#dialler.dial(local, remote, service),
+    )
+    this.#stores = new Stores(core, this.pool)
+    this.#admission = new Admission(
+      env,
+      journal,
+      {
+        core,
+        watchKeys: (domain) => this.#keyStore.watch(domain),
+        required: options.required,
+        provenChannel: ({ link }) => options.provenChannel(link.channel),
+        claim: (session, local, remote) => this.#proofs.claim(session, local, remote),
+        served: (session) => this.#dialler.proven(session),
+        joined: (session, pair) => this.#joined(session, pair),
+        left: (session, pair) => this.#stores.left(session, pair),
+      },
+      this.#table,
+      this.pool,
+    )
+    this.#proofs = createProofs(env, {
+      core,
+      verifier,
+      hosted,
+      isKnown: (domain) => this.isProven(domain),
+      isPinned: (domain) => options.pinned.has(domain),
+      mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
+      spend: (session) => this.#spend(session, undefined),
+      steps: {
+        proven: (session, pair) => this.#admission.proven(session, pair),
+        attached: (session, user, key) => this.#admission.attached(session, user, key),
+        refused: (session, code, detail, claimed) =>
+          this.#admission.refused(session, code, detail, claimed),
+        claimAccepted: (local, remote) => this.pool.works(local, remote),
+        claimRefused: (session, claim, code, detail) =>
+          this.#admission.claimRefused(session, claim, code, detail),
+      },
+    })
+    this.#dialler = new Dialler(options.connect, this.#table, this.#proofs, this.#admission)
+    const isNamed = (domain: Domain) => core().standing(domain) === 'named'
+    this.#keys = new Keys(env, { hosted, isNamed }, this.#table, this.#dialler)
+    const credentials = new Credentials(env, verifier, (session, issuer) =>
+      this.#spend(session, issuer),
+    )
+    const requests = new Requests(env, core, hosted)
+    this.#commands = new Commands(env, core, { ...this.#ownTable(credentials), ...requests.table })
+    this.#messages = new MessagesOut(env, this.pool)
+    this.#questions = new Questions(this.pool, limits)
+    this.#notices = new NoticesOut(this.pool, meter, (domain, subscription, outcome) =>
+      core().refused(native, domain as Domain, subscription, outcome),
+    )
+  }
+
+  get all(): Iterable<Session> {
+    return this.#table.all
+  }
+
+  get size(): number {
+    return this.#table.all.size
+  }
+
+  /** Whether `domain` was proven or pinned before: its stale addresses may be used, and its keys are known. */
+  isProven(domain: string): boolean {
+    return this.#keyStore.known(domain)
+  }
+
+  /** Whether a proven link with `domain` is open. */
+  isUp(domain: string): boolean {
+    return [...this.#hosted.all].some(
+      ({ domain: local }) =>
+        this.pool.find(local, domain as Domain, 'im') !== undefined ||
+        this.pool.find(local, domain as Domain, 'pres') !== undefined,
+    )
+  }
+
+  start(core: Core): undefined {
+    this.#core = core
+    const { clock } = this.#env
+    const keys = this.#keyStore
+    const unwatch = keys.onChange((domain) =>
+      this.#keysChanged(domain, (kid) => keys.find(domain, kid, 'link').state === 'found'),
+    )
+    this.#cancels = [every(clock, 1000, () => this.#tick(clock.now())), unwatch]
+  }
+
+  /** A channel that somebody opened to us. */
+  accept(channel: Channel, role: Role): undefined {
+    if (this.#dialler.isStopped) return channel.destroy()
+    const session = this.#table.add(channel, role, undefined, this.#hosted.main)
+    session.link.start()
+  }
+
+  deliver(message: Message, asker: Asker<Message>): undefined {
+    this.#messages.deliver(message, asker)
+  }
+
+  ask<O extends Question>(operation: O, asker: Asker<O>): undefined {
+    this.#questions.ask(operation, asker)
+  }
+
+  notify(audience: Audience, only: string | undefined): undefined {
+    this.#notices.notify(audience, only)
+  }
+
+  /** Lets go of the links on which a barred domain speaks; what is under way is answered. */
+  bar(isBarred: (domain: Domain) => boolean): undefined {
+    for (const { pairs, link } of this.#table.all) {
+      if ([...pairs].some(({ remote }) => isBarred(remote))) link.release('domain-refused')
+    }
+  }
+
+  /** Stops accepting, lets go of every link and resolves when all are closed. */
+  async drain(reason: Status): Promise<undefined> {
+    this.#stopDials()
+    const { clock, limits } = this.#env
+    for (const session of this.#table.all) session.link.release(reason, limits.restartMs)
+    while (this.size > 0) {
+      await new Promise<undefined>((resolve) => {
+        clock.after(20, () => {
+          resolve(undefined)
+        })
+      })
+    }
+    this.#stop()
+  }
+
+  close(): undefined {
+    this.#stopDials()
+    for (const session of [...this.#table.all]) session.link.break('shutdown', 'stopped')
+    this.#stop()
+  }
+
+  /** What is about the link itself. */
+  #ownTable(credentials: Credentials): CommandTable {
+    const countsItself = false
+    return {
+      prove: {
+        ...{ from: 'anybody', countsItself },
+        take: (session, request) => this.#proofs.judge(session, request),
+      },
+      keys: {
+        ...{ from: 'anybody', countsItself },
+        take: (session, request) => this.#keys.tell(session, request),
+      },
+      credential: {
+        ...{ from: 'gateway', countsItself },
+        take: (session, request) => credentials.show(session, request),
+      },
+      forget: {
+        ...{ from: 'gateway', countsItself },
+        take: (session, request) => credentials.forget(session, request),
+      },
+    }
+  }
+
+  #createKeyStore(): KeyStore {
+    const { domains, pinned, discontinuity } = this.#options
+    return createKeyStore({
+      ...this.#env,
+      fetch: (domain, signal) => this.#keys.fetch(domain, signal),
+      pinned: new Map([...pinned, ...domains.map(({ domain, keys }) => [domain, keys] as const)]),
+      discontinuity,
+    })
+  }
+
+  #hello(local: Domain): Hello {
+    const { random, limits } = this.#env
+    return {
+      role: 'gateway',
+      domain: local,
+      software: this.#options.software,
+      boot: this.#boot,
+      state: this.#state,
+      nonce: encodeBase64url(random.bytes(32)),
+      services: this.#hosted.services(local),
+      messageBytes: limits.messageBytes,
+      references: limits.references,
+    }
+  }
+
+  readonly #mint: Mint = (subject, audience, purpose) => {
+    const { limits, clock } = this.#env
+    const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
+    const scope = scopesOf[purpose]
+    const claims = { sub: subject, aud: audience, scope, seconds, jkt: undefined }
+    const token = this.#hosted.signer(subject.domain).signCredential(claims)
+    return { token, refreshAt: clock.now() + seconds * 800 }
+  }
+
+  /** Once a second. */
+  #tick(now: number): undefined {
+    for (const session of this.#table.all) {
+      session.link.tick(now)
+      session.waiting.sweep(now)
+      session.shown.sweep(now)
+    }
+    shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
+  }
+
+  /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */
+  #keysChanged(domain: string, isFit: (kid: string) => boolean): undefined {
+    for (const session of this.#table.all) {
+      session.held.dropIssuer(domain)
+      for (const { remote, kid } of session.pairs) {
+        // [LINK-5.4-8] A link does not outlive the key that proved it.
+        if (remote === domain && kid !== '' && !isFit(kid)) {
+          session.link.break('key-changed', `key ${kid} of ${domain} is not valid any more`)
+        }
+      }
+    }
+  }
+
+  #joined(session: Session, pair: Pair): undefined {
+    const { link } = session
+    this.#options.provenChannel(link.channel)
+    // A certificate may prove the pair before HELLO is here; then this comes again.
+    if (link.hello !== undefined) this.#stores.joined(link.hello.state, pair)
+  }
+
+  #closed(session: Session, reason: Status, detail: string): undefined {
+    const { log, meter } = this.#env
+    this.#table.remove(session)
+    this.pool.unlist(session)
+    this.#dialler.closed(session, reason, detail)
+    meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
+    log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
+    for (const { local, remote } of session.pairs) {
+      const way = wayTo(session, remote)
+      this.#journal.note({ kind: 'link', ...way, local, cause: reason, detail })
+    }
+    this.#admission.ended(session)
+  }
+
+  #isUsed({ role, pairs }: Session): boolean {
+    if (role === 'client') return true
+    for (const { remote } of pairs) if (this.#core?.isUsed(remote) === true) return true
+    return false
+  }
+
+  /** [LINK-6.3-9] [LINK-6.1-4] One signature, of a claim or a credential of `issuer`; a link that has ended has none. */
+  #spend(session: Session, issuer: string | undefined): boolean {
+    if (!this.#table.all.has(session)) return false
+    const { role, link } = session
+    // Clients are paced by what they may claim; what they show besides is of our own domains.
+    if (role === 'client') return true
+    const { clock, meter } = this.#env
+    const now = clock.now()
+    const limit =
+      issuer === undefined
+        ? this.#verifications.takeClaim(networkOf(link.channel.facts.remote), now)
+        : this.#verifications.takeCredential(issuer, now)
+    if (limit !== undefined) meter.hit(limit)
+    return limit === undefined
+  }
+
+  #stopDials(): undefined {
+    this.#dialler.stop()
+    this.pool.stop()
+  }
+
+  #stop(): undefined {
+    for (const cancel of this.#cancels) cancel()
+    this.#keyStore.close()
+  }
+}

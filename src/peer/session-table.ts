@@ -1,0 +1,61 @@
+/**
+ * Every session there is: made together with its link, and kept until the link is closed.
+ *
+ * In:    channels, dialled or accepted.
+ * Out:   sessions.
+ */
+import type { Domain } from '../address/domain.ts'
+import type { Env } from '../lib/env.ts'
+import type { Meter } from '../lib/meter.ts'
+import type { Channel } from '../link/channel.ts'
+import type { LinkCounters } from '../link/counters.ts'
+import type { Hello, Role } from '../link/hello.ts'
+import { askToForget } from './credentials.ts'
+import { type Dialled, Session, type SessionRooms } from './session.ts'
+import type { Mint } from './shown-credentials.ts'
+
+export type SessionParts = {
+  readonly hello: (local: Domain) => Hello
+  readonly mint: Mint
+}
+
+export class SessionTable {
+  readonly #env: Env
+  readonly #parts: SessionParts
+  readonly #rooms: SessionRooms
+  readonly #sessions = new Set<Session>()
+  readonly #counters: LinkCounters
+
+  constructor(env: Env, parts: SessionParts, rooms: SessionRooms) {
+    this.#env = env
+    this.#parts = parts
+    this.#rooms = rooms
+    this.#counters = countersOf(env.meter)
+  }
+
+  get all(): ReadonlySet<Session> {
+    return this.#sessions
+  }
+
+  /** One more, on a channel that was dialled for something, or accepted. Its link is started by the caller. */
+  add(channel: Channel, role: Role, dialled: Dialled | undefined, local: Domain): Session {
+    const { hello, mint } = this.#parts
+    const parts = { mint, evict: askToForget, counters: this.#counters }
+    const options = { channel, role, dialled, hello: hello(local), ...parts }
+    const session = new Session(this.#env, options, this.#rooms)
+    this.#sessions.add(session)
+    return session
+  }
+
+  remove(session: Session): undefined {
+    this.#sessions.delete(session)
+  }
+}
+
+const countersOf = (meter: Meter): LinkCounters => ({
+  framesIn: meter.counter('frames_total', { direction: 'in' }),
+  framesOut: meter.counter('frames_total', { direction: 'out' }),
+  bytesIn: meter.counter('link_bytes_total', { direction: 'in' }),
+  bytesOut: meter.counter('link_bytes_total', { direction: 'out' }),
+  creditWaits: meter.counter('link_waits_total', {}),
+})

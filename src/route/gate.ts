@@ -1,0 +1,71 @@
+/**
+ * The gate: requests that wait for the facts about an owner, and those that must not overtake them.
+ *
+ * In:    a call, and how it goes on.
+ * Out:   it goes on in the same turn where nothing has to be waited for, else in the order of the calls: those about one
+ *        owner, and those of one speaker that name none (RENEW, UNSUBSCRIBE) behind its own that wait.
+ * Fails: `busy`, for a time: the directory cannot say, or too many wait. The same for users that exist and for others.
+ */
+import type { Address } from '../address/address.ts'
+import type { Env } from '../lib/env.ts'
+import { type Call, type Caller, later } from '../operation/call.ts'
+import type { Owner } from '../operation/directory.ts'
+import type { OwnersPort } from './stages.ts'
+
+/** What whoever asks is told to wait. */
+const againMs = 1000
+
+export const busy = later('busy', againMs)
+
+/** Calls of one speaker that wait, and what goes on after the last of them. */
+type Waits = { count: number; readonly after: (() => undefined)[] }
+
+export class Gate {
+  readonly #env: Env
+  readonly #owners: OwnersPort
+  readonly #waits = new Map<string, Waits>()
+
+  constructor(env: Env, owners: OwnersPort) {
+    this.#env = env
+    this.#owners = owners
+  }
+
+  /** Goes on with the facts about `user`. */
+  pass(call: Call, user: Address, go: (owner: Owner) => undefined): undefined {
+    const known = this.#owners.known(user, call.at)
+    if (known !== undefined) return go(known)
+    const speaker = speakerOf(call.caller)
+    const waits = this.#waits.get(speaker) ?? { count: 0, after: [] }
+    const isWaiting = this.#owners.wait(user, (owner) => {
+      if (owner === undefined) call.answer(busy)
+      else go(owner)
+      this.#leave(speaker, waits)
+    })
+    if (!isWaiting) return call.answer(busy)
+    waits.count++
+    this.#waits.set(speaker, waits)
+  }
+
+  /** Goes on once nothing of the same speaker waits. */
+  behind(call: Call, go: () => undefined): undefined {
+    const waits = this.#waits.get(speakerOf(call.caller))
+    if (waits === undefined) return go()
+    const { limits, meter } = this.#env
+    if (waits.after.length < limits.ownersWaiting) {
+      waits.after.push(go)
+      return
+    }
+    meter.hit('ownersWaiting')
+    call.answer(busy)
+  }
+
+  #leave(speaker: string, waits: Waits): undefined {
+    if (--waits.count > 0) return
+    this.#waits.delete(speaker)
+    for (const go of waits.after) go()
+  }
+}
+
+/** A user of ours; else a domain, whose watchers are its own affair. */
+const speakerOf = ({ door, user, domain }: Caller): string =>
+  door === 'domain' || user === undefined ? domain : user.text

@@ -1,0 +1,131 @@
+import { beforeEach, expect, test } from 'vitest'
+import { Meter } from '../../../src/lib/meter.ts'
+import { limitsWith } from '../../../src/limits.ts'
+import { PeerMetrics, placeOf } from '../../../src/observe/peer-metrics.ts'
+
+const ok = placeOf('in', 'ok')
+
+let meter: Meter
+let up: Set<string>
+beforeEach(() => {
+  meter = new Meter()
+  up = new Set(['a.test', 'b.test', 'c.test', 'd.test'])
+})
+
+const tallyOf = (metricPeers: number, peers = 100): PeerMetrics =>
+  new PeerMetrics({
+    limits: limitsWith({ metricPeers, peers }),
+    meter,
+    isUp: (domain) => up.has(domain),
+  })
+
+const messages = (peer: string): number => meter.total('peer_messages_total', { peer })
+const gauge = (name: string, labels: string): number =>
+  meter.gauges.get(name)?.get(labels)?.value() ?? Number.NaN
+const send = (tally: PeerMetrics, domain: string, times: number): undefined => {
+  for (let i = 0; i < times; i++) tally.ended(domain, ok)
+}
+
+test('a message counts for its peer, its direction and how it ended', () => {
+  const tally = tallyOf(2)
+  tally.ended('a.test', placeOf('out', 'temporary'))
+  expect(
+    meter.total('peer_messages_total', { peer: 'a.test', direction: 'out', outcome: 'temporary' }),
+  ).toBe(1)
+  expect(meter.total('peer_messages_total')).toBe(1)
+})
+
+test('peers beyond the limit are folded into one, and how many they are is told', () => {
+  const tally = tallyOf(2)
+  for (const domain of ['a.test', 'b.test', 'c.test', 'd.test']) send(tally, domain, 3)
+  expect([messages('a.test'), messages('b.test'), messages('_other')]).toEqual([3, 3, 6])
+  expect(gauge('metric_peers', 'kind=named')).toBe(2)
+  expect(gauge('metric_peers', 'kind=folded')).toBe(2)
+  expect(gauge('metric_peers_limit', '')).toBe(2)
+})
+
+test('a domain that no link was proven with never becomes a label', () => {
+  const tally = tallyOf(2)
+  send(tally, 'invented.test', 5)
+  tally.turn()
+  send(tally, 'invented.test', 5)
+  expect(messages('invented.test')).toBe(0)
+  expect(messages('_other')).toBe(10)
+})
+
+test('watched peers come first, from the first moment and with zeros', () => {
+  const tally = tallyOf(1)
+  send(tally, 'a.test', 5)
+  tally.watch(['w.test'])
+  send(tally, 'a.test', 2)
+  expect(meter.counters.get('peer_messages_total')?.size).toBe(16)
+  expect([messages('w.test'), messages('a.test'), messages('_other')]).toEqual([0, 0, 2])
+  expect(gauge('peer_link_up', 'peer=w.test')).toBe(0)
+  expect(gauge('peer_link_up', 'peer=a.test')).toBeNaN()
+})
+
+test('a watched peer keeps its name whatever others do', () => {
+  const tally = tallyOf(1)
+  tally.watch(['w.test'])
+  send(tally, 'a.test', 1000)
+  tally.turn()
+  tally.turn()
+  expect(gauge('peer_link_up', 'peer=w.test')).toBe(0)
+  expect(messages('a.test')).toBe(0)
+})
+
+test('more watched peers than there is room for are folded, too', () => {
+  const tally = tallyOf(2)
+  tally.watch(['1.test', '2.test', '3.test'])
+  expect(gauge('metric_peers', 'kind=named')).toBe(2)
+})
+
+test('a peer that is no longer watched gives its name to a busier one', () => {
+  const tally = tallyOf(1)
+  tally.watch(['w.test'])
+  send(tally, 'a.test', 10)
+  tally.watch([])
+  tally.turn()
+  expect(gauge('peer_link_up', 'peer=a.test')).toBe(1)
+  expect(gauge('peer_link_up', 'peer=w.test')).toBeNaN()
+})
+
+test('a name goes to a peer that is more than twice as busy, and not before', () => {
+  const tally = tallyOf(1)
+  send(tally, 'a.test', 10)
+  send(tally, 'b.test', 20)
+  tally.turn()
+  expect(gauge('peer_link_up', 'peer=b.test')).toBeNaN()
+  send(tally, 'b.test', 20)
+  tally.turn()
+  expect(gauge('peer_link_up', 'peer=b.test')).toBe(1)
+  expect(gauge('peer_link_up', 'peer=a.test')).toBeNaN()
+})
+
+test('no counter ever falls while names change hands', () => {
+  const tally = tallyOf(1)
+  send(tally, 'a.test', 10)
+  send(tally, 'b.test', 50)
+  const before = messages('_other')
+  tally.turn()
+  send(tally, 'b.test', 7)
+  expect(messages('b.test')).toBe(7)
+  expect(messages('_other')).toBe(before)
+})
+
+test('requests that were too much count for their peer', () => {
+  const tally = tallyOf(1)
+  tally.limitHit('a.test')
+  tally.limitHit('b.test')
+  expect(meter.total('peer_limit_hits_total', { peer: 'a.test' })).toBe(1)
+  expect(meter.total('peer_limit_hits_total', { peer: '_other' })).toBe(1)
+})
+
+test('what is remembered is bounded, and who is silent is forgotten', () => {
+  const tally = tallyOf(1, 3)
+  for (let i = 0; i < 10; i++) send(tally, `${i}.test`, 1)
+  expect(gauge('metric_peers', 'kind=folded')).toBe(3)
+  expect(messages('_other')).toBe(10)
+  for (let i = 0; i < 8; i++) tally.turn()
+  expect(gauge('metric_peers', 'kind=folded')).toBe(0)
+})

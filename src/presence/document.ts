@@ -11,12 +11,6 @@ import { isUtf8 } from 'node:buffer'
 import { isObject, type JsonObject, type JsonValue, parseStrictJson } from '../lib/strict-json.ts'
 import type { Limits } from '../limits.ts'
 
-/** `seq` rises with every change of a presentity; it says nothing across two epochs, which is two starts of a gateway. */
-export type Version = { readonly epoch: number; readonly seq: number }
-
-/** What a watcher gets. The bytes are shared by all watchers: nobody writes into them. */
-export type Presence = { readonly document: Buffer; readonly version: Version }
-
 /** Tuple id to the JSON text of the tuple. */
 export type Tuples = ReadonlyMap<string, string>
 

@@ -5,100 +5,150 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { Address } from '../../../src/address/address.ts'
-import { Meter } from '../../../src/lib/meter.ts'
-import { limitsWith } from '../../../src/limits.ts'
-import { Subscriptions } from '../../../src/presence/subscriptions.ts'
-import { Presentities } from '../../../src/presence/tuples.ts'
-import type { Watch } from '../../../src/presence/watch.ts'
-import { Watching } from '../../../src/presence/watching.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
-import { seededRandom } from '../../support/seeded-random.ts'
-import { address, domain, id, open, second, text } from './support.ts'
+import { isSuccess } from '../../../src/errors.ts'
+import { outcomeOf } from '../../../src/operation/call.ts'
+import type { Hop } from '../../../src/operation/ports.ts'
+import { PresenceStage } from '../../../src/presence/presence.ts'
+import {
+  address,
+  ask,
+  callerOf,
+  domain,
+  FakeHop,
+  id,
+  makeEnv,
+  makePublish,
+  makeSubscribe,
+  noHop,
+  open,
+  type PublishWish,
+  second,
+  type Task,
+  text,
+  via,
+} from './support.ts'
 
 const [home, away] = [domain('a.example'), domain('b.example')]
 const presentities = ['p0@a.example', 'p1@a.example'].map(address)
 const watchers = ['w0@b.example', 'w1@b.example', 'w2@b.example'].map(address)
-const limits = limitsWith({ subscriptionsPerWatcher: 3 })
 
 /** What a session sees: a document, or that it is unknown. */
 type View = { readonly presentity: Address; shown: string }
 
 class World {
-  readonly clock = new ManualClock()
-  readonly random = seededRandom(7)
+  readonly env = makeEnv({ subscriptionsPerWatcher: 3 }, 7)
+  readonly clock = this.env.clock
   readonly views = new Map<string, View>()
   isUp = true
   made = 0
   /** Of each presentity, the tags of what is published. */
   readonly tags = new Map<string, string[]>()
-  presentities = this.makePresentities()
-  subscriptions = this.makeSubscriptions()
-  readonly watching: Watching = new Watching({
-    clock: this.clock,
-    random: this.random,
-    limits,
-    meter: new Meter(),
-    work: () => this.work(),
-    deliver: ({ watcher, id }, document) => {
-      const view = this.views.get(`${watcher.text} ${id}`)
-      if (view !== undefined) view.shown = text(document)
-    },
-    unknown: ({ watcher, id }) => {
-      const view = this.views.get(`${watcher.text} ${id}`)
-      if (view !== undefined) view.shown = 'unknown'
-    },
-    terminated: ({ watcher, id }) => {
-      this.views.delete(`${watcher.text} ${id}`)
+  /** The presentities' side, and how many subscriptions it holds. */
+  there = this.makeThere()
+  /** The watchers' side. */
+  readonly here: PresenceStage = new PresenceStage(this.env, {
+    isHosted: (name) => name === away,
+    outside: new FakeHop(
+      (task) => this.take(task),
+      () => undefined,
+    ),
+    home: noHop,
+    show: (watcher, wish, _, { state, presence }) => {
+      const key = `${watcher.text} ${wish}`
+      const view = this.views.get(key)
+      if (state === 'terminated') this.views.delete(key)
+      else if (view !== undefined) {
+        view.shown = presence === undefined ? 'unknown' : text(presence.document)
+      }
     },
   })
 
-  makePresentities(): Presentities {
-    return new Presentities({
-      clock: this.clock,
-      random: this.random,
-      limits,
-      meter: new Meter(),
-      changed: (presentity) => this.subscriptions.changed(presentity),
+  makeThere() {
+    const env = { ...makeEnv(), clock: this.clock, random: this.env.random }
+    const stage = new PresenceStage(env, {
+      isHosted: (name) => name === home,
+      outside: new FakeHop(
+        () => undefined,
+        (audience, only) => this.tell(audience, only),
+      ),
+      home: noHop,
+      show: () => undefined,
     })
+    const gauge = env.meter.gauges.get('presence_leases')?.get('of=subscription')
+    return { stage, count: () => gauge?.value() ?? Number.NaN }
   }
 
-  makeSubscriptions(): Subscriptions {
-    return new Subscriptions({
-      clock: this.clock,
-      limits,
-      meter: new Meter(),
-      snapshotMs: 30_000,
-      presence: (presentity) => this.presentities.presence(presentity),
-      notify: ({ id, presentity }, document, version) => {
-        // What is sent into a link that is already dead is lost.
-        if (!this.isUp) return
-        const from = home
-        const status = this.watching.notified({ id, from, presentity }, document, version)
-        if (status === 'lease-unknown') this.subscriptions.forget(away, id)
-      },
-    })
+  /** NOTIFY of the presentities' side. */
+  tell(...[audience, only = '']: Parameters<Hop['notify']>): undefined {
+    // What is sent into a link that is already dead is lost.
+    if (!this.isUp) return
+    const notice = audience.latest()
+    if (notice === undefined) throw new Error('nothing to tell')
+    const { presentity } = audience
+    const about = { kind: 'notify', subscription: only, presentity, notice } as const
+    const [outcome] = ask(
+      (call) => this.here.notify(call),
+      { ...about, audience: away },
+      callerOf(presentity, 'domain'),
+    )
+    if (outcome === undefined) throw new Error('no answer')
+    if (!isSuccess(outcome.status)) this.there.stage.refused(via, away, only, outcome)
   }
 
-  ask(watch: Watch): undefined {
-    if (!this.isUp) return this.watching.subscribed(watch, 'remote-unreachable', 0)
-    const { id, watcher, presentity, wantedSeconds: leaseSeconds } = watch
-    const request = { id, watcher, presentity, leaseSeconds, state: 'active' } as const
-    const answer = this.subscriptions.subscribe(request)
-    const seconds = 'leaseSeconds' in answer ? answer.leaseSeconds : 0
-    this.watching.subscribed(watch, answer.status, seconds)
-  }
-
-  work(): undefined {
-    for (const watch of this.watching.dueToSubscribe(home, 10)) this.ask(watch)
-    const renewals = this.watching.dueForRenewal(home, 10)
-    const ids = renewals.map((one) => one.id)
-    if (this.isUp)
-      this.watching.renewed(renewals, this.subscriptions.renew(away, undefined, ids, 900))
-    for (const watch of this.watching.dueToUnsubscribe(home, 10)) {
-      if (!this.isUp) continue
-      this.subscriptions.unsubscribe(watch.watcher, watch.id)
-      this.watching.unsubscribed(watch)
+  /** What the watchers' side asks. */
+  take({ operation, ended }: Task): undefined {
+    if (!this.isUp) return ended(outcomeOf('remote-unreachable'))
+    const { stage } = this.there
+    const call = { caller: callerOf(watchers[0] as Address, 'domain'), at: 0, answer: ended }
+    switch (operation.kind) {
+      case 'subscribe':
+        return stage.subscribe({ ...call, operation })
+      case 'renew':
+        return stage.renew({ ...call, operation })
+      case 'unsubscribe':
+        return stage.unsubscribe({ ...call, operation })
+      case 'fetch':
+        return stage.fetch({ ...call, operation })
     }
+  }
+
+  reach(isUp: boolean): undefined {
+    this.isUp = isUp
+    const change = { isUp, isNew: false, restMs: 0 }
+    this.there.stage.reachable(via, home, away, change)
+    this.here.reachable(via, away, home, change)
+  }
+
+  /** What one of the presentities is answered. */
+  publish(presentity: Address, wish: PublishWish): string {
+    const { stage } = this.there
+    const operation = makePublish(presentity, wish)
+    const [outcome] = ask((call) => stage.publish(call), operation, callerOf(presentity))
+    return outcome?.status ?? 'no answer'
+  }
+
+  /** What is to be seen of `presentity`. */
+  document(presentity: Address): string {
+    const { stage } = this.there
+    const hop = { hops: 1, unknownField: 0, fields: Buffer.alloc(0) }
+    const operation = { kind: 'fetch', watcher: presentity, presentity, ...hop } as const
+    const [outcome] = ask((call) => stage.fetch(call), operation, callerOf(presentity))
+    return text(outcome?.answer?.presence?.document ?? Buffer.from('no answer'))
+  }
+
+  renew(watcher: Address, wish: string): readonly number[] | undefined {
+    const of = { local: away, remote: undefined, watcher }
+    const operation = { kind: 'renew', ...of, ids: [wish], leaseSeconds: 900 } as const
+    const [outcome] = ask((call) => this.here.renew(call), operation, callerOf(watcher))
+    return outcome?.answer?.leases
+  }
+
+  unwatch(key: string): undefined {
+    const [of = '', wish = ''] = key.split(' ')
+    const watcher = address(of)
+    const operation = { ...makeSubscribe(wish, { watcher }), kind: 'unsubscribe' } as const
+    ask((call) => this.here.unwatch(call), operation, callerOf(watcher))
+    this.views.delete(key)
   }
 
   async advance(ms: number): Promise<void> {
@@ -106,8 +156,8 @@ class World {
       await this.clock.advance(Math.min(left, 100 * second))
       // The clients are alive: they keep up what they want.
       for (const key of this.views.keys()) {
-        const [watcher = '', id = ''] = key.split(' ')
-        expect(this.watching.renew(address(watcher), [id], 900)).toEqual([900])
+        const [watcher = '', wish = ''] = key.split(' ')
+        expect(this.renew(address(watcher), wish)).toEqual([900])
       }
     }
   }
@@ -121,12 +171,11 @@ const tag = (world: World) => id(`tag${world.made++}`)
 const publish = fc.tuple(person, fc.nat(2), fc.constantFrom(300, 900)).map(
   ([presentity, device, leaseSeconds]): Step =>
     (world) => {
-      const etag = tag(world)
+      const entityTag = tag(world)
       const document = open(`d${device}.${world.made}`)
-      const request = { publisher: presentity, presentity, etag, leaseSeconds, document }
-      const answer = world.presentities.publish({ ...request, ifMatch: undefined })
       const tags = world.tags.get(presentity.text) ?? []
-      if (answer.status === 'ok') world.tags.set(presentity.text, [...tags, etag])
+      if (world.publish(presentity, { entityTag, leaseSeconds, document }) === 'ok')
+        world.tags.set(presentity.text, [...tags, entityTag])
     },
 )
 
@@ -135,34 +184,25 @@ const edit = fc.tuple(person, fc.constantFrom('modify', 'refresh', 'remove')).ma
     (world) => {
       const ifMatch = world.tags.get(presentity.text)?.shift()
       if (ifMatch === undefined) return
-      const etag = kind === 'modify' ? tag(world) : undefined
-      const answer = world.presentities.publish({
-        publisher: presentity,
-        presentity,
-        ifMatch,
-        etag,
-        leaseSeconds: kind === 'remove' ? 0 : 600,
-        document: kind === 'modify' ? open(`m${world.made}`) : undefined,
-      })
-      if (answer.status === 'ok' && kind !== 'remove') {
-        world.tags.get(presentity.text)?.push(etag ?? ifMatch)
-      }
+      const entityTag = tag(world)
+      const wish: PublishWish =
+        kind === 'modify'
+          ? { ifMatch, entityTag, leaseSeconds: 600, document: open(`m${world.made}`) }
+          : { ifMatch, leaseSeconds: kind === 'remove' ? 0 : 600 }
+      if (world.publish(presentity, wish) !== 'ok' || kind === 'remove') return
+      world.tags.get(presentity.text)?.push(kind === 'modify' ? entityTag : ifMatch)
     },
 )
 
 const watch = fc.tuple(fc.constantFrom(...watchers), person, fc.nat(1)).map(
   ([watcher, presentity, n]): Step =>
     (world) => {
-      const wish = id(`${presentity.user}${n}`)
-      const key = `${watcher.text} ${wish}`
-      const request = { id: wish, watcher, presentity, leaseSeconds: 900 }
-      const answer = world.watching.watch(request)
-      if ('detail' in answer) return
-      world.views.set(key, {
-        presentity,
-        shown: answer.presence === undefined ? 'unknown' : text(answer.presence.document),
-      })
-      if (answer.mustSubscribe) world.ask(answer.watch)
+      const about = { watcher, presentity, leaseSeconds: 900 }
+      const wish = makeSubscribe(`${presentity.user}${n}`, about)
+      const key = `${watcher.text} ${wish.id}`
+      if (!world.views.has(key)) world.views.set(key, { presentity, shown: 'unknown' })
+      const [outcome] = ask((call) => world.here.watch(call), wish, callerOf(watcher))
+      if (outcome === undefined || !isSuccess(outcome.status)) world.views.delete(key)
     },
 )
 
@@ -170,19 +210,13 @@ const unwatch = fc.nat(9).map(
   (n): Step =>
     (world) => {
       const key = [...world.views.keys()][n % Math.max(world.views.size, 1)]
-      if (key === undefined) return
-      const [watcher = '', wish = ''] = key.split(' ')
-      world.watching.unwatch(address(watcher), wish)
-      world.views.delete(key)
+      if (key !== undefined) world.unwatch(key)
     },
 )
 
-const goDown = (world: World): undefined => {
-  if (!world.isUp) return
-  world.isUp = false
-  world.subscriptions.pause(away, home)
-  world.watching.linkLost(home, 45 * second)
-}
+const goDown = (world: World): undefined => (world.isUp ? world.reach(false) : undefined)
+
+const goUp = (world: World): undefined => (world.isUp ? undefined : world.reach(true))
 
 /** The link is dead, and nobody knows yet: what is sent is lost. */
 const dieSilently: Step = async (world) => {
@@ -193,21 +227,12 @@ const dieSilently: Step = async (world) => {
   goDown(world)
 }
 
-const goUp = (world: World): undefined => {
-  if (world.isUp) return
-  world.isUp = true
-  world.subscriptions.resume(away, home)
-  world.watching.linkUp(home, false)
-}
-
 /** The far process ends without a word: its publications and its subscriptions are gone. */
 const restart = (world: World): undefined => {
   goDown(world)
-  world.presentities.stop()
-  world.subscriptions.stop()
+  world.there.stage.stop()
   world.tags.clear()
-  world.presentities = world.makePresentities()
-  world.subscriptions = world.makeSubscriptions()
+  world.there = world.makeThere()
 }
 
 const wait = fc
@@ -244,13 +269,13 @@ test('with a link, each watcher ends with the last document of whom it watches',
       goUp(world)
       await world.advance(35 * second)
       for (const [key, { presentity, shown }] of world.views) {
-        expect([key, shown]).toEqual([key, text(world.presentities.presence(presentity).document)])
+        expect([key, shown]).toEqual([key, world.document(presentity)])
       }
       // Nobody is watched whom nobody wants.
       const wanted = new Set(
         [...world.views].map(([key, v]) => key.split(' ')[0] + v.presentity.text),
       )
-      expect(world.subscriptions.count(away)).toBe(wanted.size)
+      expect(world.there.count()).toBe(wanted.size)
     }),
     { numRuns: 300 },
   )
@@ -274,13 +299,9 @@ test('when nobody wants anything any more, nothing is left, no timer either', as
     fc.asyncProperty(steps, async (list) => {
       const world = await play(list)
       goUp(world)
-      for (const key of [...world.views.keys()]) {
-        const [watcher = '', wish = ''] = key.split(' ')
-        world.watching.unwatch(address(watcher), wish)
-      }
-      world.views.clear()
+      for (const key of [...world.views.keys()]) world.unwatch(key)
       await world.advance(2000 * second)
-      expect([world.subscriptions.count(away), world.watching.count(home)]).toEqual([0, 0])
+      expect([world.there.count(), world.here.isUsed(home)]).toEqual([0, false])
       expect(world.clock.pending).toBe(0)
     }),
     { numRuns: 100 },

@@ -1,6 +1,9 @@
 import { describe, expect, test } from 'vitest'
 import type { Address } from '../../../src/address/address.ts'
-import { SnapshotPace } from '../../../src/presence/snapshot-pace.ts'
+import type { Domain } from '../../../src/address/domain.ts'
+import { later, outcomeOf } from '../../../src/operation/call.ts'
+import { SnapshotPace } from '../../../src/presence/notifier/snapshot-pace.ts'
+import { wayOf } from '../../../src/presence/ways.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import {
   address,
@@ -12,36 +15,56 @@ import {
   hour,
   id,
   makeAuthority,
+  makeSubscribe,
   minute,
   open,
   publish,
   second,
   snapshotMs,
   text,
+  told,
+  via,
 } from './support.ts'
 
 type Authority = ReturnType<typeof makeAuthority>
 
 const [a, b] = [domain('a.example'), domain('b.example')]
+/** From a.example. */
+const way = wayOf(via, a)
 
 const subscribe = (
   { subscriptions }: Authority,
   name: string,
   watcher: Address = bob,
   { leaseSeconds = 3600, presentity = alice, state = 'active' as 'active' | 'pending' } = {},
-) => subscriptions.subscribe({ id: id(name), watcher, presentity, leaseSeconds, state })
+) => subscriptions.subscribe(makeSubscribe(name, { watcher, presentity, leaseSeconds }), via, state)
+
+const unsubscribe = ({ subscriptions }: Authority, name: string, watcher: Address = bob) =>
+  subscriptions.unsubscribe({ ...makeSubscribe(name, { watcher }), kind: 'unsubscribe' })
+
+const renew = (
+  { subscriptions }: Authority,
+  names: readonly string[],
+  leaseSeconds: number,
+  {
+    local = b,
+    remote = undefined as Domain | undefined,
+    watcher = undefined as Address | undefined,
+  } = {},
+) =>
+  subscriptions.renew({ kind: 'renew', local, remote, watcher, ids: names.map(id), leaseSeconds })
 
 let made = 0
 /** Each call changes the document of `presentity`; what it shows is the number of the change. */
 const change = ({ presentities }: Authority, presentity = alice): string => {
   made++
   const document = open(`t${made}`)
-  const etag = id(`p${made}`)
+  const entityTag = id(`p${made}`)
   const last = tags.get(presentities)
-  tags.set(presentities, etag)
+  tags.set(presentities, entityTag)
   const answer = publish(presentities, presentity, {
     ...(last === undefined ? {} : { ifMatch: last }),
-    etag,
+    entityTag,
     document,
     leaseSeconds: 86_400,
   })
@@ -64,7 +87,10 @@ async function makeWatched(name = 's', watcher = bob) {
 describe('SUBSCRIBE', () => {
   test('is answered first, and then followed by the document as it is', async () => {
     const authority = makeAuthority()
-    expect(subscribe(authority, 's')).toEqual({ status: 'ok', leaseSeconds: 3600 })
+    expect(subscribe(authority, 's')).toMatchObject({
+      status: 'ok',
+      answer: { leaseSeconds: 3600 },
+    })
     expect(authority.sent).toEqual([])
     await authority.clock.advance(0)
     expect(authority.sent).toMatchObject([
@@ -86,11 +112,8 @@ describe('SUBSCRIBE', () => {
     [Number.POSITIVE_INFINITY, 86_400],
   ] as const)('a wish of %s s is granted as %s s (A133)', ([leaseSeconds, granted]) => {
     const { subscriptions } = makeAuthority()
-    const request = { id: id('s'), watcher: bob, presentity: alice, state: 'active' } as const
-    expect(subscriptions.subscribe({ ...request, leaseSeconds })).toEqual({
-      status: 'ok',
-      leaseSeconds: granted,
-    })
+    const wish = { ...makeSubscribe('s'), leaseSeconds }
+    expect(told(subscriptions.subscribe(wish, via, 'active'))).toBe(`ok ${granted}`)
   })
 
   test('that is repeated renews, counts once, and shows the document again after a while', async () => {
@@ -128,16 +151,13 @@ describe('SUBSCRIBE', () => {
     const authority = makeAuthority()
     subscribe(authority, 's', bob)
     expect(subscribe(authority, 's', carol).status).toBe('ok')
-    authority.subscriptions.unsubscribe(carol, id('s'))
+    unsubscribe(authority, 's', carol)
     expect(authority.subscriptions.count(b)).toBe(1)
   })
 
   test('that waits for a decision is pending, and shows nothing until policy lets it', async () => {
     const authority = makeAuthority()
-    expect(subscribe(authority, 's', bob, { state: 'pending' })).toEqual({
-      status: 'pending',
-      leaseSeconds: 3600,
-    })
+    expect(told(subscribe(authority, 's', bob, { state: 'pending' }))).toBe('pending 3600')
     await authority.clock.advance(minute)
     change(authority)
     await authority.clock.advance(minute)
@@ -170,7 +190,7 @@ describe('limits of subscriptions', () => {
     expect(authority.meter.total('limit_hits_total', { limit })).toBe(1)
     // A renewal is not one more, and what ends makes room.
     expect(subscribe(authority, '2').status).toBe('ok')
-    authority.subscriptions.unsubscribe(bob, id('1'))
+    unsubscribe(authority, '1', bob)
     expect(subscribe(authority, '3', address(third)).status).toBe('ok')
   })
 
@@ -212,12 +232,21 @@ describe('the end of a subscription', () => {
     for (const name of ['1', '2']) subscribe(authority, name, bob, { leaseSeconds: 300 })
     subscribe(authority, '3', carol)
     await clock.advance(250 * second)
-    const ids = ['1', 'x', '3'].map(id)
-    expect(subscriptions.renew(b, undefined, ids, 600)).toEqual([600, 0, 0])
-    expect(subscriptions.renew(domain('nowhere.example'), undefined, ids, 600)).toEqual([0, 0, 0])
-    expect(subscriptions.renew(b, undefined, [id('2')], 10)).toEqual([300])
+    const names = ['1', 'x', '3']
+    expect(renew(authority, names, 600)).toEqual([600, 0, 0])
+    expect(renew(authority, names, 600, { local: domain('nowhere.example') })).toEqual([0, 0, 0])
+    expect(renew(authority, ['2'], 10)).toEqual([300])
     await clock.advance(361 * second)
     expect(subscriptions.count(b)).toBe(1)
+  })
+
+  test('RENEW is about presentities of the domain that it names, and of a user about its own', () => {
+    const authority = makeAuthority()
+    subscribe(authority, '1')
+    expect(renew(authority, ['1'], 600, { remote: a })).toEqual([600])
+    expect(renew(authority, ['1'], 600, { remote: domain('c.example') })).toEqual([0])
+    expect(renew(authority, ['1'], 600, { watcher: bob })).toEqual([600])
+    expect(renew(authority, ['1'], 600, { watcher: address('bobby@b.example') })).toEqual([0])
   })
 
   test('after UNSUBSCRIBE nothing is sent, also of what was waiting (5.1.7)', async () => {
@@ -226,28 +255,27 @@ describe('the end of a subscription', () => {
     change(authority)
     expect(authority.sent).toHaveLength(1)
     const timers = authority.clock.pending
-    expect(authority.subscriptions.unsubscribe(bob, id('s'))).toBe('ok')
+    expect(unsubscribe(authority, 's', bob)).toBe('ok')
     // The lease of the subscription, and the change that waits.
     expect(authority.clock.pending).toBe(timers - 2)
     change(authority)
     await authority.clock.advance(hour)
     expect(authority.sent).toHaveLength(1)
-    expect(authority.subscriptions.unsubscribe(bob, id('s'))).toBe('ok')
+    expect(unsubscribe(authority, 's', bob)).toBe('ok')
     expect(authority.clock.pending).toBe(1)
   })
 
   test('nobody unsubscribes for another (5.1.8)', async () => {
     const authority = await makeWatched()
-    const { subscriptions } = authority
-    expect(subscriptions.unsubscribe(address('bobby@b.example'), id('s'))).toBe('refused')
-    expect(subscriptions.unsubscribe(carol, id('s'))).toBe('ok')
+    expect(unsubscribe(authority, 's', address('bobby@b.example'))).toBe('refused')
+    expect(unsubscribe(authority, 's', carol)).toBe('ok')
     const last = change(authority)
     expect(documents(authority)).toEqual([last])
   })
 
   test('a domain that answers NOTIFY with lease-unknown is not told again', async () => {
     const authority = await makeWatched()
-    authority.subscriptions.forget(b, id('s'))
+    authority.subscriptions.refused(via, b, id('s'), outcomeOf('lease-unknown'))
     change(authority)
     expect(authority.sent).toEqual([])
   })
@@ -303,8 +331,12 @@ describe('changes', () => {
 
   test('the end of the last publication shows the default document, once', async () => {
     const authority = await makeWatched()
-    publish(authority.presentities, alice, { etag: id('e'), document: open(), leaseSeconds: 300 })
-    authority.subscriptions.renew(b, undefined, [id('s')], 3600)
+    publish(authority.presentities, alice, {
+      entityTag: id('e'),
+      document: open(),
+      leaseSeconds: 300,
+    })
+    renew(authority, ['s'], 3600)
     await authority.clock.advance(10 * minute)
     expect(documents(authority)).toEqual([text(open()), closedDocument])
   })
@@ -312,12 +344,12 @@ describe('changes', () => {
   test('what fails for now goes out again, as it is then', async () => {
     const authority = await makeWatched()
     const first = change(authority)
-    authority.subscriptions.retry(b, id('s'), 10 * second)
+    authority.subscriptions.refused(via, b, id('s'), later('busy', 10 * second))
     await authority.clock.advance(10 * second - 1)
     expect(documents(authority)).toEqual([first])
     await authority.clock.advance(101)
     expect(documents(authority)).toEqual([first, first])
-    authority.subscriptions.retry(b, id('s'), 10 * second)
+    authority.subscriptions.refused(via, b, id('s'), later('busy', 10 * second))
     await authority.clock.advance(5 * second)
     const second2 = change(authority)
     await authority.clock.advance(minute)
@@ -349,7 +381,7 @@ describe('drawing documents by subscribing', () => {
     for (let i = 0; i < 60; i++) {
       subscribe(authority, `s${i}`)
       await authority.clock.advance(500)
-      authority.subscriptions.unsubscribe(bob, id(`s${i}`))
+      unsubscribe(authority, `s${i}`, bob)
       await authority.clock.advance(500)
     }
     subscribe(authority, 'last')
@@ -364,7 +396,7 @@ describe('drawing documents by subscribing', () => {
       await authority.clock.advance(500)
       change(authority)
       await authority.clock.advance(500)
-      authority.subscriptions.unsubscribe(bob, id(`s${i}`))
+      unsubscribe(authority, `s${i}`, bob)
     }
     expect(authority.sent.map(({ at }) => at)).toEqual([0])
   })
@@ -373,7 +405,7 @@ describe('drawing documents by subscribing', () => {
     const authority = makeAuthority()
     subscribe(authority, '1')
     await authority.clock.advance(second)
-    authority.subscriptions.unsubscribe(bob, id('1'))
+    unsubscribe(authority, '1', bob)
     subscribe(authority, '2')
     subscribe(authority, '3', carol)
     await authority.clock.advance(4 * second)
@@ -388,7 +420,7 @@ describe('drawing documents by subscribing', () => {
   test('the memory of it ends', async () => {
     const authority = makeAuthority()
     subscribe(authority, '1')
-    authority.subscriptions.unsubscribe(bob, id('1'))
+    unsubscribe(authority, '1', bob)
     await authority.clock.advance(snapshotMs + second)
     expect(authority.clock.pending).toBe(0)
   })
@@ -419,7 +451,7 @@ describe('a domain that cannot be reached', () => {
     subscribe(authority, 'd', bob, { presentity: carol })
     await clock.advance(snapshotMs)
     sent.length = 0
-    subscriptions.pause(b, a)
+    subscriptions.pause(b, way)
     let last = ''
     for (let i = 0; i < 10; i++) {
       last = change(authority)
@@ -427,7 +459,7 @@ describe('a domain that cannot be reached', () => {
     }
     expect(sent.map(({ watcher }) => watcher)).toEqual(Array(10).fill(carol.text))
     sent.length = 0
-    subscriptions.resume(b, a)
+    subscriptions.resume(b, way)
     await clock.advance(minute)
     expect(sent).toMatchObject([{ id: id('s'), document: last }])
   })
@@ -438,46 +470,39 @@ describe('a domain that cannot be reached', () => {
     subscribe(authority, 'd', bob, { presentity: carol })
     await clock.advance(snapshotMs)
     sent.length = 0
-    subscriptions.pause(b, a)
+    subscriptions.pause(b, way)
     change(authority)
-    authority.presentities.publish({
-      publisher: carol,
-      presentity: carol,
-      ifMatch: undefined,
-      etag: id('c1'),
-      leaseSeconds: 3600,
-      document: open('c'),
-    })
+    publish(authority.presentities, carol, { entityTag: id('c1'), document: open('c') })
     await clock.advance(minute)
     expect(sent).toMatchObject([{ id: id('d'), document: text(open('c')) }])
   })
 
   test('is sent nothing on its return if nothing has changed', async () => {
     const authority = await makeWatched()
-    authority.subscriptions.pause(b, a)
-    authority.subscriptions.resume(b, a)
+    authority.subscriptions.pause(b, way)
+    authority.subscriptions.resume(b, way)
     await authority.clock.advance(minute)
     expect(authority.sent).toEqual([])
   })
 
   test('keeps its leases while it is away, and loses them at their end', async () => {
     const authority = await makeWatched()
-    authority.subscriptions.pause(b, a)
+    authority.subscriptions.pause(b, way)
     await authority.clock.advance(50 * minute)
     expect(authority.subscriptions.count(b)).toBe(1)
     await authority.clock.advance(20 * minute)
     expect(authority.subscriptions.count(b)).toBe(0)
-    authority.subscriptions.resume(b, a)
+    authority.subscriptions.resume(b, way)
   })
 
   test('what waited for its turn when the domain went away goes out on its return', async () => {
     const authority = await makeWatched()
     change(authority)
     const last = change(authority)
-    authority.subscriptions.pause(b, a)
+    authority.subscriptions.pause(b, way)
     await authority.clock.advance(10 * second)
     expect(authority.sent).toHaveLength(1)
-    authority.subscriptions.resume(b, a)
+    authority.subscriptions.resume(b, way)
     expect(authority.sent.at(-1)?.document).toBe(last)
   })
 })

@@ -1,10 +1,19 @@
 /** Short ways to the values that the presence tests are about. */
 import type { Address } from '../../../src/address/address.ts'
 import type { Domain } from '../../../src/address/domain.ts'
+import { ByteBudget } from '../../../src/lib/byte-budget.ts'
+import type { Env } from '../../../src/lib/env.ts'
+import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
-import { Subscriptions } from '../../../src/presence/subscriptions.ts'
-import { Presentities } from '../../../src/presence/tuples.ts'
+import type { Asker, Call, Caller, Outcome } from '../../../src/operation/call.ts'
+import type { Operation } from '../../../src/operation/operation.ts'
+import type { Hop, Question, Reachability } from '../../../src/operation/ports.ts'
+import type { Audience, Publish, Subscribe } from '../../../src/operation/presence.ts'
+import { Presentities } from '../../../src/presence/notifier/presentities.ts'
+import { Subscriptions } from '../../../src/presence/notifier/subscriptions.ts'
+import { PresenceStage } from '../../../src/presence/presence.ts'
+import { Ways } from '../../../src/presence/ways.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
@@ -37,6 +46,20 @@ export const carol = address('carol@c.example')
 
 export const snapshotMs = 30 * second
 
+/** The name of the adapter by which everybody comes. */
+export const via = 'peer'
+
+export function makeEnv(overrides: Partial<Limits> = {}, seed = 1) {
+  return {
+    clock: new ManualClock(),
+    random: seededRandom(seed),
+    limits: limitsWith(overrides),
+    meter: new Meter(),
+    log: silentLog,
+    held: new ByteBudget(0),
+  } satisfies Env
+}
+
 export type Sent = {
   readonly id: string
   readonly watcher: string
@@ -49,52 +72,201 @@ export type Sent = {
 
 /** The presentities of one domain and who watches them, with everything that goes out written down. */
 export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1) {
-  const clock = new ManualClock()
-  const limits = limitsWith(overrides)
-  const meter = new Meter()
+  const env = makeEnv({ snapshotMs, ...overrides }, seed)
   const changes: string[] = []
   const sent: Sent[] = []
-  const presentities: Presentities = new Presentities({
-    clock,
-    limits,
-    meter,
-    random: seededRandom(seed),
-    changed: (presentity) => {
-      changes.push(presentity.text)
-      subscriptions.changed(presentity)
-    },
+  const ways = new Ways()
+  const presentities: Presentities = new Presentities(env, (presentity) => {
+    changes.push(presentity.text)
+    subscriptions.changed(presentity)
   })
-  const subscriptions: Subscriptions = new Subscriptions({
-    clock,
-    limits,
-    meter,
-    snapshotMs,
+  const subscriptions: Subscriptions = new Subscriptions(env, ways, {
     presence: (presentity) => presentities.presence(presentity),
-    notify: ({ id, watcher }, bytes, { epoch, seq }) => {
-      const at = clock.now()
-      sent.push({ id, watcher: watcher.text, document: text(bytes), bytes, epoch, seq, at })
+    notify: (audience) => {
+      const { presence } = audience.latest() ?? {}
+      const watcher = audience.watcher(audience.id)
+      if (presence === undefined || watcher === undefined) throw new Error('nothing to tell')
+      const { document: bytes, version } = presence
+      const at = env.clock.now()
+      sent.push({
+        id: audience.id,
+        watcher: watcher.text,
+        document: text(bytes),
+        bytes,
+        ...version,
+        at,
+      })
     },
   })
-  return { clock, limits, meter, changes, sent, presentities, subscriptions }
+  return { ...env, changes, sent, ways, presentities, subscriptions }
 }
 
-/** Publishes as the presentity itself. */
-export function publish(
+export type PublishWish = {
+  readonly ifMatch?: string
+  readonly entityTag?: string
+  readonly leaseSeconds?: number
+  readonly document?: Buffer
+  readonly publisher?: Address
+}
+
+/** By the presentity itself, for an hour. */
+export const makePublish = (
+  presentity: Address,
+  { ifMatch, entityTag, leaseSeconds = 3600, document, publisher = presentity }: PublishWish,
+): Publish => ({
+  kind: 'publish',
+  publisher,
+  presentity,
+  ifMatch,
+  entityTag,
+  leaseSeconds,
+  document,
+})
+
+export const publish = (
   presentities: Presentities,
   presentity: Address,
-  {
-    ifMatch,
-    etag,
-    leaseSeconds = 3600,
-    document,
-    publisher = presentity,
-  }: {
-    readonly ifMatch?: string
-    readonly etag?: string
-    readonly leaseSeconds?: number
-    readonly document?: Uint8Array
-    readonly publisher?: Address
-  },
-) {
-  return presentities.publish({ publisher, presentity, ifMatch, etag, leaseSeconds, document })
+  wish: PublishWish,
+): Outcome => presentities.publish(makePublish(presentity, wish))
+
+export const makeSubscribe = (
+  name: string,
+  { watcher = bob, presentity = alice, leaseSeconds = 3600 as number | undefined } = {},
+): Subscribe => ({ kind: 'subscribe', id: id(name), watcher, presentity, leaseSeconds, hops: 1 })
+
+/** What an outcome says, in one line. */
+export const told = ({ status, answer }: Outcome): string =>
+  answer?.leaseSeconds === undefined ? status : `${status} ${answer.leaseSeconds}`
+
+/** The word of a user of ours, or of another domain. */
+export const callerOf = (user: Address, door: Caller['door'] = 'user', by = via): Caller => ({
+  door,
+  via: by,
+  domain: user.domain,
+  user: door === 'user' ? user : undefined,
+  may: () => undefined,
+})
+
+/** Hands a call to a stage; its answers, of which there is to be one. */
+export function ask<O extends Operation>(
+  take: (call: Call<O>) => undefined,
+  operation: O,
+  caller: Caller,
+): readonly Outcome[] {
+  const outcomes: Outcome[] = []
+  take({
+    caller,
+    operation,
+    at: 0,
+    answer: (outcome) => {
+      outcomes.push(outcome)
+    },
+  })
+  return outcomes
 }
+
+/** A request that was given to a hop, and how it is told its end. */
+export type Task = {
+  readonly operation: Question
+  readonly ended: (outcome: Outcome) => undefined
+}
+
+/** A way to other domains that does what a test says. */
+export class FakeHop implements Hop {
+  readonly #ask: (task: Task) => undefined
+  readonly #notify: Hop['notify']
+
+  constructor(ask: (task: Task) => undefined, notify: Hop['notify']) {
+    this.#ask = ask
+    this.#notify = notify
+  }
+
+  deliver(): undefined {
+    throw new Error('a message')
+  }
+
+  ask<O extends Question>(operation: O, asker: Asker<O>): undefined {
+    this.#ask({ operation, ended: (outcome) => asker.ended(operation, outcome) })
+  }
+
+  notify(audience: Audience, only: string | undefined): undefined {
+    this.#notify(audience, only)
+  }
+}
+
+const forbidden = (): never => {
+  throw new Error('not expected')
+}
+
+/** For tests in which nothing goes this way. */
+export const noHop = new FakeHop(forbidden, forbidden)
+
+/** The stage of a.example and a2.example between fake ports, with everything that goes out written down. */
+export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
+  const env = makeEnv(overrides, seed)
+  const asked: Task[] = []
+  const notified: Notified[] = []
+  const atHome: Notified[] = []
+  const shown: Shown[] = []
+  /** Called at once by each notification to another domain. */
+  const onNotify: { act: (audience: Audience, only: string) => undefined } = {
+    act: () => undefined,
+  }
+  const note = (list: Notified[], audience: Audience, only = ''): undefined => {
+    const document = audience.latest()?.presence?.document
+    if (document === undefined) throw new Error('nothing to tell')
+    list.push({ audience, only, document: text(document), at: env.clock.now() })
+  }
+  const stage = new PresenceStage(env, {
+    isHosted: (name) => name === 'a.example' || name === 'a2.example',
+    outside: new FakeHop(
+      (task) => {
+        asked.push(task)
+      },
+      (audience, only = '') => {
+        note(notified, audience, only)
+        onNotify.act(audience, only)
+      },
+    ),
+    home: new FakeHop(forbidden, (audience, only) => note(atHome, audience, only)),
+    show: (watcher, subscription, presentity, { state, event, presence }, only) => {
+      const what = presence === undefined ? `${state} ${event ?? ''}` : text(presence.document)
+      shown.push({ watcher, subscription, presentity, what: what.trim(), only })
+    },
+  })
+  return { ...env, stage, asked, notified, atHome, shown, onNotify }
+}
+
+type Notified = {
+  readonly audience: Audience
+  readonly only: string
+  readonly document: string
+  readonly at: number
+}
+
+type Shown = {
+  readonly watcher: Address
+  readonly subscription: string
+  readonly presentity: Address
+  readonly what: string
+  readonly only: Caller | undefined
+}
+
+export type Staged = ReturnType<typeof makeStage>
+
+/** The one answer. */
+export function answerOf(outcomes: readonly Outcome[]): Outcome {
+  const [outcome, ...more] = outcomes
+  if (outcome === undefined || more.length > 0) throw new Error(`${outcomes.length} answers`)
+  return outcome
+}
+
+const up: Reachability = { isUp: true, isNew: false, restMs: 0 }
+
+/** Says that there is a way to `remote`, or as `change` has it that there is none. */
+export const reach = (
+  { stage }: Staged,
+  remote: Domain,
+  change: Partial<Reachability> = {},
+  { by = via, local = alice.domain } = {},
+): undefined => stage.reachable(by, local, remote, { ...up, ...change })

@@ -2,11 +2,11 @@
  * What our users want to see elsewhere: each wish has the id that a client gave it, and a lease of its own. It belongs
  * to the user and not to a session: one that is gone says nothing, and its wishes end with their leases.
  */
-import type { Address } from '../address/address.ts'
-import type { Clock } from '../lib/clock.ts'
-import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
-import type { LimitName, Limits } from '../limits.ts'
-import { grantLease, subscriptionEnd } from './lease.ts'
+import type { Address } from '../../address/address.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
+import type { LimitName, Limits } from '../../limits.ts'
+import { grantLease, subscriptionEnd } from '../lease.ts'
 
 /** `id` is 16 bytes as text, one character a byte, scoped under the watcher. */
 export type Interest = {

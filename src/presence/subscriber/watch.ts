@@ -1,21 +1,23 @@
 /**
- * One subscription that we hold at another domain, and its next errand there. All times are whole seconds.
+ * One subscription that we hold at another domain, and its next request there. All times are whole seconds.
  *
  *   subscribe ──granted──▶ renew ──granted──▶ renew …
  *       ▲                    │
- *       └── lease-unknown, link lost, lease over
+ *       └── lease-unknown, way lost, lease over
  *   any ──nobody wants it──▶ unsubscribe ──answered, or lease over──▶ gone
  */
-import type { Address } from '../address/address.ts'
-import type { Domain } from '../address/domain.ts'
-import { backOff } from '../lib/back-off.ts'
-import { jitter, type Random } from '../lib/random.ts'
-import { nowhere } from '../lib/timer-wheel.ts'
-import type { Limits } from '../limits.ts'
-import type { Version } from './document.ts'
+import type { Address } from '../../address/address.ts'
+import type { Domain } from '../../address/domain.ts'
+import { backOff } from '../../lib/back-off.ts'
+import { jitter, type Random } from '../../lib/random.ts'
+import { nowhere } from '../../lib/timer-wheel.ts'
+import type { Limits } from '../../limits.ts'
+import type { Version } from '../../wire/version.ts'
 import type { Interest } from './interests.ts'
 
-/** What others see of it. `id` is 16 bytes as text, one character a byte. */
+export type RequestKind = 'subscribe' | 'renew' | 'unsubscribe'
+
+/** What others see of it. */
 export type Watch = {
   readonly id: string
   readonly watcher: Address
@@ -28,8 +30,6 @@ export type Watch = {
   readonly leaseSeconds: number
 }
 
-export type Errand = 'subscribe' | 'renew' | 'unsubscribe'
-
 export type WatchRow = {
   readonly id: string
   readonly watcher: Address
@@ -39,9 +39,10 @@ export type WatchRow = {
   leaseSeconds: number
   /** Not a set, and never longer than needed: there is nearly always one, and there may be a million of these. */
   interests: readonly Interest[]
-  errand: Errand
-  errandAt: number
-  /** The errand was given out and no answer has come yet; it is given out again at `errandAt`. */
+  /** The next request, and when it has to go out. */
+  next: RequestKind
+  nextAt: number
+  /** The request was given out and no answer has come yet; it is given out again at `nextAt`. */
   isAsked: boolean
   attempts: number
   /** When the far side forgets it; `never`: it has nothing to forget. */
@@ -58,15 +59,15 @@ export type WatchRow = {
 }
 
 /** A domain where somebody is watched. */
-export type Peer = {
+export type PresentityDomain = {
   readonly domain: Domain
   readonly watches: Map<string, WatchRow>
   /** What can be given out. */
-  readonly todo: Readonly<Record<Errand, Set<WatchRow>>>
+  readonly due: Readonly<Record<RequestKind, Set<WatchRow>>>
   /** When the first of it has to be given out. */
   dueAt: number
   isLost: boolean
-  /** While lost: from here on one errand may go out, to find out whether there is a way again. */
+  /** While lost: from here on one request may go out, to find out whether there is a way again. */
   probeAt: number
   mayProbe: boolean
   unknownAt: number
@@ -85,8 +86,8 @@ export const newWatch = ({ watcher, presentity }: Interest, id: string): WatchRo
   wantedSeconds: 0,
   leaseSeconds: 0,
   interests: [],
-  errand: 'subscribe',
-  errandAt: never,
+  next: 'subscribe',
+  nextAt: never,
   isAsked: false,
   attempts: 0,
   endsAt: never,
@@ -106,15 +107,15 @@ export function grant(watch: WatchRow, seconds: number, now: number, limits: Lim
   watch.attempts = 0
 }
 
-/** Seconds until the same errand is tried again: doubling from the time of a request to the shortest lease. */
+/** Seconds until the same request is tried again: doubling from the time of a request to the shortest lease. */
 export function againSeconds(attempts: number, random: Random, limits: Limits): number {
   const ms = backOff(attempts, limits.requestMs, limits.leaseMinSeconds * 1000)
   return Math.ceil(jitter(random, ms, 1, 1.5) / 1000)
 }
 
 /**
- * Whether a document of `version` is to be shown (A137). Another epoch is another start of the far side, and a whole
- * document needs nothing of the last one. The version that is known is shown again only where it was hidden.
+ * [LINK-6.13-4] Whether a document of `version` is to be shown. Another epoch is another start of the far side, and a
+ * whole document needs nothing of the last one. The version that is known is shown again only where it was hidden.
  */
 export function isNews(
   { epoch, seq, formerEpoch, isUnknown }: WatchRow,

@@ -1,13 +1,10 @@
 import { describe, expect, test } from 'vitest'
 import type { Address } from '../../../src/address/address.ts'
 import type { Status } from '../../../src/errors.ts'
-import { Meter } from '../../../src/lib/meter.ts'
-import { type Limits, limitsWith } from '../../../src/limits.ts'
-import type { SubscriptionEvent } from '../../../src/presence/subscription.ts'
-import type { Watch } from '../../../src/presence/watch.ts'
-import { Watching } from '../../../src/presence/watching.ts'
-import { ManualClock } from '../../support/manual-clock.ts'
-import { seededRandom } from '../../support/seeded-random.ts'
+import type { Limits } from '../../../src/limits.ts'
+import type { Watch } from '../../../src/presence/subscriber/watch.ts'
+import { Watches } from '../../../src/presence/subscriber/watches.ts'
+import type { SubscriptionEvent } from '../../../src/wire/registry.ts'
 import {
   address,
   alice,
@@ -16,83 +13,107 @@ import {
   domain,
   hour,
   id,
+  makeEnv,
+  makeSubscribe,
   minute,
   open,
   second,
   text,
 } from './support.ts'
 
-const a = domain('a.example')
+const [a, b] = [domain('a.example'), domain('b.example')]
 const keepMs = 45 * second
 
 /** Bob of b.example watches people of a.example. */
 function makeWatcher(overrides: Partial<Limits> = {}, seed = 1) {
-  const clock = new ManualClock()
-  const limits = limitsWith(overrides)
-  const meter = new Meter()
+  const env = makeEnv(overrides, seed)
   const told: string[] = []
   const work: string[] = []
-  const watching = new Watching({
-    clock,
-    random: seededRandom(seed),
-    limits,
-    meter,
+  const watches = new Watches(env, {
     work: (name) => {
       work.push(name)
     },
-    deliver: (interest, document, { seq }) => {
-      told.push(`${nameOf(interest)} ${text(document)} ${seq}`)
-    },
-    unknown: (interest) => {
-      told.push(`${nameOf(interest)} unknown`)
-    },
-    terminated: (interest, event) => {
-      told.push(`${nameOf(interest)} ${event}`)
+    show: (interest, { state, event, presence }) => {
+      const name = nameOf(interest)
+      if (presence === undefined) told.push(`${name} ${event ?? state}`)
+      else told.push(`${name} ${text(presence.document)} ${presence.version.seq}`)
     },
   })
-  return { clock, limits, meter, told, work, watching }
+  return { ...env, told, work, watches }
 }
 
 type Watcher = ReturnType<typeof makeWatcher>
 
 function watch(
-  { watching }: Watcher,
+  { watches }: Watcher,
   name: string,
   { watcher = bob, presentity = alice, leaseSeconds = undefined as number | undefined } = {},
 ) {
-  const answer = watching.watch({ id: id(name), watcher, presentity, leaseSeconds })
-  if ('detail' in answer) throw new Error(answer.detail)
+  const answer = watches.watch({
+    ...makeSubscribe(name, { watcher, presentity }),
+    leaseSeconds,
+  })
+  if (typeof answer === 'string') throw new Error(answer)
   return answer
 }
+
+/** What a wish that may not come to a watch is answered. */
+function statusOf({ watches }: Watcher, name: string, watcher: Address, presentity: string) {
+  const answer = watches.watch(makeSubscribe(name, { watcher, presentity: address(presentity) }))
+  return typeof answer === 'string' ? answer : answer.status
+}
+
+const bobby = address('bobby@b.example')
 
 /** A watch that is granted. */
 function granted(watcher: Watcher, name = 'w', leaseSeconds = 3600, presentity = alice): Watch {
   const answer = watch(watcher, name, { presentity })
   expect(answer.mustSubscribe).toBe(true)
-  watcher.watching.subscribed(answer.watch, 'ok', leaseSeconds)
+  watcher.watches.subscribed(answer.watch, 'ok', leaseSeconds)
   return answer.watch
 }
 
+/** What is about a watch, whatever it is told. */
+type About = { readonly id: string; readonly presentity: Address }
+
 const notify = (
-  { watching }: Watcher,
-  { id, presentity }: { readonly id: string; readonly presentity: Address },
+  { watches }: Watcher,
+  { id: subscription, presentity }: About,
   seq: number,
-  { from = a, epoch = 1, document = open(`t${seq}`) } = {},
-): Status => watching.notified({ id, from, presentity }, document, { epoch, seq })
+  { from = presentity, audience = b, epoch = 1, document = open(`t${seq}`) } = {},
+): Status =>
+  watches.notified({
+    kind: 'notify',
+    subscription,
+    presentity: from,
+    audience,
+    notice: {
+      state: 'active',
+      event: undefined,
+      presence: { document, version: { epoch, seq } },
+    },
+  })
 
 const end = (
-  { watching }: Watcher,
-  { id, presentity }: Watch,
-  event: SubscriptionEvent,
-  from = a,
-): Status => watching.ended({ id, from, presentity }, event)
+  { watches }: Watcher,
+  { id: subscription, presentity }: About,
+  event: SubscriptionEvent | undefined,
+): Status =>
+  watches.notified({
+    kind: 'notify',
+    subscription,
+    presentity,
+    audience: b,
+    notice: { state: 'terminated', event, presence: undefined },
+  })
 
 /** Everything that is to be done at a.example now. */
-const due = ({ watching }: Watcher) => [
-  ...watching.dueToSubscribe(a, 100).map((one) => `subscribe ${one.presentity.user}`),
-  ...watching.dueForRenewal(a, 100).map((one) => `renew ${one.presentity.user}`),
-  ...watching.dueToUnsubscribe(a, 100).map((one) => `unsubscribe ${one.presentity.user}`),
-]
+const due = ({ watches }: Watcher) =>
+  (['subscribe', 'renew', 'unsubscribe'] as const).flatMap((kind) =>
+    watches.due(a, kind, 100).map((one) => `${kind} ${one.presentity.user}`),
+  )
+
+const idsOf = (list: readonly Watch[]): readonly string[] => list.map((one) => one.id)
 
 const nameOf = ({ id }: { readonly id: string }): string => id.replace(/\.+$/, '')
 const shown = (wish: string, seq: number): string => `${wish} ${text(open(`t${seq}`))} ${seq}`
@@ -108,7 +129,7 @@ describe('a session that watches', () => {
       watch: { state: 'asking', wantedSeconds: 3600, leaseSeconds: 0 },
     })
     expect(Buffer.from(first.watch.id, 'latin1')).toHaveLength(16)
-    watcher.watching.subscribed(first.watch, 'pending', 1800)
+    watcher.watches.subscribed(first.watch, 'pending', 1800)
     expect(first.watch).toMatchObject({ state: 'pending', leaseSeconds: 1800 })
     notify(watcher, first.watch, 1)
     expect(watch(watcher, '1')).toMatchObject({ status: 'ok', mustSubscribe: false })
@@ -123,7 +144,7 @@ describe('a session that watches', () => {
     expect(second.watch).toMatchObject({ id: subscription.id, wantedSeconds: 7200 })
     watch(watcher, '3', { leaseSeconds: 300 })
     expect(subscription.wantedSeconds).toBe(7200)
-    watcher.watching.unwatch(bob, id('3'))
+    watcher.watches.unwatch(bob, id('3'))
     expect(second.presence && text(second.presence.document)).toBe(text(open('t5')))
     expect(second.presence?.version).toEqual({ epoch: 1, seq: 5 })
     notify(watcher, subscription, 6)
@@ -133,14 +154,9 @@ describe('a session that watches', () => {
   test('cannot use the id of one wish for another presentity', () => {
     const watcher = makeWatcher()
     granted(watcher, '1')
-    const { watching } = watcher
-    const other = { id: id('1'), watcher: bob, leaseSeconds: undefined }
-    expect(watching.watch({ ...other, presentity: address('eve@a.example') }).status).toBe(
-      'conflict',
-    )
+    expect(statusOf(watcher, '1', bob, 'eve@a.example')).toBe('conflict')
     // Ids are the watcher's own.
-    const same = { ...other, watcher: address('bobby@b.example'), presentity: alice }
-    expect(watching.watch(same).status).toBe('pending')
+    expect(statusOf(watcher, '1', bobby, 'alice@a.example')).toBe('pending')
   })
 
   test.for([
@@ -151,13 +167,7 @@ describe('a session that watches', () => {
     const watcher = makeWatcher({ [limit]: 2 })
     granted(watcher, '1')
     granted(watcher, '2', 3600, address('eve@a.example'))
-    const request = {
-      id: id('3'),
-      watcher: address(third),
-      presentity: address('mallory@a.example'),
-      leaseSeconds: undefined,
-    }
-    expect(watcher.watching.watch(request).status).toBe(status)
+    expect(statusOf(watcher, '3', address(third), 'mallory@a.example')).toBe(status)
     const hits = watcher.meter.total('limit_hits_total', { limit })
     expect(hits).toBe(status === 'pending' ? 0 : 1)
     expect(watch(watcher, '2', { presentity: address('eve@a.example') }).status).toBe('ok')
@@ -169,17 +179,15 @@ describe('the end of a wish', () => {
     const watcher = makeWatcher({ subscriptionsPerWatcher: 1, subscriptions: 1 })
     for (let i = 0; i < 3; i++) {
       const subscription = granted(watcher, '1')
-      watcher.watching.unwatch(bob, id('1'))
+      watcher.watches.unwatch(bob, id('1'))
       due(watcher)
-      const next = { id: id('2'), watcher: bob, presentity: address('eve@a.example') }
-      const request = { ...next, leaseSeconds: undefined }
       // The far side may still hold it.
-      expect(watcher.watching.watch(request).status).toBe('limit-reached')
-      watcher.watching.unsubscribed(subscription)
-      expect(watcher.watching.watch(request).status).toBe('pending')
-      watcher.watching.unwatch(bob, id('2'))
-      for (const gone of watcher.watching.dueToUnsubscribe(a, 1))
-        watcher.watching.unsubscribed(gone)
+      expect(statusOf(watcher, '2', bob, 'eve@a.example')).toBe('limit-reached')
+      watcher.watches.unsubscribed(subscription)
+      expect(statusOf(watcher, '2', bob, 'eve@a.example')).toBe('pending')
+      watcher.watches.unwatch(bob, id('2'))
+      for (const gone of watcher.watches.due(a, 'unsubscribe', 1))
+        watcher.watches.unsubscribed(gone)
     }
   })
 
@@ -187,19 +195,19 @@ describe('the end of a wish', () => {
     const watcher = makeWatcher()
     const subscription = granted(watcher, '1')
     watch(watcher, '2')
-    watcher.watching.unwatch(bob, id('1'))
+    watcher.watches.unwatch(bob, id('1'))
     await watcher.clock.advance(2 * second)
     expect(watcher.work).toEqual([])
-    watcher.watching.unwatch(bob, id('2'))
+    watcher.watches.unwatch(bob, id('2'))
     await watcher.clock.advance(second)
     expect(watcher.work).toEqual([a])
     expect(due(watcher)).toEqual(['unsubscribe alice'])
     expect(due(watcher)).toEqual([])
     await watcher.clock.advance(minute)
     expect(due(watcher)).toEqual(['unsubscribe alice'])
-    watcher.watching.unsubscribed(subscription)
+    watcher.watches.unsubscribed(subscription)
     await watcher.clock.advance(hour)
-    expect([due(watcher), watcher.watching.count(a), watcher.clock.pending]).toEqual([[], 0, 0])
+    expect([due(watcher), watcher.watches.count(a), watcher.clock.pending]).toEqual([[], 0, 0])
   })
 
   test('a client that does not renew loses its wish, to the second and two ping periods', async () => {
@@ -207,14 +215,14 @@ describe('the end of a wish', () => {
     watch(watcher, '1', { leaseSeconds: 600 })
     watch(watcher, '2', { leaseSeconds: 300 })
     await watcher.clock.advance(200 * second)
-    expect(watcher.watching.renew(bob, [id('2'), id('x')], 300)).toEqual([300, 0])
+    expect(watcher.watches.renew(bob, [id('2'), id('x')], 300)).toEqual([300, 0])
     await watcher.clock.advance(359 * second)
-    expect(watcher.watching.renew(bob, [id('2')], 300)).toEqual([300])
+    expect(watcher.watches.renew(bob, [id('2')], 300)).toEqual([300])
     await watcher.clock.advance(360 * second - 1)
     expect(due(watcher)).not.toContain('unsubscribe alice')
-    expect(watcher.watching.renew(bob, [id('1')], 300)).toEqual([0])
+    expect(watcher.watches.renew(bob, [id('1')], 300)).toEqual([0])
     await watcher.clock.advance(second)
-    expect(watcher.watching.renew(bob, [id('2')], 300)).toEqual([0])
+    expect(watcher.watches.renew(bob, [id('2')], 300)).toEqual([0])
     await watcher.clock.advance(second)
     expect(due(watcher)).toEqual(['unsubscribe alice'])
   })
@@ -222,22 +230,22 @@ describe('the end of a wish', () => {
   test('of a domain that is away is dropped when the other side has forgotten it, too', async () => {
     const watcher = makeWatcher()
     granted(watcher, '1', 600)
-    watcher.watching.linkLost(a, keepMs)
-    watcher.watching.unwatch(bob, id('1'))
+    watcher.watches.lost(a, keepMs)
+    watcher.watches.unwatch(bob, id('1'))
     await watcher.clock.advance(9 * minute)
-    expect(watcher.watching.count(a)).toBe(1)
+    expect(watcher.watches.count(a)).toBe(1)
     await watcher.clock.advance(2 * minute)
-    expect([watcher.watching.count(a), watcher.clock.pending]).toEqual([0, 0])
+    expect([watcher.watches.count(a), watcher.clock.pending]).toEqual([0, 0])
   })
 
   test('unwatching twice, or what is not there, is harmless', () => {
     const watcher = makeWatcher()
     granted(watcher, '1')
-    watcher.watching.unwatch(bob, id('x'))
-    watcher.watching.unwatch(address('bobby@b.example'), id('1'))
+    watcher.watches.unwatch(bob, id('x'))
+    watcher.watches.unwatch(bobby, id('1'))
     expect(due(watcher)).toEqual([])
-    watcher.watching.unwatch(bob, id('1'))
-    watcher.watching.unwatch(bob, id('1'))
+    watcher.watches.unwatch(bob, id('1'))
+    watcher.watches.unwatch(bob, id('1'))
     expect(due(watcher)).toEqual(['unsubscribe alice'])
   })
 
@@ -246,11 +254,11 @@ describe('the end of a wish', () => {
     const subscription = granted(watcher, '1')
     notify(watcher, subscription, 5)
     for (let i = 0; i < 100; i++) {
-      watcher.watching.unwatch(bob, id('1'))
+      watcher.watches.unwatch(bob, id('1'))
       expect(watch(watcher, '1')).toMatchObject({ mustSubscribe: true, presence: undefined })
     }
-    expect(watcher.watching.count(a)).toBe(1)
-    watcher.watching.subscribed(subscription, 'ok', 3600)
+    expect(watcher.watches.count(a)).toBe(1)
+    watcher.watches.subscribed(subscription, 'ok', 3600)
     // The document is the same as before, and the session needs it.
     notify(watcher, subscription, 5)
     expect(watcher.told).toEqual([shown('1', 5), shown('1', 5)])
@@ -259,13 +267,13 @@ describe('the end of a wish', () => {
   test('who comes back while the other side is being told gets a new subscription', () => {
     const watcher = makeWatcher()
     const old = granted(watcher, '1')
-    watcher.watching.unwatch(bob, id('1'))
+    watcher.watches.unwatch(bob, id('1'))
     expect(due(watcher)).toEqual(['unsubscribe alice'])
     const again = watch(watcher, '1')
     expect([again.mustSubscribe, again.watch.id === old.id]).toEqual([true, false])
-    watcher.watching.subscribed(again.watch, 'ok', 3600)
-    watcher.watching.unsubscribed(old)
-    expect(watcher.watching.count(a)).toBe(1)
+    watcher.watches.subscribed(again.watch, 'ok', 3600)
+    watcher.watches.unsubscribed(old)
+    expect(watcher.watches.count(a)).toBe(1)
     expect(watch(watcher, '2').mustSubscribe).toBe(false)
     expect(notify(watcher, old, 1)).toBe('lease-unknown')
     expect(notify(watcher, again.watch, 1)).toBe('ok')
@@ -276,12 +284,12 @@ describe('an answer to UNSUBSCRIBE', () => {
   test('that comes after all was taken back is too late', () => {
     const watcher = makeWatcher()
     const subscription = granted(watcher, '1')
-    watcher.watching.unwatch(bob, id('1'))
+    watcher.watches.unwatch(bob, id('1'))
     expect(due(watcher)).toEqual(['unsubscribe alice'])
-    watcher.watching.linkUp(a, true)
+    watcher.watches.found(a, true)
     expect(watch(watcher, '1').watch.id).toBe(subscription.id)
-    watcher.watching.unsubscribed(subscription)
-    expect(watcher.watching.count(a)).toBe(1)
+    watcher.watches.unsubscribed(subscription)
+    expect(watcher.watches.count(a)).toBe(1)
   })
 })
 
@@ -289,16 +297,33 @@ describe('NOTIFY', () => {
   test('about no subscription of ours is lease-unknown, and counted (A068)', () => {
     const watcher = makeWatcher()
     const subscription = granted(watcher)
-    const presentity = alice
-    expect(notify(watcher, { id: id('other'), presentity }, 1)).toBe('lease-unknown')
-    const eve = address('eve@a.example')
-    expect(notify(watcher, { ...subscription, presentity: eve }, 1)).toBe('lease-unknown')
-    const from = domain('c.example')
-    expect(notify(watcher, subscription, 1, { from })).toBe('lease-unknown')
-    watcher.watching.unwatch(bob, id('w'))
+    expect(notify(watcher, { id: id('other'), presentity: alice }, 1)).toBe('lease-unknown')
+    for (const from of ['eve@a.example', 'alice@c.example'].map(address)) {
+      expect(notify(watcher, subscription, 1, { from })).toBe('lease-unknown')
+    }
+    watcher.watches.unwatch(bob, id('w'))
     expect(notify(watcher, subscription, 1)).toBe('lease-unknown')
     expect(watcher.told).toEqual([])
     expect(watcher.meter.total('presence_dropped_total', { cause: 'lease-unknown' })).toBe(4)
+  })
+
+  test('[LINK-6.13-2] meant for another domain of ours than the watcher’s is not shown', () => {
+    const watcher = makeWatcher()
+    const subscription = granted(watcher)
+    const audience = domain('b2.example')
+    expect(notify(watcher, subscription, 1, { audience })).toBe('credential-audience')
+    const stranger = { id: id('other'), presentity: alice }
+    expect(notify(watcher, stranger, 1, { audience })).toBe('lease-unknown')
+    expect(watcher.told).toEqual([])
+  })
+
+  test.for(['pending', 'unknown'] as const)('[LINK-6.13-1] of the state %s is ignored', (state) => {
+    const watcher = makeWatcher()
+    const { id: subscription } = granted(watcher)
+    const notice = { state, event: undefined, presence: undefined }
+    const about = { kind: 'notify', subscription, presentity: alice, notice } as const
+    expect(watcher.watches.notified({ ...about, audience: b })).toBe('ok')
+    expect(watcher.told).toEqual([])
   })
 
   test.for([
@@ -364,6 +389,7 @@ describe('NOTIFY', () => {
   test.for([
     ['rejected', 'gone'],
     ['noresource', 'gone'],
+    [undefined, 'gone'],
     ['deactivated', 'again within a minute'],
     ['timeout', 'again within a minute'],
     ['probation', 'again after five'],
@@ -371,15 +397,16 @@ describe('NOTIFY', () => {
   ] as const)('that ends the subscription as %s: %s', async ([event, then]) => {
     const watcher = makeWatcher()
     const subscription = granted(watcher)
-    expect(end(watcher, subscription, event, domain('c.example'))).toBe('lease-unknown')
+    const stranger = { ...subscription, presentity: address('alice@c.example') }
+    expect(end(watcher, stranger, event)).toBe('lease-unknown')
     expect(end(watcher, subscription, event)).toBe('ok')
     const isGone = then === 'gone'
-    expect(watcher.told).toEqual(isGone ? [`w ${event}`] : [])
+    expect(watcher.told).toEqual(isGone ? [`w ${event ?? 'noresource'}`] : [])
     await watcher.clock.advance(minute)
     expect(due(watcher)).toEqual(then === 'again within a minute' ? ['subscribe alice'] : [])
     await watcher.clock.advance(4 * minute)
     expect(due(watcher)).toEqual(isGone ? [] : ['subscribe alice'])
-    expect(watcher.watching.renew(bob, [id('w')], 300)).toEqual([isGone ? 0 : 300])
+    expect(watcher.watches.renew(bob, [id('w')], 300)).toEqual([isGone ? 0 : 300])
   })
 })
 
@@ -390,7 +417,7 @@ describe('renewal', () => {
       for (let seed = 1; seed <= 20; seed++) {
         const watcher = makeWatcher({}, seed)
         granted(watcher, 'w', seconds)
-        watcher.watching.renew(bob, [id('w')], 86_400)
+        watcher.watches.renew(bob, [id('w')], 86_400)
         await watcher.clock.advance(0.6 * seconds * second - second)
         expect([due(watcher), watcher.work]).toEqual([[], []])
         while (watcher.work.length === 0) await watcher.clock.advance(0.01 * seconds * second)
@@ -404,22 +431,22 @@ describe('renewal', () => {
     const watcher = makeWatcher()
     for (let i = 0; i < 50; i++) {
       granted(watcher, `w${i}`, 3600, address(`p${i}@a.example`))
-      watcher.watching.renew(bob, [id(`w${i}`)], 86_400)
+      watcher.watches.renew(bob, [id(`w${i}`)], 86_400)
       await watcher.clock.advance(10 * second)
     }
     const young = granted(watcher, 'young', 86_400, address('young@a.example'))
     while (watcher.work.length === 0) await watcher.clock.advance(10 * second)
-    const batch = watcher.watching.dueForRenewal(a, 1000)
+    const batch = watcher.watches.due(a, 'renew', 1000)
     expect(batch.length).toBeGreaterThan(1)
     expect(batch).not.toContain(young)
-    expect(watcher.watching.dueForRenewal(a, 1000)).toEqual([])
-    watcher.watching.renewed(batch, Array(batch.length).fill(3600))
+    expect(watcher.watches.due(a, 'renew', 1000)).toEqual([])
+    watcher.watches.renewed(a, idsOf(batch), Array(batch.length).fill(3600))
     // Granted together, due together.
     const renewed = watcher.clock.now()
     for (;;) {
       await watcher.clock.advance(10 * second)
-      const next = watcher.watching.dueForRenewal(a, 1000)
-      watcher.watching.renewed(next, Array(next.length).fill(3600))
+      const next = watcher.watches.due(a, 'renew', 1000)
+      watcher.watches.renewed(a, idsOf(next), Array(next.length).fill(3600))
       if (!next.includes(batch[0] as Watch)) continue
       expect(next).toEqual(expect.arrayContaining([...batch]))
       expect(watcher.clock.now() - renewed).toBeGreaterThanOrEqual(0.6 * hour)
@@ -431,11 +458,11 @@ describe('renewal', () => {
     const watcher = makeWatcher()
     for (let i = 0; i < 5; i++) granted(watcher, `w${i}`, 300, address(`p${i}@a.example`))
     await watcher.clock.advance(240 * second)
-    expect(watcher.watching.dueForRenewal(a, 3)).toHaveLength(3)
+    expect(watcher.watches.due(a, 'renew', 3)).toHaveLength(3)
     watcher.work.length = 0
     await watcher.clock.advance(second)
     expect(watcher.work).toEqual([a])
-    expect(watcher.watching.dueForRenewal(a, 3)).toHaveLength(2)
+    expect(watcher.watches.due(a, 'renew', 3)).toHaveLength(2)
   })
 
   test('without an answer is tried again before the lease is over', async () => {
@@ -445,7 +472,7 @@ describe('renewal', () => {
     expect(due(watcher)).toEqual(['renew alice'])
     await watcher.clock.advance(50 * second)
     expect(due(watcher)).toEqual(['renew alice'])
-    watcher.watching.renewed([subscription], [300])
+    watcher.watches.renewed(a, [subscription.id], [300])
     await watcher.clock.advance(170 * second)
     expect([due(watcher), watcher.told]).toEqual([[], []])
   })
@@ -456,10 +483,10 @@ describe('renewal', () => {
     await watcher.clock.advance(240 * second)
     due(watcher)
     watcher.work.length = 0
-    watcher.watching.renewed([subscription], [0])
+    watcher.watches.renewed(a, [subscription.id], [0])
     await watcher.clock.advance(second)
     expect(watcher.work).toEqual([a])
-    const [again] = watcher.watching.dueToSubscribe(a, 10)
+    const [again] = watcher.watches.due(a, 'subscribe', 10)
     expect(again).toMatchObject({ id: subscription.id, state: 'asking' })
   })
 
@@ -472,7 +499,7 @@ describe('renewal', () => {
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
     expect([watcher.told, due(watcher)]).toEqual([['w unknown'], ['subscribe alice']])
-    watcher.watching.subscribed(subscription, 'ok', 300)
+    watcher.watches.subscribed(subscription, 'ok', 300)
     notify(watcher, subscription, 7)
     expect(watcher.told).toEqual(['w unknown', shown('w', 7)])
   })
@@ -504,10 +531,10 @@ describe('SUBSCRIBE that fails', () => {
       ] as const) {
         const watcher = makeWatcher()
         const subscription = isOld ? granted(watcher) : watch(watcher, 'w').watch
-        watcher.watching.linkLost(a, keepMs)
-        watcher.watching.linkUp(a, false)
+        watcher.watches.lost(a, keepMs)
+        watcher.watches.found(a, false)
         due(watcher)
-        watcher.watching.subscribed(subscription, status, 0)
+        watcher.watches.subscribed(subscription, status, 0)
         expect(watcher.told).toEqual(then === 'gone' ? ['w rejected'] : [])
         await watcher.clock.advance(minute)
         expect(due(watcher)).toEqual(then === 'gone' ? [] : ['subscribe alice'])
@@ -521,7 +548,7 @@ describe('SUBSCRIBE that fails', () => {
     const waits: number[] = []
     let last = 0
     for (let i = 0; i < 8; i++) {
-      watcher.watching.subscribed(subscription, 'remote-unreachable', 0)
+      watcher.watches.subscribed(subscription, 'remote-unreachable', 0)
       watcher.work.length = 0
       while (watcher.work.length === 0) await watcher.clock.advance(second)
       expect(due(watcher)).toEqual(['subscribe alice'])
@@ -538,12 +565,12 @@ describe('SUBSCRIBE that fails', () => {
   test('an answer to what is given up by now is no reason to keep it', () => {
     const watcher = makeWatcher()
     const { watch: subscription } = watch(watcher, 'w')
-    watcher.watching.unwatch(bob, id('w'))
-    watcher.watching.subscribed(subscription, 'ok', 3600)
+    watcher.watches.unwatch(bob, id('w'))
+    watcher.watches.subscribed(subscription, 'ok', 3600)
     expect(due(watcher)).toEqual(['unsubscribe alice'])
-    watcher.watching.subscribed(subscription, 'refused', 0)
-    watcher.watching.unsubscribed(subscription)
-    expect([watcher.watching.count(a), watcher.told]).toEqual([0, []])
+    watcher.watches.subscribed(subscription, 'refused', 0)
+    watcher.watches.unsubscribed(subscription)
+    expect([watcher.watches.count(a), watcher.told]).toEqual([0, []])
   })
 })
 
@@ -553,9 +580,9 @@ describe('a lost link', () => {
     const subscription = granted(watcher)
     notify(watcher, subscription, 1)
     watcher.told.length = 0
-    watcher.watching.linkLost(a, keepMs)
+    watcher.watches.lost(a, keepMs)
     await watcher.clock.advance(44 * second)
-    watcher.watching.linkUp(a, false)
+    watcher.watches.found(a, false)
     await watcher.clock.advance(2 * minute)
     expect(watcher.told).toEqual([])
   })
@@ -566,16 +593,16 @@ describe('a lost link', () => {
     notify(watcher, subscription, 1)
     watch(watcher, '2')
     watcher.told.length = 0
-    watcher.watching.linkLost(a, keepMs)
+    watcher.watches.lost(a, keepMs)
     await watcher.clock.advance(10 * second)
-    watcher.watching.linkLost(a, keepMs)
+    watcher.watches.lost(a, keepMs)
     await watcher.clock.advance(35 * second - 1)
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
     expect(watcher.told).toEqual(['w unknown', '2 unknown'])
     expect(watch(watcher, '2').presence).toBe(undefined)
     await watcher.clock.advance(10 * minute)
-    watcher.watching.linkUp(a, false)
+    watcher.watches.found(a, false)
     notify(watcher, subscription, 1)
     const back = [shown('w', 1), shown('2', 1)]
     expect(watcher.told).toEqual(['w unknown', '2 unknown', ...back])
@@ -586,7 +613,7 @@ describe('a lost link', () => {
   test('is said once, also when the lease ends after it', async () => {
     const watcher = makeWatcher()
     granted(watcher, 'w', 300)
-    watcher.watching.linkLost(a, keepMs)
+    watcher.watches.lost(a, keepMs)
     await watcher.clock.advance(10 * minute)
     expect(watcher.told).toEqual(['w unknown'])
   })
@@ -594,7 +621,7 @@ describe('a lost link', () => {
   test('after a RELEASE the value is kept until its time', async () => {
     const watcher = makeWatcher()
     granted(watcher)
-    watcher.watching.linkLost(a, 10 * minute)
+    watcher.watches.lost(a, 10 * minute)
     await watcher.clock.advance(10 * minute - 1)
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
@@ -604,8 +631,8 @@ describe('a lost link', () => {
   test('gives out one SUBSCRIBE now and then, which finds out, and nothing else', async () => {
     const watcher = makeWatcher()
     for (let i = 0; i < 20; i++) granted(watcher, `w${i}`, 300 + i, address(`p${i}@a.example`))
-    watcher.watching.linkLost(a, keepMs)
-    watcher.watching.unwatch(bob, id('w0'))
+    watcher.watches.lost(a, keepMs)
+    watcher.watches.unwatch(bob, id('w0'))
     await watcher.clock.advance(second)
     expect([watcher.work, due(watcher), due(watcher)]).toEqual([[a], ['subscribe p1'], []])
     for (let i = 0; i < 240; i++) {
@@ -616,7 +643,7 @@ describe('a lost link', () => {
     }
     expect(watcher.work.length).toBeGreaterThan(4)
     expect(watcher.work.length).toBeLessThan(11)
-    watcher.watching.linkUp(a, false)
+    watcher.watches.found(a, false)
     // The last of them is on its way.
     expect(due(watcher)).toHaveLength(19)
   })
@@ -625,11 +652,11 @@ describe('a lost link', () => {
     const watcher = makeWatcher()
     const first = granted(watcher, '1')
     granted(watcher, '2', 3600, address('eve@a.example'))
-    watcher.watching.linkLost(a, keepMs)
-    watcher.watching.unwatch(bob, id('2'))
-    watcher.watching.linkUp(a, false)
+    watcher.watches.lost(a, keepMs)
+    watcher.watches.unwatch(bob, id('2'))
+    watcher.watches.found(a, false)
     expect(watcher.work).toEqual([a])
-    expect(watcher.watching.dueToSubscribe(a, 10).map((one) => one.id)).toEqual([first.id])
+    expect(watcher.watches.due(a, 'subscribe', 10).map((one) => one.id)).toEqual([first.id])
     expect(due(watcher)).toEqual(['unsubscribe eve'])
   })
 
@@ -637,22 +664,22 @@ describe('a lost link', () => {
     const watcher = makeWatcher()
     const first = watch(watcher, '1').watch
     watch(watcher, '2', { presentity: address('eve@a.example') })
-    watcher.watching.subscribed(first, 'remote-unreachable', 0)
-    watcher.watching.linkUp(a, false)
+    watcher.watches.subscribed(first, 'remote-unreachable', 0)
+    watcher.watches.found(a, false)
     expect([watcher.work, due(watcher)]).toEqual([[a], ['subscribe alice']])
   })
 
   test('a domain that says that it lost its state is subscribed again without a loss', () => {
     const watcher = makeWatcher()
     granted(watcher)
-    watcher.watching.linkUp(a, true)
+    watcher.watches.found(a, true)
     expect([watcher.work, due(watcher)]).toEqual([[a], ['subscribe alice']])
   })
 
   test('of one domain says nothing about another', async () => {
     const watcher = makeWatcher()
     granted(watcher)
-    watcher.watching.linkLost(domain('c.example'), keepMs)
+    watcher.watches.lost(domain('c.example'), keepMs)
     await watcher.clock.advance(minute)
     expect(watcher.told).toEqual([])
   })

@@ -2,8 +2,8 @@
  * How often a watcher can draw the whole document of a presentity: whoever subscribes and unsubscribes in turns gets
  * no more of it than whoever stays.
  */
-import type { Clock } from '../lib/clock.ts'
-import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
+import type { Clock } from '../../lib/clock.ts'
+import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 
 type Drawn = { readonly pair: string; readonly againAt: number; slot: number }
 

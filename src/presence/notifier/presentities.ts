@@ -1,7 +1,7 @@
 /**
- * The presentities of our domains: what was published for them, by whom and until when.
+ * The compositor (RFC 3903 §3): what was published for the presentities of our domains, by whom and until when.
  *
- * In:    PUBLISH of a principal that policy/ lets publish for the presentity; FETCH.
+ * In:    PUBLISH of somebody who may publish for the presentity.
  * Out:   an answer; the document of a presentity and its version; `changed` after each change of a document.
  * Fails: `bad-request`, `too-large`, `conflict` (a tuple of another publication, or an entity-tag used for something
  *        else), `precondition-failed` (not the latest tag), `lease-unknown` (no such publication), `lease-too-short`,
@@ -9,38 +9,23 @@
  * Spec:  RFC 3903 per tuple: a publication owns its tuples, so that one endpoint never wipes another's (draft §5.5.1).
  *        Nothing but PUBLISH and the end of a lease changes presence: a connection never implies it.
  */
-import type { Address } from '../address/address.ts'
-import type { Clock } from '../lib/clock.ts'
-import type { Meter } from '../lib/meter.ts'
-import type { Random } from '../lib/random.ts'
-import { nowhere, TimerWheel } from '../lib/timer-wheel.ts'
-import type { LimitName, Limits } from '../limits.ts'
+import type { Address } from '../../address/address.ts'
+import type { Status } from '../../errors.ts'
+import type { Env } from '../../lib/env.ts'
+import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
+import type { LimitName } from '../../limits.ts'
+import { answered, type Outcome, outcomeOf } from '../../operation/call.ts'
+import type { Presence, Publish } from '../../operation/presence.ts'
 import {
   composeText,
   defaultDocument,
   isSameTuples,
-  type Presence,
   parseDocument,
   type Tuples,
-} from './document.ts'
-import { digestOf, type Edition, Editions, type Publication } from './editions.ts'
-import { grantPublication } from './lease.ts'
-import {
-  isWellFormed,
-  type PublishAnswer,
-  type PublishRefusal,
-  type PublishRequest,
-  refuse,
-} from './publication.ts'
-
-export type PresentitiesNeeds = {
-  readonly clock: Clock
-  readonly random: Random
-  readonly limits: Limits
-  readonly meter: Meter
-  /** The document of `presentity` is another one now. */
-  readonly changed: (presentity: Address) => undefined
-}
+} from '../document.ts'
+import { grantPublication } from '../lease.ts'
+import { digestOf, type EntityTag, EntityTags } from './entity-tags.ts'
+import { isWellFormed, type Publication } from './publication.ts'
 
 type Presentity = {
   readonly address: Address
@@ -54,7 +39,7 @@ type Presentity = {
 type Edit = {
   readonly publisher: Address
   readonly presentity: Address
-  readonly etag: string
+  readonly entityTag: string
   readonly digest: string
   readonly leaseSeconds: number
   readonly tuples: Tuples
@@ -65,23 +50,26 @@ type Edit = {
 const tickMs = 100
 
 export class Presentities {
-  readonly #needs: PresentitiesNeeds
+  readonly #env: Env
+  /** The document of a presentity is another one now. */
+  readonly #changed: (presentity: Address) => undefined
   /** Drawn at each start: what an earlier process counted is not comparable. */
   readonly #epoch: number
   readonly #byAddress = new Map<string, Presentity>()
-  readonly #editions: Editions
+  readonly #tags: EntityTags
   readonly #leases: TimerWheel<'leaseSlot', Publication>
   readonly #default = defaultDocument()
   readonly #startedAt: number
   /** Presentities that are forgotten and changed so fast that their versions are ahead of the clock. */
   readonly #ahead = new Map<string, number>()
 
-  constructor(needs: PresentitiesNeeds) {
-    const { clock, random, limits, meter } = needs
-    this.#needs = needs
+  constructor(env: Env, changed: (presentity: Address) => undefined) {
+    const { clock, random, limits, meter } = env
+    this.#env = env
+    this.#changed = changed
     this.#epoch = random.bytes(4).readUInt32BE()
     this.#startedAt = clock.now()
-    this.#editions = new Editions(clock, limits)
+    this.#tags = new EntityTags(clock, limits)
     this.#leases = new TimerWheel({
       clock,
       tickMs: 1000,
@@ -92,17 +80,19 @@ export class Presentities {
     meter.gauge('presence_leases', { of: 'publication' }, () => this.#leases.size)
   }
 
-  publish(request: PublishRequest): PublishAnswer {
-    if (!isWellFormed(request)) return refuse('bad-request', 'fields do not make a publication')
-    if (request.leaseSeconds === 0) return this.#remove(request)
-    const { limits } = this.#needs
-    const leaseSeconds = grantPublication(request.leaseSeconds, limits)
+  publish(publish: Publish): Outcome {
+    if (!isWellFormed(publish)) return outcomeOf('bad-request')
+    if (publish.leaseSeconds === 0) return this.#remove(publish)
+    const { limits } = this.#env
+    const leaseSeconds = grantPublication(publish.leaseSeconds, limits)
     if (leaseSeconds === undefined) {
-      return { status: 'lease-too-short', leaseSeconds: limits.leaseMinSeconds }
+      return answered('lease-too-short', { leaseSeconds: limits.leaseMinSeconds })
     }
-    const { etag, document } = request
-    if (etag === undefined || document === undefined) return this.#refresh(request, leaseSeconds)
-    return this.#publish(request, etag, document, leaseSeconds)
+    const { entityTag, document } = publish
+    if (entityTag === undefined || document === undefined) {
+      return this.#refresh(publish, leaseSeconds)
+    }
+    return this.#publish(publish, entityTag, document, leaseSeconds)
   }
 
   /** The document of `presentity` as it is now; also FETCH. Whether there is such a user is not known here. */
@@ -123,81 +113,72 @@ export class Presentities {
 
   stop(): undefined {
     this.#leases.stop()
-    this.#editions.stop()
+    this.#tags.stop()
   }
 
   /** Create or modify. */
-  #publish(
-    request: PublishRequest,
-    etag: string,
-    document: Uint8Array,
-    leaseSeconds: number,
-  ): PublishAnswer {
-    const { presentity, publisher, ifMatch } = request
-    const digest = digestOf(presentity, ifMatch, document)
-    const known = this.#editions.find(publisher, etag)
+  #publish(publish: Publish, entityTag: string, document: Buffer, leaseSeconds: number): Outcome {
+    const { presentity, publisher, ifMatch } = publish
+    const digest = digestOf(publish, document)
+    const known = this.#tags.find(publisher, entityTag)
     if (known !== undefined) return this.#repeat(known, digest)
-    const old = ifMatch === undefined ? undefined : this.#current(request, ifMatch)
-    if (isRefusal(old)) return old
-    const parsed = parseDocument(document, this.#needs.limits)
+    const old = ifMatch === undefined ? undefined : this.#current(publish, ifMatch)
+    if (typeof old === 'string') return outcomeOf(old)
+    const parsed = parseDocument(document, this.#env.limits)
     if (parsed.status !== 'ok') {
-      if (parsed.status === 'too-large') this.#hit('presenceBytes')
-      if (parsed.status === 'limit-reached') this.#hit('tuples')
-      return parsed
+      const { meter } = this.#env
+      if (parsed.status === 'too-large') meter.hit('presenceBytes')
+      if (parsed.status === 'limit-reached') meter.hit('tuples')
+      return outcomeOf(parsed.status)
     }
     const { tuples } = parsed
-    const edit = { publisher, presentity, etag, digest, leaseSeconds, tuples, old }
-    return this.#refusalOf(edit) ?? this.#put(edit)
+    const edit = { publisher, presentity, entityTag, digest, leaseSeconds, tuples, old }
+    const refusal = this.#refusalOf(edit)
+    return refusal === undefined ? this.#put(edit) : outcomeOf(refusal)
   }
 
-  #refresh(request: PublishRequest, leaseSeconds: number): PublishAnswer {
-    const publication = this.#current(request, request.ifMatch)
-    if (isRefusal(publication)) return publication
+  #refresh(publish: Publish, leaseSeconds: number): Outcome {
+    const publication = this.#current(publish, publish.ifMatch)
+    if (typeof publication === 'string') return outcomeOf(publication)
     return this.#lease(publication, leaseSeconds)
   }
 
-  #remove(request: PublishRequest): PublishAnswer {
-    const publication = this.#current(request, request.ifMatch)
-    if (!isRefusal(publication)) this.#end(publication, 'removed')
-    else if (!this.#isRemoved(request)) return publication
-    return { status: 'ok', leaseSeconds: 0 }
+  #remove(publish: Publish): Outcome {
+    const publication = this.#current(publish, publish.ifMatch)
+    if (typeof publication !== 'string') this.#end(publication, 'removed')
+    else if (!this.#isRemoved(publish)) return outcomeOf(publication)
+    return answered('ok', { leaseSeconds: 0 })
   }
 
   /** [LINK-6.8-4] The same entity-tag again: the same answer, and true again since the lease starts anew. */
-  #repeat(known: Edition, digest: string): PublishAnswer {
-    if (known.digest !== digest) return refuse('conflict', 'the entity-tag was used before')
+  #repeat(known: EntityTag, digest: string): Outcome {
+    if (known.digest !== digest) return outcomeOf('conflict')
     const { publication, leaseSeconds } = known
-    return isCurrent(known)
-      ? this.#lease(publication, leaseSeconds)
-      : { status: 'ok', leaseSeconds }
+    return holds(known) ? this.#lease(publication, leaseSeconds) : answered('ok', { leaseSeconds })
   }
 
   /** The live publication that `ifMatch` names; only its publisher can name it. */
-  #current({ publisher, presentity }: PublishRequest, ifMatch = ''): Publication | PublishRefusal {
-    const edition = this.#editions.find(publisher, ifMatch)
-    const publication = edition?.publication
+  #current({ publisher, presentity }: Publish, ifMatch = ''): Publication | Status {
+    const publication = this.#tags.find(publisher, ifMatch)?.publication
     if (publication?.state !== 'live' || publication.presentity.text !== presentity.text) {
-      return refuse('lease-unknown', 'no publication has this entity-tag')
+      return 'lease-unknown'
     }
-    if (publication.etag !== ifMatch) {
-      return refuse('precondition-failed', 'the publication has another entity-tag by now')
-    }
-    return publication
+    return publication.entityTag === ifMatch ? publication : 'precondition-failed'
   }
 
   /** Whether this is a repeat of the request that removed a publication. */
-  #isRemoved({ publisher, presentity, ifMatch = '' }: PublishRequest): boolean {
-    const publication = this.#editions.find(publisher, ifMatch)?.publication
+  #isRemoved({ publisher, presentity, ifMatch = '' }: Publish): boolean {
+    const publication = this.#tags.find(publisher, ifMatch)?.publication
     return (
       publication?.state === 'removed' &&
-      publication.etag === ifMatch &&
+      publication.entityTag === ifMatch &&
       publication.presentity.text === presentity.text
     )
   }
 
   /** Whether `edit` takes another's tuples, or leaves the presentity with more than there is room for. */
-  #refusalOf({ presentity, tuples, old }: Edit): PublishRefusal | undefined {
-    const { limits } = this.#needs
+  #refusalOf({ presentity, tuples, old }: Edit): Status | undefined {
+    const { limits } = this.#env
     const row = this.#byAddress.get(presentity.text)
     if (row === undefined) {
       return this.#byAddress.size < limits.presentities ? undefined : this.#full('presentities')
@@ -206,7 +187,7 @@ export class Presentities {
     for (const other of row.publications) {
       if (other === old) continue
       for (const [id, tuple] of other.tuples) {
-        if (tuples.has(id)) return refuse('conflict', `${id}: a tuple of another publication`)
+        if (tuples.has(id)) return 'conflict'
         all.set(id, tuple)
       }
     }
@@ -216,20 +197,20 @@ export class Presentities {
     return bytes > limits.presenceBytes ? this.#full('presenceBytes') : undefined
   }
 
-  #put(edit: Edit): PublishAnswer {
-    const { presentity, tuples, old, etag, digest, leaseSeconds } = edit
+  #put(edit: Edit): Outcome {
+    const { presentity, tuples, old, entityTag, digest, leaseSeconds } = edit
     const changes = old === undefined || !isSameTuples(old.tuples, tuples)
     const publication = old ?? this.#create(edit)
-    if (old !== undefined) this.#editions.retire(old)
+    if (old !== undefined) this.#tags.retire(old)
     publication.tuples = tuples
-    publication.etag = etag
-    this.#editions.add(publication, digest, leaseSeconds)
-    const answer = this.#lease(publication, leaseSeconds)
+    publication.entityTag = entityTag
+    this.#tags.add(publication, digest, leaseSeconds)
+    const outcome = this.#lease(publication, leaseSeconds)
     if (changes) this.#change(presentity)
-    return answer
+    return outcome
   }
 
-  #create({ publisher, presentity, tuples, etag }: Edit): Publication {
+  #create({ publisher, presentity, tuples, entityTag }: Edit): Publication {
     const row = this.#byAddress.get(presentity.text) ?? {
       address: presentity,
       publications: new Set(),
@@ -238,20 +219,20 @@ export class Presentities {
     }
     this.#byAddress.set(presentity.text, row)
     const place = { publisher, presentity: row.address, leaseSlot: nowhere }
-    const publication: Publication = { ...place, etag, tuples, state: 'live' }
+    const publication: Publication = { ...place, entityTag, tuples, state: 'live' }
     row.publications.add(publication)
     return publication
   }
 
-  #lease(publication: Publication, leaseSeconds: number): PublishAnswer {
-    this.#leases.set(publication, this.#needs.clock.now() + leaseSeconds * 1000)
-    return { status: 'ok', leaseSeconds }
+  #lease(publication: Publication, leaseSeconds: number): Outcome {
+    this.#leases.set(publication, this.#env.clock.now() + leaseSeconds * 1000)
+    return answered('ok', { leaseSeconds })
   }
 
   #end(publication: Publication, state: 'removed' | 'lapsed'): undefined {
     publication.state = state
     this.#leases.delete(publication)
-    this.#editions.retire(publication)
+    this.#tags.retire(publication)
     this.#byAddress.get(publication.presentity.text)?.publications.delete(publication)
     this.#change(publication.presentity)
   }
@@ -262,7 +243,7 @@ export class Presentities {
     row.seq = Math.max(row.seq + 1, this.#tick())
     row.presence = undefined
     if (row.publications.size === 0) this.#forget(row)
-    this.#needs.changed(row.address)
+    this.#changed(row.address)
   }
 
   #forget({ address: { text }, seq }: Presentity): undefined {
@@ -282,24 +263,18 @@ export class Presentities {
   }
 
   #tick(): number {
-    return Math.floor((this.#needs.clock.now() - this.#startedAt) / tickMs)
+    return Math.floor((this.#env.clock.now() - this.#startedAt) / tickMs)
   }
 
-  #full(limit: LimitName): PublishRefusal {
-    this.#hit(limit)
-    return refuse('limit-reached', `no room: ${limit}`)
-  }
-
-  #hit(limit: LimitName): undefined {
-    this.#needs.meter.counter('limit_hits_total', { limit }).n++
+  #full(limit: LimitName): Status {
+    this.#env.meter.hit(limit)
+    return 'limit-reached'
   }
 }
 
-const isRefusal = (found: Publication | PublishRefusal | undefined): found is PublishRefusal =>
-  found !== undefined && 'detail' in found
-
-const isCurrent = ({ publication, etag }: Edition): boolean =>
-  publication.state === 'live' && publication.etag === etag
+/** Whether it names the state that its publication has now. */
+const holds = ({ publication, value }: EntityTag): boolean =>
+  publication.state === 'live' && publication.entityTag === value
 
 /** Composition: the union of all publications, which share no tuple. */
 function tuplesOf(publications: ReadonlySet<Publication>): Tuples {

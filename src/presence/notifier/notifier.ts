@@ -1,0 +1,139 @@
+/**
+ * When each watcher gets what: the first change at once, then at most one in `limits.notifyMs` per subscription, and
+ * always the last value (a register, not a log).
+ *
+ * In:    subscriptions that may have something to get (`mark`).
+ * Out:   `notify` when one of them has.
+ * Fails: never. State and domain are looked at when it is sent, not when it is marked: after a refusal nothing goes out.
+ */
+import { backOff } from '../../lib/back-off.ts'
+import type { Clock } from '../../lib/clock.ts'
+import type { Env } from '../../lib/env.ts'
+import type { Counter } from '../../lib/meter.ts'
+import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
+import type { Presence } from '../../operation/presence.ts'
+import type { Subscription, WatchedPresentity } from './subscription.ts'
+
+const tickMs = 100
+
+/** Wait after the first refusal, and the longest. */
+export const againMs = 1000
+const mostAgainMs = 60_000
+
+/** Notifications made in one turn of the event loop: a presentity with 100 000 watchers holds up nobody else. */
+const turnNotifications = 1024
+
+export class Notifier {
+  readonly #clock: Clock
+  readonly #notify: (subscription: Subscription) => undefined
+  readonly #pauseTicks: number
+  readonly #coalesced: Counter
+  readonly #ready = new Set<Subscription>()
+  readonly #later: TimerWheel<'laterSlot', Subscription>
+  #isArmed = false
+
+  constructor({ clock, limits, meter }: Env, notify: (subscription: Subscription) => undefined) {
+    this.#clock = clock
+    this.#notify = notify
+    this.#pauseTicks = Math.ceil(limits.notifyMs / tickMs) + 1
+    this.#coalesced = meter.counter('presence_updates_total', { action: 'coalesced' })
+    this.#later = new TimerWheel({
+      clock,
+      tickMs,
+      field: 'laterSlot',
+      due: (subscription) => {
+        this.mark(subscription)
+        this.flush()
+      },
+    })
+  }
+
+  /** All watchers of `watched` have something to get, unless they are told already. */
+  changed(watched: WatchedPresentity, presence: Presence): undefined {
+    const before = watched.presence.version.seq
+    watched.presence = presence
+    for (const subscription of watched.subscriptions) {
+      const { seq, state } = subscription
+      if (seq !== before && state === 'active') this.#coalesced.n++
+      this.mark(subscription)
+    }
+    this.flush()
+  }
+
+  /** The document goes to the watcher again, not before `atMs`. */
+  snapshot(subscription: Subscription, atMs: number): undefined {
+    const isNow = atMs <= this.#clock.now()
+    subscription.snapshotTick = isNow ? Math.floor(atMs / tickMs) : Math.ceil(atMs / tickMs)
+    // Who comes back too soon gets no change at once either, or coming back would pay.
+    if (!isNow && subscription.notifyTick === 0) subscription.notifyTick = this.#nextTick()
+    this.mark(subscription)
+    // [LINK-6.10-3] Not in this turn: the answer to SUBSCRIBE goes first.
+    this.#soon()
+  }
+
+  /** [LINK-6.13-6] NOTIFY was refused: the document goes to the watcher again, not before `leastMs` from now. */
+  refused(subscription: Subscription, leastMs: number): undefined {
+    const now = this.#clock.now()
+    const isSoon = now < subscription.calmTick * tickMs
+    subscription.refusals = isSoon ? subscription.refusals + 1 : 0
+    const waitMs = Math.max(leastMs, backOff(subscription.refusals, againMs, mostAgainMs))
+    subscription.calmTick = Math.ceil((now + waitMs + mostAgainMs) / tickMs)
+    this.snapshot(subscription, now + waitMs)
+  }
+
+  /** Puts a subscription where it is found when its time comes; `flush` sends what is ready. */
+  mark(subscription: Subscription): undefined {
+    if (!maySend(subscription)) return
+    const at = subscription.dueTick
+    if (at === nowhere) return
+    if (at * tickMs > this.#clock.now()) this.#later.set(subscription, at * tickMs)
+    else {
+      this.#later.delete(subscription)
+      this.#ready.add(subscription)
+    }
+  }
+
+  flush(): undefined {
+    // What has to wait for its turn keeps its mark.
+    if (this.#isArmed) return
+    let left = turnNotifications
+    for (const subscription of this.#ready) {
+      if (left-- === 0) return this.#soon()
+      this.#ready.delete(subscription)
+      if (maySend(subscription) && subscription.dueTick !== nowhere) this.#send(subscription)
+    }
+  }
+
+  drop(subscription: Subscription): undefined {
+    this.#later.delete(subscription)
+    this.#ready.delete(subscription)
+  }
+
+  stop(): undefined {
+    this.#later.stop()
+    this.#ready.clear()
+  }
+
+  #send(subscription: Subscription): undefined {
+    subscription.seq = subscription.watched.presence.version.seq
+    subscription.snapshotTick = nowhere
+    subscription.notifyTick = this.#nextTick()
+    this.#notify(subscription)
+  }
+
+  /** [LINK-6.13-3] */
+  #nextTick(): number {
+    return Math.floor(this.#clock.now() / tickMs) + this.#pauseTicks
+  }
+
+  #soon(): undefined {
+    if (this.#isArmed) return
+    this.#isArmed = true
+    this.#clock.soon(() => {
+      this.#isArmed = false
+      this.flush()
+    })
+  }
+}
+
+const maySend = ({ state, isReachable }: Subscription): boolean => state === 'active' && isReachable

@@ -1,0 +1,330 @@
+/**
+ * What our users watch at other domains (RFC 6665 §4.1): we say which subscriptions exist, the other domain says what is
+ * to be seen.
+ *
+ * In:    wishes of our users; NOTIFY of other domains; answers to our SUBSCRIBE, RENEW and UNSUBSCRIBE; ways.
+ * Out:   `show` for each wish; `work` when requests are due at a domain, which `due` then gives out. What gets no answer
+ *        is given out again.
+ * Fails: `conflict` and `limit-reached` for users; `credential-audience`, `lease-unknown` and a bad document for NOTIFY.
+ * Spec:  [LINK-6.13-1] to [LINK-6.14-3]; draft §6.6; hardening A068 (no NOTIFY without a subscription), A137 (no old
+ *        version), 4.5 (renewal at 60–80 %, `unknown` instead of a stale or false value). One subscription serves all
+ *        sessions of a watcher.
+ */
+import type { Address } from '../../address/address.ts'
+import type { Domain } from '../../address/domain.ts'
+import { isSuccess, isTemporary, type Status, statuses } from '../../errors.ts'
+import type { Env } from '../../lib/env.ts'
+import { latin1 } from '../../lib/latin1.ts'
+import type { LimitName } from '../../limits.ts'
+import type { Notice, Notify, Presence, Subscribe } from '../../operation/presence.ts'
+import type { SubscriptionEvent } from '../../wire/registry.ts'
+import { parseDocument } from '../document.ts'
+import { subscriptionEnd } from '../lease.ts'
+import { active, terminated, unknown } from '../notices.ts'
+import { isAboutWay } from '../ways.ts'
+import { type Interest, Interests } from './interests.ts'
+import { Renewals } from './renewals.ts'
+import {
+  againSeconds,
+  grant,
+  isNews,
+  never,
+  newWatch,
+  nothing,
+  type RequestKind,
+  see,
+  type Watch,
+  type WatchRow,
+} from './watch.ts'
+
+/** What a wish was granted. */
+export type Watched = {
+  readonly status: 'ok' | 'pending'
+  readonly leaseSeconds: number
+  readonly watch: Watch
+  /** SUBSCRIBE has to be sent for `watch` now, and its answer told with `subscribed`. */
+  readonly mustSubscribe: boolean
+  /** What was seen last, if it still holds. */
+  readonly presence: Presence | undefined
+}
+
+export type WatchesPorts = {
+  /** Requests are due at `domain`; while no way leads there that is a single SUBSCRIBE now and then, which finds out. */
+  work(domain: Domain): undefined
+  /** Tells whoever has the wish. A document is only lent. After `terminated` the wish is gone. */
+  show(interest: Interest, notice: Notice): undefined
+}
+
+type Held = Pick<Watch, 'id' | 'presentity'>
+
+export class Watches {
+  readonly #env: Env
+  readonly #ports: WatchesPorts
+  readonly #interests: Interests
+  readonly #renewals: Renewals
+  /** The latest watch of each pair of watcher and presentity. */
+  readonly #byPair = new Map<string, WatchRow>()
+  /** The last document that was checked: a change comes to many watchers with the same bytes. */
+  #checked = ''
+
+  constructor(env: Env, ports: WatchesPorts) {
+    const { clock, limits, meter } = env
+    this.#env = env
+    this.#ports = ports
+    this.#interests = new Interests(clock, limits, (interest) => this.#leave(interest))
+    this.#renewals = new Renewals(env, {
+      work: (domain) => ports.work(domain),
+      stale: (row) => this.#stale(row),
+      over: (row) => this.#over(row),
+    })
+    meter.gauge('presence_leases', { of: 'interest' }, () => this.#interests.size)
+    meter.gauge('presence_watches', {}, () => this.#renewals.size)
+  }
+
+  /** A session wants to watch; with the id of an interest that is there: it renews it. */
+  watch(wish: Subscribe): Watched | 'conflict' | 'limit-reached' {
+    const { watcher, id, presentity, leaseSeconds: wanted } = wish
+    const known = this.#interests.find(watcher, id)
+    if (known !== undefined && known.presentity.text !== presentity.text) return 'conflict'
+    const limit = known === undefined ? this.#limitFor(watcher) : undefined
+    if (limit !== undefined) return this.#full(limit)
+    const interest = known ?? this.#interests.add(wish)
+    const leaseSeconds = this.#interests.lease(watcher, id, wanted)
+    const row = this.#rowFor(interest)
+    const mustSubscribe = row.interests.length === 0
+    if (known === undefined) row.interests = row.interests.concat(interest)
+    row.wantedSeconds = Math.max(row.wantedSeconds, leaseSeconds)
+    const status = row.state === 'active' ? 'ok' : 'pending'
+    return { status, leaseSeconds, watch: row, mustSubscribe, presence: seen(row) }
+  }
+
+  /** Ends one interest; with the last one, the subscription. What is not there is ended already. */
+  unwatch(watcher: Address, id: string): undefined {
+    const interest = this.#interests.find(watcher, id)
+    if (interest === undefined) return
+    this.#interests.delete(interest)
+    this.#leave(interest)
+  }
+
+  /** For each id of the watcher the granted seconds, or 0: no such interest (`lease-unknown`). */
+  renew(
+    watcher: Address,
+    ids: readonly string[],
+    leaseSeconds: number | undefined,
+  ): readonly number[] {
+    return ids.map((id) => this.#interests.lease(watcher, id, leaseSeconds))
+  }
+
+  /**
+   * The answer to SUBSCRIBE. What may pass is tried again; a refusal ends the watch. What somebody has to put right first
+   * (a key, a limit, a DNS record) ends a new watch, but not one that was granted before.
+   */
+  subscribed({ id, presentity }: Held, status: Status, leaseSeconds: number): undefined {
+    const row = this.#renewals.find(presentity.domain, id)
+    if (row === undefined) return
+    const isKept = row.leaseSeconds > 0 && canBePutRight(status)
+    if (isSuccess(status)) this.#granted(row, leaseSeconds, status === 'pending')
+    else if (isTemporary(status) || isKept) row.isAsked = false
+    else this.#finish(row, 'rejected')
+  }
+
+  /** The answer to RENEW: granted seconds in the order of `ids`, 0 for what the far side does not know. */
+  renewed(domain: Domain, ids: readonly string[], granted: readonly number[]): undefined {
+    for (const [i, id] of ids.entries()) {
+      const row = this.#renewals.find(domain, id)
+      if (row?.next !== 'renew') continue
+      const seconds = granted[i] ?? 0
+      if (seconds > 0) this.#granted(row, seconds, row.state === 'pending')
+      else this.#again(row, 0)
+    }
+  }
+
+  /** The answer to UNSUBSCRIBE. */
+  unsubscribed({ id, presentity }: Held): undefined {
+    const row = this.#renewals.find(presentity.domain, id)
+    if (row?.next === 'unsubscribe') this.#remove(row)
+  }
+
+  due(domain: Domain, kind: RequestKind, atMost: number): readonly Watch[] {
+    return this.#renewals.take(domain, kind, atMost)
+  }
+
+  /** Subscriptions that we hold at `domain`, or still have to take back there. */
+  count(domain: Domain): number {
+    return this.#renewals.count(domain)
+  }
+
+  /** The last way to `domain` is gone; its word is kept for `keepMs`, then watchers see `unknown`. */
+  lost(domain: Domain, keepMs: number): undefined {
+    this.#renewals.lost(domain, keepMs)
+  }
+
+  /** There is a way to `domain`; `isNew`: it has lost its subscriptions. */
+  found(domain: Domain, isNew: boolean): undefined {
+    this.#renewals.found(domain, isNew)
+  }
+
+  /**
+   * [LINK-6.13-2] NOTIFY, on the word of its presentity. `ok` also for what is passed over: there is nothing to answer.
+   * [LINK-6.13-8] Nothing is shown of what we do not hold for this presentity.
+   */
+  notified({ subscription, presentity, audience, notice }: Notify): Status {
+    const row = this.#renewals.find(presentity.domain, subscription)
+    if (row !== undefined && row.watcher.domain !== audience) return 'credential-audience'
+    // [LINK-6.13-1] The states between are for clients.
+    if (notice.state !== 'active' && notice.state !== 'terminated') return 'ok'
+    if (row?.presentity.text !== presentity.text || row.next === 'unsubscribe') {
+      this.#drop('lease-unknown')
+      return 'lease-unknown'
+    }
+    if (notice.state === 'terminated') return this.#ended(row, notice.event ?? 'noresource')
+    return notice.presence === undefined ? 'ok' : this.#seen(row, notice.presence)
+  }
+
+  /** Nobody is asked any more at domains that are barred; who watches there is told. */
+  bar(isBarred: (domain: Domain) => boolean): undefined {
+    for (const row of this.#renewals.at(isBarred)) this.#finish(row, 'rejected')
+  }
+
+  stop(): undefined {
+    this.#interests.stop()
+    this.#renewals.stop()
+  }
+
+  #seen(row: WatchRow, presence: Presence): Status {
+    const { document, version } = presence
+    if (!isNews(row, version)) {
+      this.#drop('old-version')
+      return 'ok'
+    }
+    const text = latin1(document, 0, document.length)
+    if (text !== this.#checked) {
+      const parsed = parseDocument(document, this.#env.limits)
+      if (parsed.status !== 'ok') {
+        this.#drop('bad-document')
+        return parsed.status
+      }
+      this.#checked = text
+    }
+    see(row, this.#checked, version)
+    const notice = active(presence)
+    for (const interest of row.interests) this.#ports.show(interest, notice)
+    return 'ok'
+  }
+
+  /** [LINK-6.13-7] The far side ends it. RFC 6665 §4.1.3 says which reasons invite to another try. */
+  #ended(row: WatchRow, event: SubscriptionEvent): Status {
+    const { random, limits } = this.#env
+    if (event === 'deactivated' || event === 'timeout') {
+      this.#again(row, againSeconds(0, random, limits))
+    } else if (event === 'probation' || event === 'giveup') {
+      this.#again(row, limits.leaseMinSeconds)
+    } else {
+      this.#finish(row, event)
+    }
+    return 'ok'
+  }
+
+  #drop(cause: 'old-version' | 'bad-document' | 'lease-unknown'): undefined {
+    this.#env.meter.counter('presence_dropped_total', { cause }).n++
+  }
+
+  #full(limit: LimitName): 'limit-reached' {
+    this.#env.meter.hit(limit)
+    return 'limit-reached'
+  }
+
+  #limitFor(watcher: Address): LimitName | undefined {
+    // More than wishes: what is being unsubscribed is still held.
+    const isFull = this.#renewals.size >= this.#env.limits.subscriptions
+    return isFull ? 'subscriptions' : this.#interests.limitFor(watcher)
+  }
+
+  /** The watch that serves `interest`. One that is being given up is taken back, unless the far side is told already. */
+  #rowFor(interest: Interest): WatchRow {
+    const old = this.#byPair.get(pairOf(interest))
+    if (old !== undefined && old.next !== 'unsubscribe') return old
+    if (old !== undefined && !old.isAsked) {
+      this.#ask(old)
+      return old
+    }
+    const row = newWatch(interest, latin1(this.#env.random.bytes(16), 0, 16))
+    this.#byPair.set(pairOf(interest), row)
+    this.#renewals.add(row)
+    this.#ask(row)
+    return row
+  }
+
+  /** SUBSCRIBE is being sent. */
+  #ask(row: WatchRow): undefined {
+    row.state = 'asking'
+    row.attempts = 0
+    row.endsAt = never
+    this.#renewals.give(row, 'subscribe')
+  }
+
+  #granted(row: WatchRow, seconds: number, isPending: boolean): undefined {
+    grant(row, seconds, this.#renewals.now(), this.#env.limits)
+    if (row.next === 'unsubscribe') return
+    row.state = isPending ? 'pending' : 'active'
+    this.#renewals.planRenewal(row)
+  }
+
+  /** The far side holds no subscription: ask for it anew. */
+  #again(row: WatchRow, afterSeconds: number): undefined {
+    row.state = 'asking'
+    row.endsAt = never
+    this.#renewals.plan(row, 'subscribe', this.#renewals.now() + afterSeconds)
+  }
+
+  #leave(interest: Interest): undefined {
+    const row = this.#byPair.get(pairOf(interest))
+    if (row === undefined) return
+    row.interests = row.interests.filter((one) => one !== interest)
+    if (row.interests.length > 0) return
+    row.document = undefined
+    row.seq = nothing
+    row.attempts = 0
+    const now = this.#renewals.now()
+    // A SUBSCRIBE without an answer may yet be granted; and the far side waits a while after the end of a lease.
+    const leaseEnd = row.endsAt === never ? now + row.wantedSeconds : row.endsAt
+    row.endsAt = Math.ceil(subscriptionEnd(leaseEnd * 1000, 0, this.#env.limits) / 1000)
+    this.#renewals.plan(row, 'unsubscribe', now)
+  }
+
+  #over(row: WatchRow): undefined {
+    if (row.next === 'unsubscribe') return this.#remove(row)
+    this.#again(row, 0)
+    this.#stale(row)
+  }
+
+  #remove(row: WatchRow): undefined {
+    this.#renewals.remove(row)
+    if (this.#byPair.get(pairOf(row)) === row) this.#byPair.delete(pairOf(row))
+  }
+
+  #stale(row: WatchRow): undefined {
+    if (row.isUnknown) return
+    row.isUnknown = true
+    for (const interest of row.interests) this.#ports.show(interest, unknown)
+  }
+
+  #finish(row: WatchRow, event: SubscriptionEvent): undefined {
+    this.#remove(row)
+    for (const interest of row.interests) {
+      this.#interests.delete(interest)
+      this.#ports.show(interest, terminated(event))
+    }
+  }
+}
+
+const canBePutRight = (status: Status): boolean =>
+  statuses[status].retry === 'change' || isAboutWay(status)
+
+const pairOf = ({ watcher, presentity }: { watcher: Address; presentity: Address }): string =>
+  `${watcher.text} ${presentity.text}`
+
+function seen({ document, isUnknown, epoch, seq }: WatchRow): Presence | undefined {
+  if (document === undefined || isUnknown) return undefined
+  return { document: Buffer.from(document, 'latin1'), version: { epoch, seq } }
+}

@@ -4,22 +4,23 @@ import { encodeFields, type FieldTable, type FieldValue } from '../wire/fields.t
 import { fields } from '../wire/registry.ts'
 import { type Read, type ReadAddress, type Request, readTo } from './request.ts'
 
-/** `idAt`: where the 16 bytes of the id stand in the buffer of the request. */
-export type Message = { readonly to: Address; readonly idAt: number }
-
 /** The media type that is meant when none is named. [LINK-6.7-3] */
 export const defaultContentType = 'text/plain;charset=utf-8'
 
 const { id, contentType, to, lane, settled } = fields
 
-export function readMessage(request: Request, readAddress: ReadAddress): Read<Message> {
+/** The recipient. No object is made for it: this is read once a message. */
+export function readMessage(request: Request, readAddress: ReadAddress): Read<Address> {
   const { fields: table } = request
   if (table.length(id.tag) !== 16 || !table.has(id.tag)) return 'bad-request'
   const recipient = readTo(request, readAddress)
   if (recipient === undefined) return 'bad-address'
   if (table.has(contentType.tag) && !hasContentType(table)) return 'bad-request'
-  return { to: recipient, idAt: table.start(id.tag) }
+  return recipient
 }
+
+/** Where the 16 bytes of the id stand in the buffer of a request that `readMessage` has read. */
+export const idAt = ({ fields: table }: Request): number => table.start(id.tag)
 
 /** A media type that may be one: what it means is for the recipient to say. [LINK-6.7-1] */
 export const hasContentType = (table: FieldTable): boolean =>

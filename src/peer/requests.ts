@@ -11,7 +11,7 @@ import { readDomain } from '../address/domain.ts'
 import { Interner } from '../address/interner.ts'
 import { readFetch } from '../command/fetch.ts'
 import { readIssue } from '../command/issue.ts'
-import { readLane, readMessage } from '../command/message.ts'
+import { idAt, readLane, readMessage } from '../command/message.ts'
 import { readNotify } from '../command/notify.ts'
 import { readPublish } from '../command/publish.ts'
 import { readRenew } from '../command/renew.ts'
@@ -78,8 +78,8 @@ export class Requests {
   #message(session: Session, request: RequestView, held: Held | undefined): undefined {
     const { fields: table, buffer, bodyAt, end, hops } = request
     this.#read.n++
-    const message = readMessage(request, this.#readAddress)
-    if (typeof message === 'string') return this.#refuse(session, request, message)
+    const to = readMessage(request, this.#readAddress)
+    if (typeof to === 'string') return this.#refuse(session, request, to)
     const place = readLane(request)
     if (
       place === undefined ||
@@ -96,12 +96,12 @@ export class Requests {
     // [LINK-4.1-6] [LINK-6.7-13] From `endToEndAt` on nothing is touched. [LINK-4.2-3] One more hop.
     const operation = new Message(
       caller.user,
-      message.to,
+      to,
       place,
       hops + 1,
       table.unknownEndToEnd,
       buffer,
-      message.idAt,
+      idAt(request),
       table.endToEndAt,
       bodyAt,
       end,

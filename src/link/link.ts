@@ -197,10 +197,10 @@ export class Link {
 
   /** [LINK-4.3-2] Answers with a bare success, or with a failure of this gateway. */
   answer(id: number, trafficClass: TrafficClass, command: number, status: Status): undefined {
-    if (!isSuccess(status)) {
-      return this.fail(id, trafficClass, command, { status, retryAfterMs: -1, about: [] })
+    if (isSuccess(status)) {
+      return this.answerWith(id, trafficClass, command, status, empty, 0, 0, 0)
     }
-    this.answerWith(id, trafficClass, command, status, empty, 0, 0, 0)
+    this.fail(id, trafficClass, command, { status, retryAfterMs: -1, about: [] })
   }
 
   /** [LINK-6.5-3] A failure tells who found it and where. */
@@ -299,22 +299,17 @@ export class Link {
       else this.#quietly()
       return
     }
-    // [LINK-5.1-2]
-    if (this.#state.name !== 'open' && now - this.#bornAt > limits.proofMs) {
-      this.break('proof-timeout', 'no proof in time')
+    if (this.#state.name !== 'open') {
+      // [LINK-5.1-2]
+      if (now - this.#bornAt > limits.proofMs) this.break('proof-timeout', 'no proof in time')
       return
     }
-    if (this.#state.name !== 'open') return
     this.#inbox.tick()
     // [LINK-8.3-4] [LINK-8.3-3]
+    const isIdle = this.underWay === 0 && now - this.#inbox.usedAt > limits.idleMs
     if (now - this.#bornAt > this.#options.ageMs) this.release('age-release')
-    else if (
-      this.underWay === 0 &&
-      now - this.#inbox.usedAt > limits.idleMs &&
-      !owner.isUsed(this)
-    ) {
-      this.release('idle-release')
-    } else this.#checkSilence(now)
+    else if (isIdle && !owner.isUsed(this)) this.release('idle-release')
+    else this.#checkSilence(now)
   }
 
   /** [LINK-8.3-2] */

@@ -1,5 +1,5 @@
 /**
- * Every command of the link: who may send it, when, how it is read, and who takes it.
+ * The dispatch of commands: who is at the far end of a link, and whether it may ask; then the row of `command-table.ts`.
  *
  * In:    requests of a link.
  * Out:   calls to the core; what is about the link itself goes to the rooms of this stage. Nothing before the proof of
@@ -15,33 +15,24 @@ import type { RequestView } from '../link/link.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { later, outcomeOf } from '../operation/call.ts'
 import type { Core } from '../operation/ports.ts'
-import { type CommandName, commandOf, travelling } from '../wire/registry.ts'
+import { commandOf, travelling } from '../wire/registry.ts'
+import type { CommandRow, CommandTable } from './command-table.ts'
 import type { Held } from './held-credentials.ts'
 import type { Session } from './session.ts'
 
 /** `held`: the credential that the request refers to; it is good. */
 export type Take = (session: Session, request: RequestView, held: Held | undefined) => undefined
 
-export type CommandEntry = {
-  /** `anybody`: before a proof, too. `gateway`: of a proven domain, about its link. `all`: once it is proven. */
-  readonly from: 'anybody' | 'gateway' | 'all'
-  /** [LINK-6.5-5] It counts for the domain that it names, not for the one that is known before it is read. */
-  readonly countsItself: boolean
-  readonly take: Take
-}
-
-export type CommandTable = Readonly<Partial<Record<CommandName, CommandEntry>>>
-
 export class Commands {
   readonly #env: Env
   readonly #core: () => Core
-  readonly #entries: readonly (CommandEntry | undefined)[]
+  readonly #rows: readonly (CommandRow | undefined)[]
   readonly #references: Counter
 
   constructor(env: Env, core: () => Core, table: CommandTable) {
     this.#env = env
     this.#core = core
-    this.#entries = Array.from({ length: 256 }, (_, number) => {
+    this.#rows = Array.from({ length: 256 }, (_, number) => {
       const name = commandOf(number)
       return name === undefined ? undefined : table[name]
     })
@@ -50,8 +41,8 @@ export class Commands {
 
   take(session: Session, request: RequestView): undefined {
     const { command, reference } = request
-    const entry = this.#entries[command]
-    if (session.standing !== 'proven' && entry?.from !== 'anybody') {
+    const row = this.#rows[command]
+    if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
       if (session.standing === 'refused') return deny(session, request, session.refusal)
       return session.waiting.enter(request, 0, this.#env.clock.now())
@@ -60,13 +51,10 @@ export class Commands {
     if (request.fields.unknownEndToEnd !== 0 && !travelling.has(command)) {
       if (commandOf(command) !== undefined) return deny(session, request, 'feature-required')
     }
-    if (entry?.from === 'anybody') return entry.take(session, request, undefined)
-    if (session.role === 'client') {
-      // [LINK-4.2-4]
-      if (entry?.from !== 'all') return deny(session, request, 'unknown-command')
-      return entry.take(session, request, undefined)
-    }
-    if (entry?.from === 'gateway') return entry.take(session, request, undefined)
+    if (row?.from === 'anybody') return row.take(session, request, undefined)
+    if (session.role === 'client') return this.#pass(session, request, undefined)
+    // CREDENTIAL gives the number that others refer to.
+    if (row?.counts === 'link') return row.take(session, request, undefined)
     if (reference === 0) return this.#ofDomain(session, request, undefined)
     this.#referred(session, request)
   }
@@ -89,16 +77,23 @@ export class Commands {
 
   /** [LINK-6.5-1] What a peer asks counts before it is read: what is malformed, too, costs us time. */
   #ofDomain(session: Session, request: RequestView, held: Held | undefined): undefined {
-    const entry = this.#entries[request.command]
-    if (entry?.countsItself !== true) {
+    const row = this.#rows[request.command]
+    if (row?.counts !== 'named') {
       const domain = held?.issuer ?? firstOf(session)
       const waitMs = domain === undefined ? -1 : this.#core().waitOf(domain, 'request', request.at)
       if (waitMs >= 0) {
         return session.refuse(refusableOf(request), later('rate-limited', waitMs))
       }
     }
-    if (entry === undefined) return deny(session, request, 'unknown-command')
-    entry.take(session, request, held)
+    this.#pass(session, request, held)
+  }
+
+  /** [LINK-4.2-4] To whoever takes it, if this far end may send it. */
+  #pass(session: Session, request: RequestView, held: Held | undefined): undefined {
+    const row = this.#rows[request.command]
+    if (row === undefined) return deny(session, request, 'unknown-command')
+    const isMeant = row.from === 'both' || row.from === session.role
+    return isMeant ? row.take(session, request, held) : deny(session, request, row.otherwise)
   }
 }
 

@@ -2,7 +2,7 @@
  * The native door and adapter: every link of this gateway, to other domains and to clients.
  *
  * The rooms know the rest: which sessions there are (`session-table.ts`), who is at their far end (`proofs.ts`,
- * `admission.ts`), what is shown there (`credentials.ts`, `keys.ts`), what is asked there (`commands.ts`, `requests.ts`),
+ * `admission.ts`), what is shown there (`credentials.ts`, `keys.ts`), what is asked there (`command-table.ts`),
  * links that we open (`dialler.ts`), which link leads where (`pool.ts`), which to let go of (`load-shedding.ts`), and
  * what goes out by them (`messages-out.ts`, `questions.ts`, `notices-out.ts`).
  *
@@ -30,7 +30,8 @@ import type { Adapter, Core, Question } from '../operation/ports.ts'
 import type { Audience } from '../operation/presence.ts'
 import { Admission, wayTo } from './admission.ts'
 import { native } from './callers.ts'
-import { Commands, type CommandTable } from './commands.ts'
+import { commandTable } from './command-table.ts'
+import { Commands } from './commands.ts'
 import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
@@ -162,7 +163,8 @@ export class Peer implements Adapter {
       this.#spend(session, issuer),
     )
     const requests = new Requests(env, core, hosted)
-    this.#commands = new Commands(env, core, { ...this.#ownTable(credentials), ...requests.table })
+    const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
+    this.#commands = new Commands(env, core, commandTable(rooms))
     this.#messages = new MessagesOut(env, this.pool)
     this.#questions = new Questions(this.pool, limits)
     this.#notices = new NoticesOut(this.pool, meter, (domain, subscription, outcome) =>
@@ -247,29 +249,6 @@ export class Peer implements Adapter {
     this.#stopDials()
     for (const session of [...this.#table.all]) session.link.break('shutdown', 'stopped')
     this.#stop()
-  }
-
-  /** What is about the link itself. */
-  #ownTable(credentials: Credentials): CommandTable {
-    const countsItself = false
-    return {
-      prove: {
-        ...{ from: 'anybody', countsItself },
-        take: (session, request) => this.#proofs.judge(session, request),
-      },
-      keys: {
-        ...{ from: 'anybody', countsItself },
-        take: (session, request) => this.#keys.tell(session, request),
-      },
-      credential: {
-        ...{ from: 'gateway', countsItself },
-        take: (session, request) => credentials.show(session, request),
-      },
-      forget: {
-        ...{ from: 'gateway', countsItself },
-        take: (session, request) => credentials.forget(session, request),
-      },
-    }
   }
 
   #createKeyStore(): KeyStore {

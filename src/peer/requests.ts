@@ -28,7 +28,7 @@ import type { Core } from '../operation/ports.ts'
 import type { Fetch, Notify, Publish, Renew, Subscribe } from '../operation/presence.ts'
 import { fields, type Scope, scopes } from '../wire/registry.ts'
 import { DomainItself, type LinkCaller } from './callers.ts'
-import { type CommandTable, deny, type Take } from './commands.ts'
+import { deny } from './commands.ts'
 import type { Held } from './held-credentials.ts'
 import type { Hosted } from './hosted.ts'
 import { Incoming, IncomingWith } from './incoming.ts'
@@ -55,27 +55,8 @@ export class Requests {
     this.#malformed = meter.counter('checks_refused_total', { check: 'syntax' })
   }
 
-  get table(): CommandTable {
-    const entry = (take: Take, countsItself = false) =>
-      ({ from: 'all', countsItself, take }) as const
-    return {
-      message: entry((session, request, held) => this.#message(session, request, held)),
-      publish: entry((session, request, held) => this.#publish(session, request, held)),
-      fetch: entry((session, request, held) => this.#fetch(session, request, held)),
-      subscribe: entry((session, request, held) =>
-        this.#subscribe('subscribe', session, request, held),
-      ),
-      unsubscribe: entry((session, request, held) =>
-        this.#subscribe('unsubscribe', session, request, held),
-      ),
-      renew: entry((session, request) => this.#renew(session, request), true),
-      notify: entry((session, request, held) => this.#notify(session, request, held), true),
-      issue: entry((session, request) => this.#issue(session, request)),
-    }
-  }
-
   /** [LINK-6.7-1] */
-  #message(session: Session, request: RequestView, held: Held | undefined): undefined {
+  message(session: Session, request: RequestView, held: Held | undefined): undefined {
     const { fields: table, buffer, bodyAt, end, hops } = request
     this.#read.n++
     const to = readMessage(request, this.#readAddress)
@@ -115,14 +96,12 @@ export class Requests {
   }
 
   /** [LINK-6.8-1] [LINK-6.8-2] */
-  #publish(session: Session, request: RequestView, held: Held | undefined): undefined {
+  publish(session: Session, request: RequestView): undefined {
     const read = readPublish(request)
     if (typeof read === 'string') return deny(session, request, read)
     const { attachment } = session
     // [LINK-6.8-2] Users publish at their own gateway.
-    if (attachment === undefined || held !== undefined) {
-      return deny(session, request, 'credential-scope')
-    }
+    if (attachment === undefined) return deny(session, request, 'credential-scope')
     const { caller } = attachment
     const hasTo = request.fields.has(fields.to.tag)
     const presentity = hasTo ? readTo(request, this.#readAddress) : caller.user
@@ -141,7 +120,7 @@ export class Requests {
   }
 
   /** [LINK-6.9-1] */
-  #fetch(session: Session, request: RequestView, held: Held | undefined): undefined {
+  fetch(session: Session, request: RequestView, held: Held | undefined): undefined {
     const read = readFetch(request, this.#readAddress)
     if (typeof read === 'string') return deny(session, request, read)
     const caller = this.#asker(session, request, held)
@@ -158,8 +137,18 @@ export class Requests {
     this.#core().receive(new Incoming(session, request, caller, operation))
   }
 
-  /** [LINK-6.10-1] [LINK-6.12-1] `to` says where the subscription is held; id and watcher say which it is. */
-  #subscribe(
+  /** [LINK-6.10-1] */
+  subscribe(session: Session, request: RequestView, held: Held | undefined): undefined {
+    this.#watch('subscribe', session, request, held)
+  }
+
+  /** [LINK-6.12-1] */
+  unsubscribe(session: Session, request: RequestView, held: Held | undefined): undefined {
+    this.#watch('unsubscribe', session, request, held)
+  }
+
+  /** `to` says where the subscription is held; id and watcher say which it is. */
+  #watch(
     kind: 'subscribe' | 'unsubscribe',
     session: Session,
     request: RequestView,
@@ -181,7 +170,7 @@ export class Requests {
   }
 
   /** [LINK-6.11-1] Of a client for its own, of a domain for its users: on the proof of the domain alone. */
-  #renew(session: Session, request: RequestView): undefined {
+  renew(session: Session, request: RequestView): undefined {
     const renew = readRenew(request)
     if (typeof renew === 'string') return deny(session, request, renew)
     const { ids, leaseSeconds, domain, audience } = renew
@@ -207,7 +196,7 @@ export class Requests {
   }
 
   /** [LINK-6.13-1] [LINK-6.13-2] On the credential of the presentity. */
-  #notify(session: Session, request: RequestView, held: Held | undefined): undefined {
+  notify(session: Session, request: RequestView, held: Held | undefined): undefined {
     const read = readNotify(request)
     if (typeof read === 'string') return deny(session, request, read)
     if (held === undefined) return deny(session, request, 'credential-missing')
@@ -228,7 +217,7 @@ export class Requests {
   }
 
   /** [LINK-6.6-1] [LINK-6.6-2] */
-  #issue(session: Session, request: RequestView): undefined {
+  issue(session: Session, request: RequestView): undefined {
     const { attachment, userKey } = session
     const read = readIssue(request)
     if (typeof read === 'string' || attachment === undefined || userKey === undefined) {

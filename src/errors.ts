@@ -86,7 +86,7 @@ export const statuses = {
   'credential-scope': row(0x030e, 'request', 'change', 'sender', 'The credential does not allow this.'),
   'credential-revoked': row(0x030f, 'request', 'change', 'sender', 'The key of the token was revoked.'),
   'credential-unverifiable': row(0x0310, 'request', 'later', 'network', 'The key of the issuer cannot be had now.'),
-  'sender-mismatch': row(0x0311, 'request', 'never', 'sender', 'The sender is not the subject of the credential.'),
+  // 0x0311 is reserved: no status ever has it.
 
   refused: row(0x0400, 'request', 'never', 'sender', 'The recipient does not exist or does not want this.'),
   forbidden: row(0x0401, 'request', 'never', 'sender', 'The owner refuses openly.'),

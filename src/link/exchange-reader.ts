@@ -180,12 +180,8 @@ export class ExchangeReader {
     const cut = (isAnswer ? this.#answers : this.#requests).cancel(id)
     if (isAnswer || cut === undefined) return true
     const { first, trafficClass } = cut
-    const command = first[0] as number
-    const reference = first.readUInt32BE(2)
-    this.#events.refused(
-      { id, trafficClass, command, reference, subscription: undefined },
-      'cancelled',
-    )
+    this.#readFields(first, requestHeadBytes, 6, first.length)
+    this.#refuse(trafficClass, id, first, 0, 'cancelled')
     return true
   }
 
@@ -243,15 +239,24 @@ export class ExchangeReader {
     if (code !== undefined) return this.#fault(code, 'too many bodies under way')
     if (!isTooLarge) return true
     this.#needs.limitHit('messageBytes')
-    const command = buffer[start] as number
-    this.#events.refused(
-      refusableOf({
-        ...{ id, trafficClass, command, fields: this.#fields },
-        reference: buffer.readUInt32BE(start + 2),
-      }),
-      'too-large',
-    )
+    this.#refuse(trafficClass, id, buffer, start, 'too-large')
     return true
+  }
+
+  /** One whose fields have just been read. */
+  #refuse(
+    trafficClass: TrafficClass,
+    id: number,
+    buffer: Buffer,
+    start: number,
+    code: Status,
+  ): undefined {
+    const command = buffer[start] as number
+    const reference = buffer.readUInt32BE(start + 2)
+    this.#events.refused(
+      refusableOf({ id, trafficClass, command, reference, fields: this.#fields }),
+      code,
+    )
   }
 
   /** A request that was put together, or put aside: its fields were good, and are read again. */

@@ -50,8 +50,8 @@ export type LinkOptions = {
   readonly clock: Clock
   /** How long an answer may take. */
   readonly answerMs: number
-  /** The domain that tells a failure of a request with this reference; else that of HELLO. */
-  readonly reporter?: (reference: number) => string
+  /** The domain that tells the failure of a request; else that of HELLO. */
+  readonly reporter?: (request: Refusable) => string
   /** Longest age in ms; drawn by the caller. */
   readonly ageMs: number
   readonly counters: OutboxCounters & {
@@ -209,7 +209,7 @@ export class Link {
     trafficClass: TrafficClass,
     command: number,
     failure: Failure,
-    reporter = this.#reporter(0),
+    reporter: string = this.#options.hello.domain,
   ): undefined {
     const bytes = encodeFailure(reporter, failure)
     const { length } = bytes
@@ -218,15 +218,9 @@ export class Link {
 
   /** Refuses a request of which only this is known. `retryAfterMs` below 0: nothing is said. */
   refuse(request: Refusable, status: Status, retryAfterMs: number): undefined {
-    const { id, trafficClass, command, reference } = request
+    const { id, trafficClass, command } = request
     const failure = { status, retryAfterMs, about: aboutOf(request) }
-    this.fail(id, trafficClass, command, failure, this.#reporter(reference))
-  }
-
-  /** The domain of the pair that a request belongs to, as far as the owner knows it. */
-  #reporter(reference: number): string {
-    const { reporter, hello } = this.#options
-    return reporter?.(reference) ?? hello.domain
+    this.fail(id, trafficClass, command, failure, this.#options.reporter?.(request))
   }
 
   /** Answers with encoded fields (`fieldsAt` to `bodyAt`) and a body (to `end`). */

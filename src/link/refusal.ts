@@ -12,6 +12,8 @@ export type Refusable = {
   readonly command: number
   /** Number of the credential that it refers to; 0: none. */
   readonly reference: number
+  /** The domain that the request itself says it is for, ours or not; nothing: its fields name none. */
+  readonly named: string | undefined
   /** Of a NOTIFY. */
   readonly subscription: Buffer | undefined
 }
@@ -23,14 +25,22 @@ export const refusableOf = ({
   command,
   reference,
   fields: table,
-}: Omit<Refusable, 'subscription'> & { readonly fields: FieldTable }): Refusable => ({
+}: Omit<Refusable, 'named' | 'subscription'> & { readonly fields: FieldTable }): Refusable => ({
   id,
   trafficClass,
   command,
   reference,
+  named: namedIn(table),
   subscription:
     command === commands.notify.number ? table.bytes(fields.subscription.tag) : undefined,
 })
+
+/** Of a recipient or presentity; else of RENEW, ISSUE or KEYS. */
+function namedIn(table: FieldTable): string | undefined {
+  const to = table.latin1(fields.to.tag)
+  if (to !== undefined) return to.slice(to.lastIndexOf('@') + 1)
+  return table.latin1(fields.audience.tag) ?? table.latin1(fields.domain.tag)
+}
 
 /** What the refusal tells beside its status. */
 export const aboutOf = ({

@@ -41,13 +41,13 @@ export class Credentials {
   show(session: Session, request: RequestView): undefined {
     const { held: table } = session
     const { reference } = request
-    const asked = refusableOf(request)
+    const token = this.#parse(request)
+    const named = token.ok ? token.value.claims.aud : undefined
+    const asked = { ...refusableOf(request), named }
     const answer: Answer = (code) => session.refuse(asked, outcomeOf(code))
-    const read = readCredential(request)
     const held = table.place(reference)
     if (typeof held === 'string') return answer(held)
-    if (typeof read === 'string') return this.#settle(session, held, refuse(read, ''), answer)
-    const token = parseCredentialToken(read.token, this.#env.limits)
+    held.named ??= named
     if (!token.ok) return this.#settle(session, held, token, answer)
     const { iss, aud } = token.value.claims
     // [LINK-6.3-8] Its pair may be the one whose proof is still being checked.
@@ -69,6 +69,13 @@ export class Credentials {
     const read = readForget(request)
     if (typeof read !== 'string') for (const number of read.numbers) session.held.forget(number)
     session.refuse(refusableOf(request), outcomeOf(typeof read === 'string' ? read : 'ok'))
+  }
+
+  #parse(request: RequestView): Verdict<CredentialToken> {
+    const read = readCredential(request)
+    return typeof read === 'string'
+      ? refuse(read, '')
+      : parseCredentialToken(read.token, this.#env.limits)
   }
 
   #verify(session: Session, token: CredentialToken) {

@@ -30,6 +30,8 @@ export class Held implements LinkCaller {
   state: 'waiting' | 'good' | 'refused' = 'waiting'
   /** Why it was refused. */
   code: Status = 'credential-ref-unknown'
+  /** The domain that it says it is meant for, good or not. */
+  named: string | undefined = undefined
   #said: Said | undefined = undefined
 
   constructor(number: number) {
@@ -51,11 +53,6 @@ export class Held implements LinkCaller {
 
   get expiresAt(): number {
     return this.#said?.expiresAt ?? 0
-  }
-
-  /** The domain that it is meant for, once that is known. */
-  get audience(): Domain | undefined {
-    return this.#said?.audience
   }
 
   get issuer(): Domain | undefined {

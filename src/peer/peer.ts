@@ -108,7 +108,11 @@ export class Peer implements Adapter {
     this.#verifications = new VerificationBudget(limits, clock.now())
     this.#table = new SessionTable(
       env,
-      { hello: (local) => this.#hello(local), mint: this.#mint },
+      {
+        hello: (local) => this.#hello(local),
+        mint: this.#mint,
+        isHosted: (domain) => hosted.has(domain),
+      },
       {
         greeted: (session, hello) => this.#admission.greeted(session, hello),
         request: (session, request) => this.#commands.take(session, request),

@@ -83,14 +83,14 @@ export function createProofs(env: Env, ports: ProofPorts): Proofs {
   }
 }
 
-/** Answers the PROVE whose place is kept here. */
-type Answer = (code: Status) => undefined
+/** Answers the PROVE whose place is kept here. `named`: the domain that it is meant for, as far as it was read. */
+type Answer = (code: Status, named?: string) => undefined
 
 function judge(needs: ProofNeeds, session: Session, request: RequestView): undefined {
   const { link } = session
   const asked = refusableOf(request)
-  const answer: Answer = (code) => session.refuse(asked, outcomeOf(code))
-  // [LINK-6.1-2]
+  const answer: Answer = (code, named) => session.refuse({ ...asked, named }, outcomeOf(code))
+  // [LINK-6.1-2] Not read: what is too much costs nothing.
   if (!link.mayClaim()) return answer('rate-limited')
   const prove = readProve(request)
   if (typeof prove === 'string') return answer(prove)
@@ -110,18 +110,19 @@ function judgeDomain(
 ): undefined {
   const token = parseLinkToken(prove.token, needs.env.limits)
   const claimed = token.ok ? readDomain(token.value.claims.iss) : undefined
+  const named = token.ok ? token.value.claims.aud : undefined
   const finish = (verdict: Verdict<unknown>, pair?: readonly [Domain, Domain]): undefined => {
     count(needs, 'key', verdict.ok ? 'ok' : verdict.code)
     if (!verdict.ok || pair === undefined) {
       const { code, detail } = verdict.ok ? refuse('bad-request', '') : verdict
-      answer(code)
+      answer(code, named)
       deny(session, code)
       if (token.ok && contradicts(session, token.value.claims, code)) {
         session.link.release('domain-not-proven')
       }
       return needs.steps.refused(session, code, detail, claimed)
     }
-    answer('ok')
+    answer('ok', named)
     const [local, remote] = pair
     const kid = token.ok ? token.value.header.kid : ''
     const kind: ProofKind = needs.isPinned(remote) ? 'pinned' : 'key'
@@ -188,14 +189,15 @@ function judgeClient(
   channel: string,
   answer: Answer,
 ): undefined {
+  const token = parseLinkToken(prove.token, needs.env.limits)
+  const named = token.ok ? token.value.claims.aud : undefined
   const finish = (code: Status, detail: string): undefined => {
     count(needs, 'client', code)
-    answer(code)
+    answer(code, named)
     if (isSuccess(code)) return
     deny(session, code)
     needs.steps.refused(session, code, detail, undefined)
   }
-  const token = parseLinkToken(prove.token, needs.env.limits)
   if (!token.ok) return finish(token.code, token.detail)
   const user = readAddress(token.value.claims.iss)
   if (user === undefined || !needs.hosted.has(user.domain)) {

@@ -17,6 +17,7 @@ import type { Mint } from './shown-credentials.ts'
 export type SessionParts = {
   readonly hello: (local: Domain) => Hello
   readonly mint: Mint
+  readonly isHosted: (domain: string) => boolean
 }
 
 export class SessionTable {
@@ -39,9 +40,8 @@ export class SessionTable {
 
   /** One more, on a channel that was dialled for something, or accepted. Its link is started by the caller. */
   add(channel: Channel, role: Role, dialled: Dialled | undefined, local: Domain): Session {
-    const { hello, mint } = this.#parts
-    const parts = { mint, evict: askToForget, counters: this.#counters }
-    const options = { channel, role, dialled, hello: hello(local), ...parts }
+    const parts = { ...this.#parts, evict: askToForget, counters: this.#counters }
+    const options = { ...parts, channel, role, dialled, hello: this.#parts.hello(local) }
     const session = new Session(this.#env, options, this.#rooms)
     this.#sessions.add(session)
     return session

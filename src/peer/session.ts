@@ -16,6 +16,7 @@ import type { LinkCounters } from '../link/counters.ts'
 import type { Hello } from '../link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
 import type { AnswerView } from '../link/outgoing.ts'
+import type { Refusable } from '../link/refusal.ts'
 import type { Outcome } from '../operation/call.ts'
 import { commandOf } from '../wire/registry.ts'
 import { HeldCredentials } from './held-credentials.ts'
@@ -62,6 +63,7 @@ export type SessionOptions = {
   readonly dialled: Dialled | undefined
   readonly hello: Hello
   readonly mint: Mint
+  readonly isHosted: (domain: string) => boolean
   /** Tells the far side which numbers of ours it may forget. */
   readonly evict: (session: Session, numbers: readonly number[]) => undefined
   readonly counters: LinkCounters
@@ -99,6 +101,7 @@ export class Session implements LinkOwner {
   readonly #env: Env
   readonly #rooms: SessionRooms
   readonly #mainDomain: Domain
+  readonly #isHosted: (domain: string) => boolean
 
   constructor(env: Env, options: SessionOptions, rooms: SessionRooms) {
     const { clock, limits, random, meter } = env
@@ -107,6 +110,7 @@ export class Session implements LinkOwner {
     this.#env = env
     this.#rooms = rooms
     this.#mainDomain = hello.domain
+    this.#isHosted = options.isHosted
     this.role = role
     this.dialled = dialled
     this.bornAt = now
@@ -122,7 +126,7 @@ export class Session implements LinkOwner {
       limits,
       clock,
       answerMs: role === 'client' ? limits.confirmMs : limits.requestMs,
-      reporter: (reference) => this.reporter(reference),
+      reporter: (request) => this.#reporter(request),
       ageMs: jitter(random, limits.linkAgeMs, 1, 2),
       counters,
       limitHit: (limit) => meter.hit(limit),
@@ -166,17 +170,9 @@ export class Session implements LinkOwner {
     return this.attachment?.caller.user
   }
 
-  /** The domain of ours that a failure of a request is told by: that of the pair to which the request belongs. */
-  reporter(reference: number): Domain {
-    const audience = this.held.get(reference)?.audience ?? this.user?.domain
-    if (audience !== undefined) return audience
-    for (const { local } of this.#pairs.values()) return local
-    return this.#mainDomain
-  }
-
   /** The answer to a request of which the far end is not known to be any caller, or not yet. */
-  refuse(request: Asked & { readonly reference: number }, outcome: Outcome): undefined {
-    writeReply(this.link, request, outcome, this.reporter(request.reference))
+  refuse(request: Refusable, outcome: Outcome): undefined {
+    writeReply(this.link, request, outcome, this.#reporter(request))
   }
 
   /** The answer to a call. */
@@ -201,6 +197,20 @@ export class Session implements LinkOwner {
     const more = this.#unlogged
     this.#unlogged = 0
     return more
+  }
+
+  /**
+   * [LINK-6.5-3] The domain of ours in the pair that a request belongs to: of the user who is attached; else the one that
+   * its credential, good or not, or the request itself is meant for; else the first that is proven here.
+   */
+  #reporter({ reference, named }: Refusable): Domain {
+    const { user } = this
+    if (user !== undefined) return user.domain
+    for (const name of [this.held.get(reference)?.named, named]) {
+      if (name !== undefined && this.#isHosted(name)) return name as Domain
+    }
+    for (const { local } of this.#pairs.values()) return local
+    return this.#mainDomain
   }
 
   get pairs(): Iterable<Pair> {

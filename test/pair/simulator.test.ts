@@ -140,6 +140,13 @@ const lies: readonly (readonly [lie: string, complaint: string, tell: (world: Wo
     },
   ],
   [
+    'a gateway finds a fault of its own',
+    'thrown',
+    ({ trace }) => {
+      trace.log('a').error('request.answered-twice', { command: 'message' })
+    },
+  ],
+  [
     'a connection is left open',
     'links',
     ({ network, sites, scheduler }) => {

@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { type Status, statuses, statusNumber } from '../../src/errors.ts'
+import { type Status, statuses, statusNumber, statusOf } from '../../src/errors.ts'
 import { limitsWith } from '../../src/limits.ts'
 import { encodeFields, FieldTable, type FieldValue } from '../../src/wire/fields.ts'
 import { FrameReader } from '../../src/wire/reader.ts'
@@ -217,4 +217,9 @@ test('flags and statuses have the values of the page', () => {
   expect(flag).toEqual({ more: 1, answer: 2, ack: 4, critical: 128 })
   expect(statusNumber('delivered')).toBe(1)
   expect(statusNumber('link-lost')).toBe(0x0704)
+})
+
+test('a reserved status number has no name', () => {
+  expect(statusOf(0x0310)).toBe('credential-unverifiable')
+  expect(statusOf(0x0311)).toBe(undefined)
 })

@@ -9,10 +9,10 @@
 import { type Domain, parseDomain } from '../../../src/address/domain.ts'
 import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { createGateway, type Gateway } from '../../../src/gateway.ts'
-import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import type { Channel, ChannelEvents, ChannelFacts } from '../../../src/link/channel.ts'
+import { faultLog } from '../fault-log.ts'
 import { b64, forge } from '../forge.ts'
 import * as wire from '../script/codec.ts'
 import { seededRandom } from '../seeded-random.ts'
@@ -78,7 +78,9 @@ export class Target {
       random,
       limits,
       meter: this.meter,
-      log: silentLog,
+      log: faultLog((fault) => {
+        throw fault
+      }),
     })
     this.#prologues = prologues()
   }

@@ -14,12 +14,13 @@ import { createSigner } from '../../../src/credential/sign.ts'
 import { GatewayError, type Status } from '../../../src/errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from '../../../src/gateway.ts'
 import { listDirectory } from '../../../src/home/directory.ts'
-import { type Log, silentLog } from '../../../src/lib/log.ts'
+import type { Log } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
 import type { Channel } from '../../../src/link/channel.ts'
 import type { ProofKind } from '../../../src/peer/pair.ts'
 import type { DomainRuleSet } from '../../../src/policy/domain-rules.ts'
+import { faultLog } from '../fault-log.ts'
 import { b64, forgeKey } from '../forge.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { type MemoryPair, memoryChannelPair, plainFacts, tlsLikeFacts } from '../memory-channel.ts'
@@ -58,6 +59,7 @@ export class World {
   readonly #keySets = new Map<string, Buffer>()
   readonly #wish: WorldWish
   readonly #certificates: readonly string[]
+  readonly #faults: Error[] = []
   #links = 0
 
   constructor(wish: WorldWish = {}) {
@@ -90,7 +92,9 @@ export class World {
       random: seededRandom(7),
       limits: this.limits,
       meter,
-      log: wish.log ?? silentLog,
+      log: faultLog((fault) => {
+        this.#faults.push(fault)
+      }, wish.log),
     })
   }
 
@@ -99,9 +103,11 @@ export class World {
     this.#keySets.set(domain, keySet)
   }
 
-  /** Lets everything run that can run within `ms`. */
+  /** Lets everything run that can run within `ms`. Rejects with what the gateway logs as a fault of its own. */
   async run(ms = 0): Promise<void> {
     await this.clock.advance(ms)
+    const [fault] = this.#faults
+    if (fault !== undefined) throw fault
   }
 
   get seconds(): number {

@@ -73,7 +73,8 @@ class SeedRun {
     const random = new World({ seed, sites: [] }).random('plan')
     this.#random = random
     const sites = drawSites(random)
-    this.world = new World({ seed, sites, limits: drawLimits(random), ttlSeconds: 30 })
+    const plan = { seed, sites, limits: drawLimits(random), ttlSeconds: 30, isJudged: true }
+    this.world = new World(plan)
     for (const { domains } of sites) {
       for (const { name, users } of domains) {
         for (const user of users) this.#addDevices(`${user}@${name}`)

@@ -1,5 +1,6 @@
 /** What happened, line by line: the same seed writes the same lines. */
 import type { Facts, Log } from '../../../src/lib/log.ts'
+import { faultLog } from '../fault-log.ts'
 import type { Scheduler } from './scheduler.ts'
 
 export class Trace {
@@ -16,7 +17,7 @@ export class Trace {
     this.lines.push(`${this.#scheduler.now.toFixed(3).padStart(12)} ${who.padEnd(10)} ${what}`)
   }
 
-  /** A log of the gateway `who`. */
+  /** A log of the gateway `who`. A line of level `error` counts as thrown. */
   log(who: string): Log {
     const write =
       (level: string) =>
@@ -25,11 +26,14 @@ export class Trace {
         this.logged.push(`${event} ${text}`)
         this.add(who, `${level} ${event} ${text}`)
       }
-    return {
+    const log = {
       debug: write('debug'),
       info: write('info'),
       warn: write('warn'),
       error: write('error'),
     }
+    return faultLog((fault) => {
+      this.#scheduler.thrown.push(fault)
+    }, log)
   }
 }

@@ -44,6 +44,8 @@ export type WorldPlan = {
   readonly limits?: Partial<Limits>
   /** TTL of DNS records. */
   readonly ttlSeconds?: number
+  /** Whoever lets time pass judges what was thrown meanwhile; else it is thrown at him. */
+  readonly isJudged?: boolean
 }
 
 const everybody: DomainRuleSet = { default: 'allow', allow: [], deny: [] }
@@ -138,13 +140,16 @@ export class World {
   }
 
   /** Lets `ms` pass. */
-  run(ms: number): Promise<undefined> {
-    return this.scheduler.advance(ms)
+  async run(ms: number): Promise<undefined> {
+    await this.scheduler.advance(ms)
+    return this.#throwFaults()
   }
 
   /** Lets time pass until `condition` holds; whether it does, within `ms`. */
-  until(condition: () => boolean, ms = 60_000): Promise<boolean> {
-    return this.scheduler.until(condition, ms)
+  async until(condition: () => boolean, ms = 60_000): Promise<boolean> {
+    const holds = await this.scheduler.until(condition, ms)
+    this.#throwFaults()
+    return holds
   }
 
   /** Lets time pass until `promise` is settled. */
@@ -156,6 +161,11 @@ export class World {
     promise.then(done, done)
     if (!(await this.until(() => isSettled, ms))) throw new Error(`nothing within ${ms} ms`)
     return promise
+  }
+
+  #throwFaults(): undefined {
+    const [fault] = this.scheduler.thrown
+    if (fault !== undefined && this.#plan.isJudged !== true) throw fault
   }
 
   #site(plan: WorldSite, index: number): Site {

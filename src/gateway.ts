@@ -44,7 +44,7 @@ export type Gateway = {
   readonly accept: (channel: Channel, role: Role) => undefined
   /** Links, who is at their far end, and which leads where. */
   readonly sessions: Peer
-  /** Whose numbers are told one by one. */
+  /** Metrics of single peers: the busiest and those that the operator watches have a label of their own. */
   readonly peers: PeerMetrics
   /** What happened lately with each other domain. */
   readonly journal: Journal

@@ -103,7 +103,7 @@ export const metrics = {
   key_discontinuities_total: counter(none, 'Key sets that share no key with the one before: a new start, or somebody else.'),
 
   // Messages
-  checks_total: counter({ check: ['syntax', 'domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check ran.'),
+  checks_total: counter({ check: ['syntax', 'domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check of a request of a user ran; syntax counts messages alone.'),
   checks_refused_total: counter({ check: ['syntax', 'domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check refused.'),
   messages_total: counter({ direction, result: 'status' }, 'Messages that passed the checks, by how they ended: in to our users, out to other domains.'),
   delivery_seconds: seconds({ direction }, 'Time from the arrival of a message here to the arrival of its answer, for those that were delivered, stored or queued.'),

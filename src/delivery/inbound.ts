@@ -4,7 +4,8 @@
  * In:    messages that the policy let pass and whose recipient is ours.
  * Out:   the message to the sessions of its recipient, once the store has it; its outcome to everyone who asked with
  *        this id.
- * Fails: `conflict` (id used for something else), `order` (gap in the lane), `busy` (no room for a record).
+ * Fails: `conflict` (id used for something else), `order` (gap in the lane), `busy` (no room for a record), what the owner
+ *        or the sessions of the inbox say.
  * Spec:  [LINK-6.7-5], [LINK-6.7-9] to [LINK-6.7-12]
  */
 import { isTemporary, type Status } from '../errors.ts'

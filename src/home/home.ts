@@ -3,7 +3,8 @@
  *
  * In:    messages and notifications for our users.
  * Out:   the same to every session of the user; the first confirmation settles a message for all.
- * Fails: `inbox-closed` (no session), `unknown-outcome` (a session had it and said nothing).
+ * Fails: `inbox-closed` (no session), `unknown-outcome` (a session had it and said nothing), `busy` (it takes no more
+ *        now); an attachment: `refused` (no such user), `limit-reached`.
  * Spec:  [LINK-6.7-14]; draft §5.2.1.3 (clients are reached by the links they opened)
  */
 import type { Address } from '../address/address.ts'
@@ -36,7 +37,10 @@ export class Home implements Notifies {
   /** Rejects if the directory cannot say whether there is such a user. */
   async attach(session: UserSession): Promise<Status> {
     const { user } = session.caller
-    if ((await this.#owners.find(user)) === undefined) return 'refused'
+    const known = this.#owners.known(user, this.#env.clock.now())
+    const isUser =
+      known === undefined ? (await this.#owners.find(user)) !== undefined : known.isUser
+    if (!isUser) return 'refused'
     const sessions = this.#sessions.get(user.text) ?? []
     if (sessions.length >= this.#env.limits.sessionsPerUser) {
       this.#env.meter.hit('sessionsPerUser')

@@ -57,16 +57,22 @@ export class Owners {
     }
     this.#waiting.set(user.text, [then])
     void this.find(user).then(
-      (entry) => this.#tell(user, entry === undefined ? nobody : { ...entry, isUser: true }),
+      (entry) => this.#tell(user, ownerOf(entry)),
       () => this.#tell(user, undefined),
     )
     return true
   }
 
-  /** Asks the directory, whatever is known; rejects if it fails or takes too long. */
+  /** Asks the directory, whatever is known, and keeps what it says; rejects if it fails or takes too long. */
   async find(user: Address): Promise<Entry | undefined> {
     const directory = this.#directoryOf(user.domain)
     if (directory === undefined) return undefined
+    const entry = await this.#ask(directory, user)
+    this.#keep(user, ownerOf(entry))
+    return entry
+  }
+
+  async #ask(directory: Directory, user: Address): Promise<Entry | undefined> {
     const { clock, limits, meter } = this.#env
     const late = Promise.withResolvers<never>()
     const cancel = clock.after(limits.directoryMs, () => {
@@ -80,11 +86,12 @@ export class Owners {
     }
   }
 
-  #tell(user: Address, owner: Owner | undefined): undefined {
+  #keep(user: Address, owner: Owner): undefined {
     const { clock, limits } = this.#env
-    if (owner !== undefined) {
-      this.#facts.set(user.text, { owner, until: clock.now() + limits.ownerMs })
-    }
+    this.#facts.set(user.text, { owner, until: clock.now() + limits.ownerMs })
+  }
+
+  #tell(user: Address, owner: Owner | undefined): undefined {
     const waiting = this.#waiting.get(user.text) ?? []
     // What is asked for while they are told waits behind them.
     for (const then of waiting) {
@@ -94,3 +101,6 @@ export class Owners {
     this.#waiting.delete(user.text)
   }
 }
+
+const ownerOf = (entry: Entry | undefined): Owner =>
+  entry === undefined ? nobody : { ...entry, isUser: true }

@@ -10,8 +10,8 @@ import type { Presence } from './presence.ts'
 
 /** Whose word a request is; one for each credential that is held and each attachment, never one a message. */
 export interface Caller {
-  /** A user of ours, a system of ours, or another domain. */
-  readonly door: 'user' | 'system' | 'domain'
+  /** Who speaks: a user of ours, or another domain. `via` names the door. */
+  readonly door: 'user' | 'domain'
   /** The door or adapter by which it speaks. */
   readonly via: string
   /** The domain that answers for what is said. */

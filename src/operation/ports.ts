@@ -32,7 +32,7 @@ export interface Hop extends Notifies {
   ask<O extends Question>(operation: O, asker: Asker<O>): undefined
 }
 
-/** How somebody comes in. */
+/** A protocol that hands us requests: it says who speaks, reads its grammar and calls `Core.receive`. */
 export interface Door {
   /** Names it in `via`. */
   readonly name: string
@@ -62,7 +62,7 @@ export interface Core {
   waitOf(domain: string, what: 'request' | 'notify', at: number): number
   /** What the rules say of a domain, before DNS and before any key; `named`: the operator names it. */
   standing(domain: Domain): 'barred' | 'open' | 'named'
-  /** Whether subscriptions make silence of a domain normal. */
+  /** Whether there are subscriptions with the domain: then its idle links are kept. */
   isUsed(domain: Domain): boolean
   /** What the directory says of a user of ours. Rejects if it cannot say. */
   find(user: Address): Promise<Entry | undefined>

@@ -1,6 +1,9 @@
 /**
  * The store of a domain: inboxes with their duplicate records, the queue to other domains, and what else has to last.
  *
+ * Duplicate records alone are used today: `accept`, `settle`, `sweep`, `giveUp`, `size`. Inbox, queue, leases and records
+ * wait for a store on disk; what such a store keeps is said by `storeContract` in `test/support`.
+ *
  * Each member is an intent, so that each engine does it in one go. Which node speaks, and in which epoch of its lease,
  * is inside the object. Nothing here blocks the caller, and nothing is told before it is committed: the members that
  * tell a taker tell in the order of the calls, those that return a promise resolve after the commit.

@@ -118,6 +118,21 @@ export class Admission {
     return 'ok'
   }
 
+  /** A user of ours could not attach; `domain`: of the user, as far as it could be read. */
+  notAttached(
+    session: Session,
+    cause: Status,
+    detail: string,
+    domain: Domain | undefined,
+  ): undefined {
+    const peer = session.link.channel.facts.remote
+    const more = session.line(this.#env.clock.now())
+    if (more !== undefined) {
+      this.#env.log.warn('client.refused', { domain, peer, cause, detail, more })
+    }
+    this.#tellWaiting(session, cause)
+  }
+
   /** A claim of the far side. `claimed`: the domain that was not proven, as far as it could be read. */
   refused(session: Session, code: Status, detail: string, claimed: Domain | undefined): undefined {
     if (claimed !== undefined) {
@@ -166,8 +181,13 @@ export class Admission {
     if (more !== undefined) {
       this.#env.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
     }
-    if (session.standing === 'refused') session.waiting.refuse(0, code)
-    else if (session.standing === 'proven') session.waiting.reopen()
+    this.#tellWaiting(session, code)
+  }
+
+  /** Requests that waited for the proof. */
+  #tellWaiting({ standing, waiting }: Session, code: Status): undefined {
+    if (standing === 'refused') waiting.refuse(0, code)
+    else if (standing === 'proven') waiting.reopen()
   }
 
   #isEnough(session: Session, { remote, kinds }: Pair): boolean {

@@ -89,10 +89,6 @@ export class HeldCredentials {
     this.#most = most
   }
 
-  get size(): number {
-    return this.#byNumber.size
-  }
-
   get(number: number): Held | undefined {
     return this.#byNumber.get(number)
   }

@@ -49,8 +49,8 @@ export class Incoming<O extends Operation> implements Call<O> {
   }
 }
 
-/** A call whose success is made into another answer by its door. */
-export class IncomingWith<O extends Operation> extends Incoming<O> {
+/** ISSUE: once the route says `ok`, the credential is signed here, where the keys are. */
+export class IssueCall<O extends Operation> extends Incoming<O> {
   readonly #make: () => Outcome
 
   constructor(

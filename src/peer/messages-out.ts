@@ -18,7 +18,7 @@ import { outcomeOfAnswer } from './outcome.ts'
 import type { Pool } from './pool.ts'
 import type { Session } from './session.ts'
 
-/** What a sender is asked to wait at most: the far side may come by itself, and to be refused here costs little. */
+/** The longest `retryAfter` that is told: the peer may dial us sooner, and a vain retry is cheap. */
 const mostWaitMs = 1000
 /** A refusal that is put right without the sender is put right once. */
 const mostRepairs = 1

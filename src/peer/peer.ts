@@ -43,11 +43,11 @@ import type { Pair, ProofKind } from './pair.ts'
 import { Pool } from './pool.ts'
 import { createProofs, type Proofs } from './proofs.ts'
 import { Questions } from './questions.ts'
+import { LinkReports } from './reachability.ts'
 import { Requests } from './requests.ts'
 import type { Session } from './session.ts'
 import { SessionTable } from './session-table.ts'
 import { type Mint, scopesOf } from './shown-credentials.ts'
-import { Stores } from './stores.ts'
 import { VerificationBudget } from './verification-budget.ts'
 
 export type PeerOptions = {
@@ -82,7 +82,7 @@ export class Peer implements Adapter {
   readonly #messages: MessagesOut
   readonly #questions: Questions
   readonly #notices: NoticesOut
-  readonly #stores: Stores
+  readonly #reports: LinkReports
   readonly #boot: string
   readonly #state: string
   #core: Core | undefined
@@ -125,7 +125,7 @@ export class Peer implements Adapter {
     this.pool = new Pool(env, journal, (local, remote, service) =>
       this.#dialler.dial(local, remote, service),
     )
-    this.#stores = new Stores(core, this.pool)
+    this.#reports = new LinkReports(core, this.pool)
     this.#admission = new Admission(
       env,
       journal,
@@ -137,7 +137,7 @@ export class Peer implements Adapter {
         claim: (session, local, remote) => this.#proofs.claim(session, local, remote),
         served: (session) => this.#dialler.proven(session),
         joined: (session, pair) => this.#joined(session, pair),
-        left: (session, pair) => this.#stores.left(session, pair),
+        left: (session, pair) => this.#reports.left(session, pair),
       },
       this.#table,
       this.pool,
@@ -155,6 +155,8 @@ export class Peer implements Adapter {
         attached: (session, user, key) => this.#admission.attached(session, user, key),
         refused: (session, code, detail, claimed) =>
           this.#admission.refused(session, code, detail, claimed),
+        notAttached: (session, code, detail, domain) =>
+          this.#admission.notAttached(session, code, detail, domain),
         claimAccepted: (local, remote) => this.pool.works(local, remote),
         claimRefused: (session, claim, code, detail) =>
           this.#admission.claimRefused(session, claim, code, detail),
@@ -316,7 +318,7 @@ export class Peer implements Adapter {
     const { link } = session
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
-    if (link.hello !== undefined) this.#stores.joined(link.hello.state, pair)
+    if (link.hello !== undefined) this.#reports.joined(link.hello.state, pair)
   }
 
   #closed(session: Session, reason: Status, detail: string): undefined {

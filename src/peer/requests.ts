@@ -31,7 +31,7 @@ import { DomainItself, type LinkCaller } from './callers.ts'
 import { deny } from './commands.ts'
 import type { Held } from './held-credentials.ts'
 import type { Hosted } from './hosted.ts'
-import { Incoming, IncomingWith } from './incoming.ts'
+import { Incoming, IssueCall } from './incoming.ts'
 import type { Session } from './session.ts'
 
 /** Addresses that are remembered in parsed form. */
@@ -238,7 +238,7 @@ export class Requests {
     }
     const make = () =>
       scope.length === 0 ? outcomeOf('credential-scope') : answered('ok', { token: sign() })
-    this.#core().receive(new IncomingWith(session, request, caller, operation, make))
+    this.#core().receive(new IssueCall(session, request, caller, operation, make))
   }
 
   /** A user, ours or one that a credential names; else it is answered. */

@@ -1,8 +1,8 @@
 /**
  * One link with what is known of its far end: domains proven, credentials held and shown, requests that wait.
  *
- * It is the owner of its link, and answers for it; what it holds is state and small questions: who decides are the
- * rooms that it tells.
+ * It is the owner of its link, and writes its answers. Nothing is decided here: `admission.ts` decides about proofs,
+ * `commands.ts` about requests, `pool.ts` which link leads where.
  */
 import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'

@@ -28,10 +28,6 @@ export class WaitingRoom {
     this.#limits = limits
   }
 
-  get isEmpty(): boolean {
-    return this.#parked.length === 0
-  }
-
   /** Puts the request aside, or answers `busy`. */
   enter(request: RequestView, waitsFor: number, now: number): undefined {
     const { trafficClass, buffer, payloadAt, end } = request

@@ -12,7 +12,7 @@ import type { Pair } from './pair.ts'
 import type { Pool } from './pool.ts'
 import type { Session } from './session.ts'
 
-export class Stores {
+export class LinkReports {
   readonly #core: () => Core
   readonly #pool: Pool
   /** As the domain named it last. */

@@ -1,0 +1,73 @@
+/**
+ * What the judges of proofs need of the rooms around them, and what they have in common.
+ */
+import type { Address } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
+import type { PublicKey } from '../credential/ed25519.ts'
+import type { Verifier } from '../credential/verify.ts'
+import type { Status } from '../errors.ts'
+import type { Env } from '../lib/env.ts'
+import type { Core } from '../operation/ports.ts'
+import type { Hosted } from './hosted.ts'
+import type { Pair } from './pair.ts'
+import type { Session } from './session.ts'
+
+/** Who is told what was found. */
+export type ProofSteps = {
+  readonly proven: (session: Session, pair: Pair) => undefined
+  /** `userKey`: the key that the user showed. Rejects if the directory cannot say whether there is such a user. */
+  readonly attached: (session: Session, user: Address, userKey: PublicKey) => Promise<Status>
+  /** A claim of the far side. */
+  readonly refused: (
+    session: Session,
+    code: Status,
+    detail: string,
+    claimed: Domain | undefined,
+  ) => undefined
+  /** A user of ours could not attach. */
+  readonly notAttached: (
+    session: Session,
+    code: Status,
+    detail: string,
+    domain: Domain | undefined,
+  ) => undefined
+  /** A claim of ours: its local and its remote domain. */
+  readonly claimAccepted: (local: Domain, remote: Domain) => undefined
+  readonly claimRefused: (
+    session: Session,
+    claim: readonly [local: Domain, remote: Domain],
+    code: Status,
+    detail: string,
+  ) => undefined
+}
+
+export type ProofPorts = {
+  readonly core: () => Core
+  readonly verifier: Verifier
+  readonly hosted: Hosted
+  /** Whether keys of the domain are pinned or were taken before; a stranger's fetch has a budget of its own. */
+  readonly isKnown: (domain: Domain) => boolean
+  readonly isPinned: (domain: Domain) => boolean
+  /** False: too many fetches for strangers are under way. */
+  readonly mayFetchFor: (session: Session, domain: Domain) => boolean
+  /** One signature out of the budget for claims. */
+  readonly spend: (session: Session) => boolean
+  readonly steps: ProofSteps
+}
+
+/** What is needed to judge. */
+export type ProofNeeds = ProofPorts & { readonly env: Env }
+
+/** Answers the PROVE whose place is kept here. `named`: the domain that it is meant for, as far as it was read. */
+export type Answer = (code: Status, named?: string) => undefined
+
+/** [LINK-5.4-11] A refusal takes nothing away that was proven, and waits for claims that are still under way. */
+export function markRefused(session: Session, code: Status): undefined {
+  if (session.standing === 'proven') return
+  session.standing = session.claimsUnderWay > 0 ? 'pending' : 'refused'
+  session.refusal = code
+}
+
+export function count({ env }: ProofNeeds, proof: 'key' | 'client', result: Status): undefined {
+  env.meter.counter('proof_checks_total', { proof, result }).n++
+}

@@ -16,7 +16,7 @@ import type { Store, Taker } from '../operation/store.ts'
 import { goBack, takePlace } from './place.ts'
 
 export type InboundPorts = {
-  readonly store: Store
+  readonly store: Pick<Store, 'accept' | 'settle'>
   /** Hands a message to the sessions of its recipient. */
   readonly home: { readonly deliver: (message: Message, asker: Asker<Message>) => undefined }
   readonly ends: Ends

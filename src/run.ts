@@ -43,6 +43,8 @@ export type RunNeeds = {
   readonly exchange: DnsExchange
   /** Asked where the configuration names no server. */
   readonly systemServers: () => readonly { readonly ip: string; readonly port: number }[]
+  /** Who the users of our domains are, where the configuration is not to say it. */
+  readonly directories?: ReadonlyMap<Domain, Directory>
   readonly clock: Clock
   readonly random: Random
   readonly meter: Meter
@@ -246,7 +248,8 @@ function ownDomains({ config, clock }: RunNeeds, shown: Shown): readonly OwnDoma
   }))
 }
 
-function hostedDomains({ config, files, clock, random }: RunNeeds): readonly HostedDomain[] {
+function hostedDomains(needs: RunNeeds): readonly HostedDomain[] {
+  const { config, files, clock, random, directories } = needs
   return config.domains.map((settings, index) => {
     const pem = files.domains[index]
     if (pem === undefined) throw new GatewayError('config-invalid', `no files for ${settings.name}`)
@@ -272,7 +275,7 @@ function hostedDomains({ config, files, clock, random }: RunNeeds): readonly Hos
         return keySet()
       },
       keys: own === undefined ? [] : [own],
-      directory: directoryOf(settings),
+      directory: directories?.get(settings.name) ?? directoryOf(settings),
       services: settings.services,
     }
   })

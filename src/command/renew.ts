@@ -3,9 +3,6 @@ import { encodeFields, type FieldValue } from '../wire/fields.ts'
 import { fields } from '../wire/registry.ts'
 import { idBytes, type Read, type Request } from './request.ts'
 
-/** Ids in one RENEW: what fits one field. */
-export const renewBatch = 100
-
 export type Renew = {
   /** Domain of the watchers; absent from a client, which renews its own. */
   readonly domain: string | undefined

@@ -22,6 +22,14 @@ export interface Caller {
   may(scope: Scope, from: Address, audience: Domain): Status | undefined
 }
 
+/** What a caller asks to do, as policy sees it. */
+export type AccessRequest = {
+  readonly from: Address
+  readonly to: Address
+  readonly scope: Scope
+  readonly hops: number
+}
+
 export interface Call<O extends Operation = Operation> {
   readonly caller: Caller
   readonly operation: O

@@ -9,11 +9,11 @@
  */
 import { isSuccess, isTemporary, publicStatus, type Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
-import type { AnswerView, Outgoing, Reference } from '../link/outgoing.ts'
+import type { AnswerView } from '../link/outgoing.ts'
 import { type Asker, later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
-import { commands } from '../wire/registry.ts'
 import { LaneOut } from './lane-out.ts'
+import { MessageRequest } from './message-request.ts'
 import { outcomeOfAnswer } from './outcome.ts'
 import type { Pool } from './pool.ts'
 import type { Session } from './session.ts'
@@ -180,41 +180,16 @@ export class MessagesOut {
 
 const none: readonly Sending[] = []
 
-/** A message as the request that a link carries. */
-export class Sending implements Outgoing {
-  readonly command = commands.message.number
-  readonly trafficClass = commands.message.trafficClass
-  readonly hops: number
-  reference: Reference | undefined = undefined
-  laneEpoch = 0
-  laneSequence = 0
-  settled = 0
-  readonly from = ''
-  readonly answerCredit = 0
-  readonly expectsAnswer = true
-  readonly user: string
-  buffer: Buffer
-  fieldsAt: number
-  bodyAt: number
-  end: number
-  sentAt = -1
-  readonly freshen = undefined
-  readonly message: Message
-  readonly asker: Asker<Message>
+/** A message of a lane on its way to another domain. */
+export class Sending extends MessageRequest {
   readonly lane: LaneOut
   readonly #by: MessagesOut
+  /** How often a refusal was put right, and how often its link was lost before it was taken. */
   repairs = 0
   losses = 0
 
   constructor(message: Message, asker: Asker<Message>, lane: LaneOut, by: MessagesOut) {
-    this.hops = message.hops
-    this.user = message.from.text
-    this.buffer = message.buffer
-    this.fieldsAt = message.fieldsAt
-    this.bodyAt = message.bodyAt
-    this.end = message.end
-    this.message = message
-    this.asker = asker
+    super(message, asker, '')
     this.lane = lane
     this.#by = by
   }

@@ -11,7 +11,7 @@ import { type CommandName, commands } from '../wire/registry.ts'
 
 export const noBody = Buffer.alloc(0)
 
-export type Asked = {
+export type OwnRequest = {
   readonly command: CommandName
   readonly hops: number
   readonly reference: Reference | undefined
@@ -26,13 +26,13 @@ export type Asked = {
 }
 
 /** For NOTIFY: only a refusal is answered; `failed` says that it may not have arrived. */
-export const makeNotice = (asked: Omit<Asked, 'answerCredit'>): Outgoing =>
+export const makeNotice = (asked: Omit<OwnRequest, 'answerCredit'>): Outgoing =>
   make({ ...asked, answerCredit: 0 }, false)
 
 /** A request of a user, on the user's credential. */
 export const makeRequest = (
   asked: Pick<
-    Asked,
+    OwnRequest,
     'command' | 'hops' | 'reference' | 'user' | 'answerCredit' | 'fields' | 'answered' | 'failed'
   >,
 ): Outgoing => make({ ...asked, from: '', body: noBody, freshen: undefined }, true)
@@ -52,7 +52,7 @@ export const ownRequest = (
     user: '',
   })
 
-function make({ fields, body, ...asked }: Asked, expectsAnswer: boolean): Outgoing {
+function make({ fields, body, ...asked }: OwnRequest, expectsAnswer: boolean): Outgoing {
   const { number, trafficClass } = commands[asked.command]
   const content = contentOf(fields, body)
   return { ...bare, ...asked, ...content, command: number, trafficClass, expectsAnswer }

@@ -9,23 +9,18 @@ import { encodeLease } from '../command/publish.ts'
 import { encodeRenewed } from '../command/renew.ts'
 import { isSuccess } from '../errors.ts'
 import type { Link } from '../link/link.ts'
-import { aboutOf } from '../link/refusal.ts'
+import { aboutOf, type Refusable } from '../link/refusal.ts'
 import type { Answer, Outcome, Rest } from '../operation/call.ts'
 import { encodeFields } from '../wire/fields.ts'
-import { commands, fields, type TrafficClass } from '../wire/registry.ts'
+import { commands, fields } from '../wire/registry.ts'
 
 /** What is needed of a request to answer it. */
-export type Asked = {
-  readonly id: number
-  readonly trafficClass: TrafficClass
-  readonly command: number
-  readonly subscription: Buffer | undefined
-}
+export type Answerable = Omit<Refusable, 'reference' | 'named'>
 
 /** `reporter`: who tells a failure that is found here. */
 export function writeReply(
   link: Link,
-  asked: Asked,
+  asked: Answerable,
   outcome: Outcome,
   reporter: string,
 ): undefined {
@@ -48,7 +43,7 @@ export function writeReply(
 /** The wait is of one hop: it is written anew before the fields that travel unchanged. */
 function relay(
   link: Link,
-  { id, trafficClass, command }: Asked,
+  { id, trafficClass, command }: Answerable,
   { status, retryAfterMs }: Outcome,
   { buffer, fieldsAt, bodyAt, end }: Rest,
 ): undefined {

@@ -21,7 +21,7 @@ import type { Outcome } from '../operation/call.ts'
 import { commandOf } from '../wire/registry.ts'
 import { HeldCredentials } from './held-credentials.ts'
 import type { Pair } from './pair.ts'
-import { type Asked, writeReply } from './reply.ts'
+import { type Answerable, writeReply } from './reply.ts'
 import { type Mint, ShownCredentials } from './shown-credentials.ts'
 import type { AttachedSession } from './user-session.ts'
 import { WaitingRoom } from './waiting-room.ts'
@@ -177,7 +177,7 @@ export class Session implements LinkOwner {
 
   /** The answer to a call. */
   reply(
-    call: Asked & { readonly caller: { readonly local: Domain } },
+    call: Answerable & { readonly caller: { readonly local: Domain } },
     outcome: Outcome,
   ): undefined {
     writeReply(this.link, call, outcome, call.caller.local)

@@ -11,13 +11,13 @@ import type { Address } from '../address/address.ts'
 import { encodeNotify } from '../command/notify.ts'
 import { isSuccess, type Status } from '../errors.ts'
 import type { Counter } from '../lib/meter.ts'
-import type { AnswerView, Outgoing } from '../link/outgoing.ts'
+import type { AnswerView } from '../link/outgoing.ts'
 import { type Asker, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
 import type { UserSession } from '../operation/ports.ts'
 import type { Notice } from '../operation/presence.ts'
-import { commands } from '../wire/registry.ts'
 import { Attached } from './callers.ts'
+import { MessageRequest } from './message-request.ts'
 import { makeNotice, noBody } from './own-requests.ts'
 import type { Session } from './session.ts'
 
@@ -33,7 +33,7 @@ export class AttachedSession implements UserSession {
   }
 
   deliver(message: Message, asker: Asker<Message>): undefined {
-    this.session.link.ask(new Handing(message, asker))
+    this.session.link.ask(new Handing(message, asker, message.from.text))
   }
 
   notify(subscription: string, presentity: Address, notice: Notice): undefined {
@@ -60,46 +60,13 @@ export class AttachedSession implements UserSession {
 }
 
 /** A message on its way to one session. */
-class Handing implements Outgoing {
-  readonly command = commands.message.number
-  readonly trafficClass = commands.message.trafficClass
-  readonly hops: number
-  readonly reference = undefined
-  readonly laneEpoch = 0
-  readonly laneSequence = 0
-  readonly settled = 0
-  readonly from: string
-  readonly answerCredit = 0
-  readonly expectsAnswer = true
-  readonly user: string
-  buffer: Buffer
-  fieldsAt: number
-  bodyAt: number
-  end: number
-  sentAt = -1
-  readonly freshen = undefined
-  readonly #message: Message
-  readonly #asker: Asker<Message>
-
-  constructor(message: Message, asker: Asker<Message>) {
-    this.hops = message.hops
-    this.from = message.from.text
-    this.user = message.from.text
-    this.buffer = message.buffer
-    this.fieldsAt = message.fieldsAt
-    this.bodyAt = message.bodyAt
-    this.end = message.end
-    this.#message = message
-    this.#asker = asker
-  }
-
+class Handing extends MessageRequest {
   answered({ status }: AnswerView): undefined {
-    const end = isSuccess(status) ? 'delivered' : status
-    this.#asker.ended(this.#message, outcomeOf(end))
+    this.asker.ended(this.message, outcomeOf(isSuccess(status) ? 'delivered' : status))
   }
 
   failed(code: Status, sent: boolean): undefined {
     const end = sent ? 'unknown-outcome' : code === 'busy' ? 'busy' : 'inbox-closed'
-    this.#asker.ended(this.#message, outcomeOf(end))
+    this.asker.ended(this.message, outcomeOf(end))
   }
 }

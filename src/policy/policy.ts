@@ -11,7 +11,7 @@ import type { Domain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
-import type { Caller } from '../operation/call.ts'
+import type { AccessRequest, Caller } from '../operation/call.ts'
 import type { Owner } from '../operation/directory.ts'
 import type { Lane, Lanes, Sender } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'
@@ -26,14 +26,6 @@ export type PolicyPorts = {
   readonly isWatched: (domain: string) => boolean
   /** A peer domain asked for too much. */
   readonly peerLimitHit: (domain: string) => undefined
-}
-
-/** What is asked for whom. */
-export type Asked = {
-  readonly from: Address
-  readonly to: Address
-  readonly scope: Scope
-  readonly hops: number
 }
 
 type CheckName = 'domain' | 'relay' | 'proof' | 'credential' | 'hops' | 'rate'
@@ -76,7 +68,11 @@ export class Policy {
   }
 
   /** Any other request of a user. */
-  admitRequest(caller: Caller, { from, to, scope, hops }: Asked, at: number): Status | undefined {
+  admitRequest(
+    caller: Caller,
+    { from, to, scope, hops }: AccessRequest,
+    at: number,
+  ): Status | undefined {
     const code = this.#judge(caller, from, to, scope, hops)
     return code ?? this.#rate(caller, this.#ports.lanes.sender(from, at), undefined, at)
   }

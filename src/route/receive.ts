@@ -13,7 +13,7 @@
 import type { Address, Service } from '../address/address.ts'
 import type { Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
-import { type Call, later, outcomeOf } from '../operation/call.ts'
+import { type AccessRequest, type Call, later, outcomeOf } from '../operation/call.ts'
 import { standingOfKey } from '../operation/directory.ts'
 import type { Lanes } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'
@@ -181,7 +181,7 @@ export class Receive {
   }
 
   /** Whether a request of a user was refused by a check; then it is answered. */
-  #isRefused(call: Call, asked: Parameters<PolicyPort['admitRequest']>[1]): boolean {
+  #isRefused(call: Call, asked: AccessRequest): boolean {
     const code = this.#ports.policy.admitRequest(call.caller, asked, call.at)
     if (code !== undefined) this.#refuse(call, code)
     return code !== undefined

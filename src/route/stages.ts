@@ -2,27 +2,17 @@
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
-import type { Call, Caller } from '../operation/call.ts'
+import type { AccessRequest, Call, Caller } from '../operation/call.ts'
 import type { Entry, Owner } from '../operation/directory.ts'
 import type { Lane } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'
 import type { Fetch, Notify, Publish, Renew, Subscribe } from '../operation/presence.ts'
-import type { Scope } from '../wire/registry.ts'
 
 export interface PolicyPort {
   /** After `rate-limited`. */
   readonly waitMs: number
   admit(caller: Caller, message: Message, lane: Lane, at: number): Status | undefined
-  admitRequest(
-    caller: Caller,
-    asked: {
-      readonly from: Address
-      readonly to: Address
-      readonly scope: Scope
-      readonly hops: number
-    },
-    at: number,
-  ): Status | undefined
+  admitRequest(caller: Caller, asked: AccessRequest, at: number): Status | undefined
   admitOwn(user: Address, at: number): Status | undefined
   admitDomain(domain: Domain, what: 'request' | 'notify', at: number): Status | undefined
   refusalOf(owner: Owner): Status | undefined

@@ -152,6 +152,9 @@ export const fields = {
   event: field(0x51, 'u8', 'What led to the state, as RFC 3857 names it: 1 subscribe, 2 approved, 3 deactivated, 4 probation, 5 rejected, 6 timeout, 7 giveup, 8 noresource.'),
 } as const satisfies Record<string, FieldRow>
 
+/** [LINK-6.11-1] Ids in one RENEW: what fits one field; so many requests of a kind go to a domain at once. */
+export const renewBatch = 100
+
 /** Tags up to here belong to one hop. */
 export const lastHopTag = 0x1f
 

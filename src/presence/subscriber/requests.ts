@@ -11,11 +11,9 @@ import { isSuccess, isTemporary } from '../../errors.ts'
 import type { Asker, Outcome } from '../../operation/call.ts'
 import type { Hop } from '../../operation/ports.ts'
 import type { Renew, Subscribe } from '../../operation/presence.ts'
+import { renewBatch } from '../../wire/registry.ts'
 import type { Watch } from './watch.ts'
 import type { Watches } from './watches.ts'
-
-/** Requests of a kind that a domain gets at once. [LINK-6.11-1] One field of a RENEW holds the ids of that many. */
-const batch = 100
 
 export class SubscriberRequests {
   readonly #outside: Hop
@@ -40,11 +38,11 @@ export class SubscriberRequests {
 
   /** Everything that is due at `domain`. */
   work(domain: Domain): undefined {
-    for (const watch of this.#watches.due(domain, 'subscribe', batch)) {
+    for (const watch of this.#watches.due(domain, 'subscribe', renewBatch)) {
       this.subscribe(watch, () => undefined)
     }
     this.#renew(domain)
-    for (const watch of this.#watches.due(domain, 'unsubscribe', batch)) {
+    for (const watch of this.#watches.due(domain, 'unsubscribe', renewBatch)) {
       this.#outside.ask(requestOf('unsubscribe', watch), this.#unsubscriptions)
     }
   }
@@ -62,7 +60,7 @@ export class SubscriberRequests {
 
   /** Many at once, for each domain of ours, for the longest time that is wanted for one of them. */
   #renew(remote: Domain): undefined {
-    const due = this.#watches.due(remote, 'renew', batch)
+    const due = this.#watches.due(remote, 'renew', renewBatch)
     for (const [local, watches] of Map.groupBy(due, ({ watcher }) => watcher.domain)) {
       const ids = watches.map(({ id }) => id)
       const leaseSeconds = Math.max(...watches.map(({ wantedSeconds }) => wantedSeconds))

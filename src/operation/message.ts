@@ -42,6 +42,8 @@ export class Message {
   lane!: Lane
   /** Set by the stage that owes the answer; none for a message that comes out of a queue. */
   call: Call<Message> | undefined = undefined
+  /** Whether it has taken its place in its lane, and gives it back if it fails for a time. */
+  hasPlace = false
   /** What the owner of the inbox says; nothing: it may come in. */
   refusal: Status | undefined = undefined
   /** Its place in the store. */

@@ -88,11 +88,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const ends = new Outcomes(meter, peers, last)
   const inbound = new Inbound({ store, home, ends })
   const outbound = new Outbound(env, outside, ends)
-  const presence = new PresenceStage(env, {
-    ...{ isHosted, outside, home },
-    show: (watcher, id, presentity, notice, only) =>
-      home.show(watcher, id, presentity, notice, only),
-  })
+  const presence = new PresenceStage(env, { isHosted, outside, home })
   const { receive } = new Receive(env, {
     isHosted,
     offers: (domain, service) => hosted.get(domain)?.services.includes(service) ?? false,
@@ -123,8 +119,6 @@ export function createGateway(options: GatewayOptions): Gateway {
     policy.sweep(now)
     peers.turn()
   })
-  meter.gauge('lanes', {}, () => lanes.lanes)
-  meter.gauge('duplicate_records', {}, () => store.size)
 
   const stop = (): undefined => {
     sweep()

@@ -45,6 +45,7 @@ export class Policy {
     this.#ports = ports
     this.#rules = new DomainRules(rules)
     this.#rates = new Rates(env.limits)
+    env.meter.gauge('lanes', {}, () => ports.lanes.lanes)
     const tally = (check: CheckName): Tally => ({
       made: env.meter.counter('checks_total', { check }),
       refused: env.meter.counter('checks_refused_total', { check }),

@@ -28,16 +28,9 @@ import { SubscriberRequests } from './subscriber/requests.ts'
 import { Watches } from './subscriber/watches.ts'
 import { Ways, wayOf } from './ways.ts'
 
-export type PresencePorts = {
-  isHosted(domain: Domain): boolean
-  /** To other domains, by the adapter that an audience names or that the operation needs. */
-  readonly outside: Hop
-  /** To the sessions of our users who watch our users. */
-  readonly home: Notifies
-  /**
-   * Tells the sessions of a user of ours what it watches elsewhere; a document is only lent. `only`: the one session
-   * that asked.
-   */
+/** The sessions of our users: `notify` is for those who watch our users. */
+export interface HomePort extends Notifies {
+  /** What a user of ours watches elsewhere; a document is only lent. `only`: the one session that asked. */
   show(
     watcher: Address,
     subscription: string,
@@ -45,6 +38,13 @@ export type PresencePorts = {
     notice: Notice,
     only: Caller | undefined,
   ): undefined
+}
+
+export type PresencePorts = {
+  isHosted(domain: Domain): boolean
+  /** To other domains; a notification by the adapter that its audience names. */
+  readonly outside: Hop
+  readonly home: HomePort
 }
 
 export class PresenceStage {
@@ -76,7 +76,7 @@ export class PresenceStage {
     this.#watches = new Watches(env, {
       work: (domain) => this.#requests.work(domain),
       show: ({ watcher, id, presentity }, notice) =>
-        ports.show(watcher, id, presentity, notice, undefined),
+        home.show(watcher, id, presentity, notice, undefined),
     })
     this.#requests = new SubscriberRequests(outside, this.#watches)
   }
@@ -121,7 +121,7 @@ export class PresenceStage {
     call.answer(answered(status, { leaseSeconds }))
     if (presence === undefined) return
     const { watcher, id, presentity } = operation
-    this.#ports.show(watcher, id, presentity, active(presence), caller)
+    this.#ports.home.show(watcher, id, presentity, active(presence), caller)
   }
 
   unwatch(call: Call<Subscribe>): undefined {

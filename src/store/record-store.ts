@@ -29,6 +29,7 @@ export class RecordStore extends MemoryNode implements Store {
     const backend = new MemoryBackend(env)
     super(backend, node)
     this.#duplicates = new Duplicates(env.limits, env.random, senders)
+    env.meter.gauge('duplicate_records', {}, () => this.size)
     this.#content = backend.content
     this.#hits = backend.hits('duplicates')
   }

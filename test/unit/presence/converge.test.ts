@@ -19,7 +19,6 @@ import {
   makeEnv,
   makePublish,
   makeSubscribe,
-  noHop,
   open,
   type PublishWish,
   second,
@@ -52,14 +51,16 @@ class World {
       (task) => this.take(task),
       () => undefined,
     ),
-    home: noHop,
-    show: (watcher, wish, _, { state, presence }) => {
-      const key = `${watcher.text} ${wish}`
-      const view = this.views.get(key)
-      if (state === 'terminated') this.views.delete(key)
-      else if (view !== undefined) {
-        view.shown = presence === undefined ? 'unknown' : text(presence.document)
-      }
+    home: {
+      notify: () => undefined,
+      show: (watcher, wish, _, { state, presence }) => {
+        const key = `${watcher.text} ${wish}`
+        const view = this.views.get(key)
+        if (state === 'terminated') this.views.delete(key)
+        else if (view !== undefined) {
+          view.shown = presence === undefined ? 'unknown' : text(presence.document)
+        }
+      },
     },
   })
 
@@ -71,8 +72,7 @@ class World {
         () => undefined,
         (audience, only) => this.tell(audience, only),
       ),
-      home: noHop,
-      show: () => undefined,
+      home: { notify: () => undefined, show: () => undefined },
     })
     const gauge = env.meter.gauges.get('presence_leases')?.get('of=subscription')
     return { stage, count: () => gauge?.value() ?? Number.NaN }

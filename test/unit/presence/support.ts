@@ -228,10 +228,12 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
         onNotify.act(audience, only)
       },
     ),
-    home: new FakeHop(forbidden, (audience, only) => note(atHome, audience, only)),
-    show: (watcher, subscription, presentity, { state, event, presence }, only) => {
-      const what = presence === undefined ? `${state} ${event ?? ''}` : text(presence.document)
-      shown.push({ watcher, subscription, presentity, what: what.trim(), only })
+    home: {
+      notify: (audience, only) => note(atHome, audience, only),
+      show: (watcher, subscription, presentity, { state, event, presence }, only) => {
+        const what = presence === undefined ? `${state} ${event ?? ''}` : text(presence.document)
+        shown.push({ watcher, subscription, presentity, what: what.trim(), only })
+      },
     },
   })
   return { ...env, stage, asked, notified, atHome, shown, onNotify }

@@ -199,7 +199,6 @@ const forbidden = (): never => {
 }
 
 /** For tests in which nothing goes this way. */
-export const noHop = new FakeHop(forbidden, forbidden)
 
 /** The stage of a.example and a2.example between fake ports, with everything that goes out written down. */
 export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {

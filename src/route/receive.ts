@@ -101,10 +101,10 @@ export class Receive {
   }
 
   #publish(call: Call<Publish>): undefined {
-    const { publisher: from, presentity: to } = call.operation
+    const { publisher: from, presentity: to, hops } = call.operation
     // [LINK-6.8-2] Publishing for somebody else is not offered: it would need a rule of the presentity.
     if (from.text !== to.text) return no(call, 'credential-scope')
-    if (this.#isRefused(call, { from, to, scope: 'pres.publish', hops: 1 })) return
+    if (this.#isRefused(call, { from, to, scope: 'pres.publish', hops })) return
     this.#ports.presence.publish(call)
   }
 

@@ -121,6 +121,7 @@ export const makePublish = (
   entityTag,
   leaseSeconds,
   document,
+  hops: 1,
 })
 
 export const publish = (

@@ -3,7 +3,8 @@
  *
  * In:    a call, and how it goes on.
  * Out:   it goes on in the same turn where nothing has to be waited for, else in the order of the calls: those about one
- *        owner, and those of one speaker that name none (RENEW, UNSUBSCRIBE) behind its own that wait.
+ *        owner, and those of one speaker that name none (RENEW, UNSUBSCRIBE) behind its own that wait by then, and before
+ *        those that come after.
  * Fails: `busy`, for a time: the directory cannot say, or too many wait. The same for users that exist and for others.
  */
 import type { Address } from '../address/address.ts'
@@ -17,13 +18,20 @@ const againMs = 1000
 
 export const busy = later('busy', againMs)
 
-/** Calls of one speaker that wait, and what goes on after the last of them. */
-type Waits = { count: number; readonly after: (() => undefined)[] }
+type Go = () => undefined
+
+/**
+ * Calls of one speaker between two barriers: those that wait for an owner, those that could go on if it were their turn,
+ * and what goes on after all of them. A call that comes behind a barrier begins the next turn, so that a barrier is
+ * passed however many come after it.
+ */
+type Turn = { waits: number; readonly ready: Go[]; readonly after: Go[] }
 
 export class Gate {
   readonly #env: Env
   readonly #owners: OwnersPort
-  readonly #waits = new Map<string, Waits>()
+  /** By speaker, the turn that goes on now first; never empty. */
+  readonly #turns = new Map<string, Turn[]>()
 
   constructor(env: Env, owners: OwnersPort) {
     this.#env = env
@@ -33,38 +41,56 @@ export class Gate {
   /** Goes on with the facts about `user`. */
   pass(call: Call, user: Address, go: (owner: Owner) => undefined): undefined {
     const known = this.#owners.known(user, call.at)
-    if (known !== undefined) return go(known)
     const speaker = speakerOf(call.caller)
-    const waits = this.#waits.get(speaker) ?? { count: 0, after: [] }
+    const last = this.#turns.get(speaker)?.at(-1)
+    if (known !== undefined) {
+      return last === undefined || last.after.length === 0
+        ? go(known)
+        : this.#afterAll(call, last, () => go(known))
+    }
+    const turn = last === undefined || last.after.length > 0 ? newTurn() : last
     const isWaiting = this.#owners.wait(user, (owner) => {
-      if (owner === undefined) call.answer(busy)
-      else go(owner)
-      this.#leave(speaker, waits)
+      turn.waits--
+      turn.ready.push(() => (owner === undefined ? call.answer(busy) : go(owner)))
+      this.#moveOn(speaker)
     })
     if (!isWaiting) return call.answer(busy)
-    waits.count++
-    this.#waits.set(speaker, waits)
+    turn.waits++
+    if (turn === last) return
+    const turns = this.#turns.get(speaker)
+    if (turns === undefined) this.#turns.set(speaker, [turn])
+    else turns.push(turn)
   }
 
-  /** Goes on once nothing of the same speaker waits. */
-  behind(call: Call, go: () => undefined): undefined {
-    const waits = this.#waits.get(speakerOf(call.caller))
-    if (waits === undefined) return go()
+  /** Goes on once nothing waits that the same speaker asked before. */
+  behind(call: Call, go: Go): undefined {
+    const last = this.#turns.get(speakerOf(call.caller))?.at(-1)
+    return last === undefined ? go() : this.#afterAll(call, last, go)
+  }
+
+  #afterAll(call: Call, { after }: Turn, go: Go): undefined {
     const { limits, meter } = this.#env
-    if (waits.after.length < limits.ownersWaiting) {
-      waits.after.push(go)
+    if (after.length < limits.ownersWaiting) {
+      after.push(go)
       return
     }
     meter.hit('ownersWaiting')
     call.answer(busy)
   }
 
-  #leave(speaker: string, waits: Waits): undefined {
-    if (--waits.count > 0) return
-    this.#waits.delete(speaker)
-    for (const go of waits.after) go()
+  #moveOn(speaker: string): undefined {
+    const turns = this.#turns.get(speaker) ?? []
+    for (let turn = turns[0]; turn !== undefined; turn = turns[0]) {
+      for (const go of turn.ready.splice(0)) go()
+      if (turn.waits > 0) return
+      for (const go of turn.after.splice(0)) go()
+      turns.shift()
+    }
+    this.#turns.delete(speaker)
   }
 }
+
+const newTurn = (): Turn => ({ waits: 0, ready: [], after: [] })
 
 /** A user of ours; else a domain, whose watchers are its own affair. */
 const speakerOf = ({ door, user, domain }: Caller): string =>

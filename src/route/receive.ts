@@ -175,7 +175,9 @@ export class Receive {
     const { offers, policy } = this.#ports
     if (!offers(presentity.domain, 'pres')) return no(call, 'service-not-offered')
     this.#gate.pass(call, presentity, (owner) => {
-      const refusal = policy.refusalOf(owner)
+      // While it waited the rules may have changed, and what follows outlives this call.
+      const isBarred = policy.isBarred(call.caller.domain)
+      const refusal = isBarred ? 'domain-refused' : policy.refusalOf(owner)
       return refusal === undefined ? go() : no(call, refusal)
     })
   }

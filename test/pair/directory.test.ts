@@ -157,6 +157,22 @@ describe('requests about presence', () => {
     const ids = peer.answers.map(({ id }) => id)
     expect(ids.indexOf(over)).toBeLessThan(ids.indexOf(again))
   })
+
+  test('a domain that is barred while its SUBSCRIBE waits watches nobody', async () => {
+    const { world, of, peer } = await withAlice()
+    const bob = await world.attached()
+    of().isHeld = true
+    subscribe(peer, 'bob@b.example')
+    await world.run()
+    peer.channel.destroy()
+    await world.run()
+    world.gateway.obey({ default: 'allow', allow: [], deny: ['a.example'] })
+    of().tell()
+    await world.run(1000)
+    publish(bob)
+    await world.run(60_000)
+    expect(world.dialled.length).toBe(0)
+  })
 })
 
 describe('a client that attaches', () => {

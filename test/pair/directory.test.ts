@@ -175,6 +175,26 @@ describe('requests about presence', () => {
   })
 })
 
+test('a directory that says nothing holds up no other domain', async () => {
+  const { world, of, peer } = await withAlice({
+    domains: ['b.example', 'c.example'],
+    limits: { ownersWaiting: 2 },
+  })
+  peer.prove({ claims: { aud: 'c.example' } })
+  await world.run()
+  world.answerClaims(peer)
+  peer.show(2, 'alice@a.example', { claims: { aud: 'c.example' } })
+  await world.run()
+  of('c.example').isHeld = true
+  const there = [1, 2, 3].map((n) =>
+    peer.message({ reference: 2, epoch: n, to: `user${n}@c.example` }),
+  )
+  const here = peer.message({ to: 'bob@b.example' })
+  await world.run()
+  expect(there.map((id) => peer.status(id))).toEqual(['no answer', 'no answer', 'busy'])
+  expect(peer.status(here)).toBe('inbox-closed')
+})
+
 describe('a client that attaches', () => {
   test('and is gone when the directory answers leaves nothing', async () => {
     const { world, of } = setUp()

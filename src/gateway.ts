@@ -35,7 +35,7 @@ export type GatewayOptions = Omit<PeerOptions, 'domains'> &
   Omit<Env, 'held'> & {
     readonly domains: readonly [HostedDomain, ...HostedDomain[]]
     readonly rules: DomainRuleSet
-    /** Other ways to other domains than the links of `peer/`, which come first. */
+    /** Ways to other domains that are preferred to the links of `peer/`, which is also the door of our clients. */
     readonly adapters?: readonly Adapter[]
   }
 
@@ -74,7 +74,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     isKnown: (domain) => peer.isProven(domain) || policy.standing(domain) === 'named',
   })
   const peer = new Peer(env, journal, options)
-  const adapters: readonly Adapter[] = options.adapters ?? [peer]
+  const adapters: readonly Adapter[] = [...(options.adapters ?? []), peer]
   const outside = new Outside(adapters)
   const peers = new PeerMetrics({ limits, meter, isUp: (domain) => peer.isUp(domain) })
   const policy = new Policy(env, options.rules, {

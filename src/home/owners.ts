@@ -26,7 +26,8 @@ export class Owners {
   readonly #facts: BoundedMap<Fact>
   /** By owner: who waits for its facts. */
   readonly #waiting = new Map<string, Then[]>()
-  #waits = 0
+  /** By domain: how many wait for its directory. */
+  readonly #waits = new Map<string, number>()
 
   constructor(env: Env, directoryOf: (domain: string) => Directory | undefined) {
     this.#env = env
@@ -42,14 +43,15 @@ export class Owners {
     return fact.owner
   }
 
-  /** Calls `then` with the facts, after everybody who waits for the same owner. False: too many wait. */
+  /** Calls `then` with the facts, after everybody who waits for the same owner. False: too many wait for its domain. */
   wait(user: Address, then: Then): boolean {
     const { limits, meter } = this.#env
-    if (this.#waits >= limits.ownersWaiting) {
+    const waits = this.#waits.get(user.domain) ?? 0
+    if (waits >= limits.ownersWaiting) {
       meter.hit('ownersWaiting')
       return false
     }
-    this.#waits++
+    this.#waits.set(user.domain, waits + 1)
     const others = this.#waiting.get(user.text)
     if (others !== undefined) {
       others.push(then)
@@ -95,7 +97,7 @@ export class Owners {
     const waiting = this.#waiting.get(user.text) ?? []
     // What is asked for while they are told waits behind them.
     for (const then of waiting) {
-      this.#waits--
+      this.#waits.set(user.domain, (this.#waits.get(user.domain) ?? 0) - 1)
       then(owner)
     }
     this.#waiting.delete(user.text)

@@ -74,13 +74,17 @@ export class Message {
     this.end = end
   }
 
-  /** Bytes of its own, out of `budget`, for a message that waits; false: there is no room. */
-  detach(budget: ByteBudget): boolean {
+  /**
+   * Bytes of its own, out of `budget`, for a message that waits; false: there is no room. `source`: where they lie now,
+   * if what it was lent may be gone.
+   */
+  detach(budget: ByteBudget, source: Pick<Message, 'buffer' | 'fieldsAt'> = this): boolean {
     if (this.#budget !== undefined) return true
-    const { buffer, fieldsAt, end } = this
-    if (!budget.take(end - fieldsAt)) return false
+    const { fieldsAt, end } = this
+    const length = end - fieldsAt
+    if (!budget.take(length)) return false
     this.#budget = budget
-    this.buffer = Buffer.from(buffer.subarray(fieldsAt, end))
+    this.buffer = Buffer.from(source.buffer.subarray(source.fieldsAt, source.fieldsAt + length))
     this.idAt -= fieldsAt
     this.bodyAt -= fieldsAt
     this.end -= fieldsAt

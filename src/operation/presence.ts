@@ -30,6 +30,8 @@ export type Publish = {
   /** 0 removes, nothing takes the default. */
   readonly leaseSeconds: number | undefined
   readonly document: Buffer | undefined
+  /** Hops so far, this gateway included. */
+  readonly hops: number
 }
 
 /** FETCH: the presence of somebody, once. */

@@ -200,10 +200,10 @@ export class Sending extends MessageRequest {
     this.reference = shown.refer(from, to.domain, 'user')
   }
 
-  /** Bytes of its own, before it waits; false: there is no room. */
+  /** Bytes of its own, before it waits; false: there is no room. Once it was given to a link, that has a copy of them. */
   detach({ held }: Env): boolean {
     const { message } = this
-    if (!message.detach(held)) return false
+    if (!message.detach(held, this)) return false
     this.buffer = message.buffer
     this.fieldsAt = message.fieldsAt
     this.bodyAt = message.bodyAt

@@ -115,6 +115,7 @@ export class Requests {
       entityTag: read.entityTag,
       leaseSeconds: read.leaseSeconds,
       document: read.document,
+      hops: request.hops + 1,
     }
     this.#core().receive(new Incoming(session, request, caller, operation))
   }

@@ -3,13 +3,14 @@
  *
  * In:    a call, and how it goes on.
  * Out:   it goes on in the same turn where nothing has to be waited for, else in the order of the calls: those about one
- *        owner, and those of one speaker that name none (RENEW, UNSUBSCRIBE) behind its own that wait, and in front of
- *        those that come after them.
+ *        owner, and those about one subscription, whether they need its owner (SUBSCRIBE) or not (RENEW, UNSUBSCRIBE).
  * Fails: `busy`, for a time: the directory cannot say, or too many wait. The same for users that exist and for others.
+ * Spec:  [LINK-6.12-3] a subscription is known by its id, whatever user is named
  */
 import type { Address } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
 import type { Env } from '../lib/env.ts'
-import { type Call, type Caller, later } from '../operation/call.ts'
+import { type Call, later } from '../operation/call.ts'
 import type { Owner } from '../operation/directory.ts'
 import type { OwnersPort } from './stages.ts'
 
@@ -18,14 +19,13 @@ const againMs = 1000
 
 export const busy = later('busy', againMs)
 
-/** Calls of one speaker that wait for facts, and those behind them, each to come to the gate once more. */
-type Waits = { count: number; readonly behind: (() => undefined)[] }
+type Go = () => undefined
 
 export class Gate {
   readonly #env: Env
   readonly #owners: OwnersPort
-  readonly #waits = new Map<string, Waits>()
-  /** Calls behind others, of all speakers. */
+  /** SUBSCRIBEs that wait, by domain of the watcher and id: what goes on after each. */
+  readonly #after = new Map<string, Go[]>()
   #behind = 0
 
   constructor(env: Env, owners: OwnersPort) {
@@ -35,53 +35,48 @@ export class Gate {
 
   /** Goes on with the facts about `user`. */
   pass(call: Call, user: Address, go: (owner: Owner) => undefined): undefined {
-    const speaker = speakerOf(call.caller)
-    const waits = this.#waits.get(speaker)
-    if (waits !== undefined && waits.behind.length > 0) {
-      return this.#queue(call, waits, () => this.pass(call, user, go))
-    }
-    const known = this.#owners.known(user, call.at)
+    const { operation, at } = call
+    const known = this.#owners.known(user, at)
     if (known !== undefined) return go(known)
-    this.#wait(call, user, go, waits ?? { count: 0, behind: [] })
-  }
-
-  /** Goes on once nothing of the same speaker waits. */
-  behind(call: Call, go: () => undefined): undefined {
-    const waits = this.#waits.get(speakerOf(call.caller))
-    if (waits === undefined) return go()
-    this.#queue(call, waits, () => this.behind(call, go))
-  }
-
-  #wait(call: Call, user: Address, go: (owner: Owner) => undefined, waits: Waits): undefined {
-    const speaker = speakerOf(call.caller)
+    const after: Go[] = []
+    const name =
+      operation.kind === 'subscribe' ? nameOf(operation.watcher.domain, operation.id) : undefined
     const isWaiting = this.#owners.wait(user, (owner) => {
+      if (name !== undefined) this.#after.delete(name)
       if (owner === undefined) call.answer(busy)
       else go(owner)
-      this.#leave(speaker, waits)
+      for (const next of after) next()
     })
     if (!isWaiting) return call.answer(busy)
-    waits.count++
-    this.#waits.set(speaker, waits)
+    if (name !== undefined) this.#after.set(name, after)
   }
 
-  #queue(call: Call, { behind }: Waits, again: () => undefined): undefined {
+  /** Goes on once nothing waits that is about one of these subscriptions of watchers in `domain`. */
+  behind(call: Call, domain: Domain, ids: readonly string[], go: Go): undefined {
+    const after = this.#waitingFor(domain, ids)
+    if (after === undefined) return go()
     const { limits, meter } = this.#env
     if (this.#behind >= limits.ownersWaiting) {
       meter.hit('ownersWaiting')
       return call.answer(busy)
     }
     this.#behind++
-    behind.push(again)
+    after.push(() => {
+      this.#behind--
+      // What went on before it may wait for another owner now.
+      return this.behind(call, domain, ids, go)
+    })
   }
 
-  #leave(speaker: string, waits: Waits): undefined {
-    if (--waits.count > 0) return
-    this.#waits.delete(speaker)
-    this.#behind -= waits.behind.length
-    for (const again of waits.behind) again()
+  #waitingFor(domain: Domain, ids: readonly string[]): Go[] | undefined {
+    // Nearly always: nothing is looked up.
+    if (this.#after.size === 0) return undefined
+    for (const id of ids) {
+      const after = this.#after.get(nameOf(domain, id))
+      if (after !== undefined) return after
+    }
+    return undefined
   }
 }
 
-/** A user of ours; else a domain, whose watchers are its own affair. */
-const speakerOf = ({ door, user, domain }: Caller): string =>
-  door === 'domain' || user === undefined ? domain : user.text
+const nameOf = (domain: Domain, id: string): string => `${domain} ${id}`

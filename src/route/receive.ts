@@ -101,10 +101,10 @@ export class Receive {
   }
 
   #publish(call: Call<Publish>): undefined {
-    const { publisher: from, presentity: to } = call.operation
+    const { publisher: from, presentity: to, hops } = call.operation
     // [LINK-6.8-2] Publishing for somebody else is not offered: it would need a rule of the presentity.
     if (from.text !== to.text) return no(call, 'credential-scope')
-    if (this.#isRefused(call, { from, to, scope: 'pres.publish', hops: 1 })) return
+    if (this.#isRefused(call, { from, to, scope: 'pres.publish', hops })) return
     this.#ports.presence.publish(call)
   }
 
@@ -119,15 +119,17 @@ export class Receive {
   }
 
   #subscribe(call: Call<Subscribe>): undefined {
-    const { kind, watcher: from, presentity: to, hops } = call.operation
+    const { kind, id, watcher: from, presentity: to, hops } = call.operation
     const { isHosted, presence } = this.#ports
     if (this.#isRefused(call, { from, to, scope: 'pres.watch', hops })) return
     if (kind === 'unsubscribe') {
       if (!isHosted(to.domain)) return presence.unwatch(call)
-      return this.#gate.behind(call, () => presence.unsubscribe(call))
+      return this.#gate.behind(call, from.domain, [id], () => presence.unsubscribe(call))
     }
     if (!isHosted(to.domain)) return presence.watch(call)
-    this.#atPresentity(call, to, () => presence.subscribe(call))
+    this.#gate.behind(call, from.domain, [id], () =>
+      this.#atPresentity(call, to, () => presence.subscribe(call)),
+    )
   }
 
   /** [LINK-6.11-1] On the proof of the domain alone, which its door has seen; or of one user for its own. */
@@ -139,7 +141,7 @@ export class Receive {
         ? policy.admitDomain(operation.local, 'request', at)
         : policy.admitOwn(operation.watcher, at)
     if (code !== undefined) return this.#refuse(call, code)
-    this.#gate.behind(call, () => presence.renew(call))
+    this.#gate.behind(call, operation.local, operation.ids, () => presence.renew(call))
   }
 
   /** [LINK-6.13-1] [LINK-6.13-2] Another domain tells of one of its own. */
@@ -175,7 +177,9 @@ export class Receive {
     const { offers, policy } = this.#ports
     if (!offers(presentity.domain, 'pres')) return no(call, 'service-not-offered')
     this.#gate.pass(call, presentity, (owner) => {
-      const refusal = policy.refusalOf(owner)
+      // While it waited the rules may have changed, and what follows outlives this call.
+      const isBarred = policy.isBarred(call.caller.domain)
+      const refusal = isBarred ? 'domain-refused' : policy.refusalOf(owner)
       return refusal === undefined ? go() : no(call, refusal)
     })
   }

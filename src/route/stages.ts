@@ -15,6 +15,7 @@ export interface PolicyPort {
   admitRequest(caller: Caller, asked: AccessRequest, at: number): Status | undefined
   admitOwn(user: Address, at: number): Status | undefined
   admitDomain(domain: Domain, what: 'request' | 'notify', at: number): Status | undefined
+  isBarred(domain: Domain): boolean
   refusalOf(owner: Owner): Status | undefined
 }
 

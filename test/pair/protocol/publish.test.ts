@@ -38,6 +38,19 @@ describe('PUBLISH', () => {
     ).toBeGreaterThan(0)
   })
 
+  test('[LINK-6.5-1] with too many hops behind it is refused', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const ids = [3, 4].map((hops) =>
+      bob.ask(wire.pres, {
+        ...{ command: command.publish, hops, fields: [etag(`${hops}`)] },
+        body: Buffer.from(body('open', `t${hops}`)),
+      }),
+    )
+    await world.run()
+    expect(ids.map((id) => bob.status(id))).toEqual(['ok', 'hop-limit'])
+  })
+
   test('[LINK-6.8-1] creates, refreshes, modifies and removes', async () => {
     const world = new World()
     const bob = await world.attached()

@@ -74,6 +74,10 @@ export class TestPolicy implements PolicyPort {
     return this.#ask(`${what} ${domain}`)
   }
 
+  isBarred(): boolean {
+    return false
+  }
+
   refusalOf({ isUser }: Owner): Status | undefined {
     return isUser ? undefined : 'refused'
   }

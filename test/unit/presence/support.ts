@@ -121,6 +121,7 @@ export const makePublish = (
   entityTag,
   leaseSeconds,
   document,
+  hops: 1,
 })
 
 export const publish = (
@@ -192,10 +193,6 @@ export class FakeHop implements Hop {
   notify(audience: Audience, only: string | undefined): undefined {
     this.#notify(audience, only)
   }
-}
-
-const forbidden = (): never => {
-  throw new Error('not expected')
 }
 
 /** For tests in which nothing goes this way. */

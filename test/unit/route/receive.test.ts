@@ -51,7 +51,7 @@ const subscribe = (
 ): Subscribe => ({ kind, id: 's'.repeat(16), watcher, presentity, leaseSeconds: 60, hops: 2 })
 const publish = (publisher = bob, presentity = publisher): Publish => ({
   ...{ kind: 'publish', publisher, presentity, ifMatch: undefined, entityTag: undefined },
-  ...{ leaseSeconds: 60, document: undefined },
+  ...{ leaseSeconds: 60, document: undefined, hops: 1 },
 })
 const renew = (watcher?: typeof bob): Renew => ({
   ...{ kind: 'renew', local: (watcher ?? alice).domain, remote: home, watcher },
@@ -254,7 +254,12 @@ describe('presence of ours waits for the facts about the presentity', () => {
 
   test.each([
     ['UNSUBSCRIBE', subscribe('unsubscribe'), peerCaller(alice), 'unsubscribe'],
-    ['RENEW of its domain', renew(), peerCaller(alice, { user: undefined }), 'renew'],
+    [
+      'RENEW of its domain',
+      { ...renew(), ids: [subscribe().id] },
+      peerCaller(alice, { user: undefined }),
+      'renew',
+    ],
   ] as const)('SUBSCRIBE is not overtaken by %s', (_, operation, caller, stage) => {
     const { owners, ask, stages } = makeReceive()
     ask(subscribe(), peerCaller(alice))

@@ -112,7 +112,7 @@ export class Peer implements Adapter {
         greeted: (session, hello) => this.#admission.greeted(session, hello),
         request: (session, request) => this.#commands.take(session, request),
         orphan: (session, answer) => this.#notices.orphan(session, answer),
-        draining: (session) => this.pool.unlist(session),
+        draining: (session) => this.#draining(session),
         closed: (session, reason, detail) => this.#closed(session, reason, detail),
         isUsed: (session) => this.#isUsed(session),
       },
@@ -334,6 +334,12 @@ export class Peer implements Adapter {
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
     if (link.hello !== undefined) this.#stores.joined(link.hello.state, pair)
+  }
+
+  /** No request can use it any more; what stays of it is for the sake of answers. */
+  #draining(session: Session): undefined {
+    this.pool.unlist(session)
+    for (const pair of session.pairs) this.#stores.left(session, pair)
   }
 
   #closed(session: Session, reason: Status, detail: string): undefined {

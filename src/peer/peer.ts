@@ -16,7 +16,7 @@ import type { SetKey } from '../credential/key-set.ts'
 import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
 import { createSignatureCache } from '../credential/signature-cache.ts'
 import { createVerifier } from '../credential/verify.ts'
-import type { Status } from '../errors.ts'
+import { GatewayError, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import { type Cancel, every } from '../lib/clock.ts'
 import type { Env } from '../lib/env.ts'
@@ -155,7 +155,7 @@ export class Peer implements Adapter {
           this.#admission.claimRefused(session, claim, code, detail),
       },
     })
-    this.#dialler = new Dialler(options.connect, this.#table, this.#proofs, this.#admission)
+    this.#dialler = new Dialler(this.#connect, this.#table, this.#proofs, this.#admission)
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
     this.#keys = new Keys(env, { hosted, isNamed }, this.#table, this.#dialler)
     const credentials = new Credentials(env, verifier, (session, issuer) =>
@@ -295,6 +295,15 @@ export class Peer implements Adapter {
       messageBytes: limits.messageBytes,
       references: limits.references,
     }
+  }
+
+  /** A domain that the rules bar is not dialled, nor used if they bar it meanwhile. */
+  readonly #connect: Connect = async (remote, service, signal) => {
+    const isBarred = (): boolean => this.#core?.standing(remote) === 'barred'
+    const connected = isBarred() ? undefined : await this.#options.connect(remote, service, signal)
+    if (connected !== undefined && !isBarred()) return connected
+    connected?.channel.destroy()
+    throw new GatewayError('domain-refused', 'domain rules')
   }
 
   readonly #mint: Mint = (subject, audience, purpose) => {

@@ -13,7 +13,7 @@ import type { LinkClaims } from '../credential/claims.ts'
 import { importPublicKey, type PublicKey } from '../credential/ed25519.ts'
 import { isPublishedTestKey } from '../credential/known-keys.ts'
 import { parseCredentialToken, parseLinkToken } from '../credential/token.ts'
-import { refuse, type Verdict } from '../credential/verdict.ts'
+import { type Refusal, refuse, type Verdict } from '../credential/verdict.ts'
 import type { Verifier } from '../credential/verify.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
@@ -141,8 +141,8 @@ function judgeDomain(
     return finish(refuse('credential-audience', 'aud is not a domain of ours'))
   }
   // Domain rules come before any key is looked up.
-  if (needs.core().standing(remote) === 'barred')
-    return finish(refuse('domain-refused', 'domain rules'))
+  const barred = barredBy(needs, remote)
+  if (barred !== undefined) return finish(barred)
   // [LINK-3.1-6] Plain TCP shows no certificate, and whoever is in between reads and writes.
   if (session.link.channel.facts.binding === undefined && !needs.isPinned(remote)) {
     return finish(refuse('credential-key', 'on plain TCP only a pinned key proves a domain'))
@@ -165,9 +165,13 @@ function judgeDomain(
   session.claimsUnderWay++
   void verdict.then((late) => {
     session.claimsUnderWay--
-    finish(late, [local, remote])
+    // The rules may have changed while the key was fetched.
+    finish(barredBy(needs, remote) ?? late, [local, remote])
   })
 }
+
+const barredBy = ({ core }: ProofNeeds, remote: Domain): Refusal | undefined =>
+  core().standing(remote) === 'barred' ? refuse('domain-refused', 'domain rules') : undefined
 
 /** [LINK-5.4-11] A refusal takes nothing away that was proven, and waits for claims that are still under way. */
 function deny(session: Session, code: Status): undefined {

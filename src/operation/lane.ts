@@ -20,6 +20,8 @@ export class Lane {
   usedAt: number
   /** Whether it counts among the lanes that are remembered. */
   isKept = false
+  /** route/: messages that wait for the facts about their recipient. */
+  waiting = 0
   /** policy/: how much. */
   bucket: TokenBucket | undefined = undefined
   /** delivery/: the place that is awaited on the hop by which its messages come. Epoch 0: nothing is known. */
@@ -41,7 +43,12 @@ export class Lane {
 
   /** Whether it can be forgotten without losing anything but its place. */
   get isQuiet(): boolean {
-    return this.unanswered === 0 && this.records.length === 0 && this.hop?.isQuiet !== false
+    return !this.isUnderWay && this.records.length === 0
+  }
+
+  /** Whether a message of it waits, or is on its way to another domain. */
+  get isUnderWay(): boolean {
+    return this.waiting > 0 || this.unanswered > 0 || this.hop?.isQuiet === false
   }
 }
 
@@ -139,9 +146,7 @@ export class Lanes {
   }
 
   #shed(lanes: readonly Lane[], now: number): undefined {
-    const idle = lanes.filter(
-      (lane) => lane.unanswered === 0 && lane.hop?.isQuiet !== false && isRested(lane, now),
-    )
+    const idle = lanes.filter((lane) => !lane.isUnderWay && isRested(lane, now))
     const share = Math.ceil(this.#most / 16)
     for (const lane of idle.sort((a, b) => a.usedAt - b.usedAt).slice(0, share)) {
       if (this.#giveUp(lane)) this.#forget(lane)

@@ -16,7 +16,7 @@ import type { SetKey } from '../credential/key-set.ts'
 import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
 import { createSignatureCache } from '../credential/signature-cache.ts'
 import { createVerifier } from '../credential/verify.ts'
-import type { Status } from '../errors.ts'
+import { GatewayError, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import { type Cancel, every } from '../lib/clock.ts'
 import type { Env } from '../lib/env.ts'
@@ -117,7 +117,7 @@ export class Peer implements Adapter {
         greeted: (session, hello) => this.#admission.greeted(session, hello),
         request: (session, request) => this.#commands.take(session, request),
         orphan: (session, answer) => this.#notices.orphan(session, answer),
-        draining: (session) => this.pool.unlist(session),
+        draining: (session) => this.#draining(session),
         closed: (session, reason, detail) => this.#closed(session, reason, detail),
         isUsed: (session) => this.#isUsed(session),
       },
@@ -162,7 +162,7 @@ export class Peer implements Adapter {
           this.#admission.claimRefused(session, claim, code, detail),
       },
     })
-    this.#dialler = new Dialler(options.connect, this.#table, this.#proofs, this.#admission)
+    this.#dialler = new Dialler(this.#connect, this.#table, this.#proofs, this.#admission)
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
     this.#keys = new Keys(env, { hosted, isNamed }, this.#table, this.#dialler)
     const credentials = new Credentials(env, verifier, (session, issuer) =>
@@ -282,6 +282,15 @@ export class Peer implements Adapter {
     }
   }
 
+  /** A domain that the rules bar is not dialled, nor used if they bar it meanwhile. */
+  readonly #connect: Connect = async (remote, service, signal) => {
+    const isBarred = (): boolean => this.#core?.standing(remote) === 'barred'
+    const connected = isBarred() ? undefined : await this.#options.connect(remote, service, signal)
+    if (connected !== undefined && !isBarred()) return connected
+    connected?.channel.destroy()
+    throw new GatewayError('domain-refused', 'domain rules')
+  }
+
   readonly #mint: Mint = (subject, audience, purpose) => {
     const { limits, clock } = this.#env
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
@@ -319,6 +328,12 @@ export class Peer implements Adapter {
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
     if (link.hello !== undefined) this.#reports.joined(link.hello.state, pair)
+  }
+
+  /** No request can use it any more; what stays of it is for the sake of answers. */
+  #draining(session: Session): undefined {
+    this.pool.unlist(session)
+    for (const pair of session.pairs) this.#stores.left(session, pair)
   }
 
   #closed(session: Session, reason: Status, detail: string): undefined {

@@ -2,7 +2,7 @@ import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeProve, type Prove, readProve } from '../command/prove.ts'
 import type { LinkClaims } from '../credential/claims.ts'
 import { parseLinkToken } from '../credential/token.ts'
-import { refuse, type Verdict } from '../credential/verdict.ts'
+import { type Refusal, refuse, type Verdict } from '../credential/verdict.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import type { Env } from '../lib/env.ts'
@@ -87,8 +87,8 @@ function judgeDomain(
     return finish(refuse('credential-audience', 'aud is not a domain of ours'))
   }
   // Domain rules come before any key is looked up.
-  if (needs.core().standing(remote) === 'barred')
-    return finish(refuse('domain-refused', 'domain rules'))
+  const barred = barredBy(needs, remote)
+  if (barred !== undefined) return finish(barred)
   // [LINK-3.1-6] Plain TCP shows no certificate, and whoever is in between reads and writes.
   if (session.link.channel.facts.binding === undefined && !needs.isPinned(remote)) {
     return finish(refuse('credential-key', 'on plain TCP only a pinned key proves a domain'))
@@ -111,9 +111,13 @@ function judgeDomain(
   session.claimsUnderWay++
   void verdict.then((late) => {
     session.claimsUnderWay--
-    finish(late, [local, remote])
+    // The rules may have changed while the key was fetched.
+    finish(barredBy(needs, remote) ?? late, [local, remote])
   })
 }
+
+const barredBy = ({ core }: ProofNeeds, remote: Domain): Refusal | undefined =>
+  core().standing(remote) === 'barred' ? refuse('domain-refused', 'domain rules') : undefined
 
 /** [LINK-5.4-10] The certificate says that this is the domain, and its keys say that it is not. */
 const contradicts = ({ dialled }: Session, { iss, aud }: LinkClaims, code: Status): boolean =>

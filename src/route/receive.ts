@@ -91,11 +91,15 @@ export class Receive {
     const isWaiting =
       message.detach(this.#env.held) &&
       owners.wait(message.to, (owner) => {
+        message.lane.waiting--
         if (owner !== undefined) return delivery.inbound.take(call, policy.refusalOf(owner))
         message.release()
         call.answer(busy)
       })
-    if (isWaiting) return
+    if (isWaiting) {
+      message.lane.waiting++
+      return
+    }
     message.release()
     call.answer(busy)
   }

@@ -95,6 +95,26 @@ describe('messages', () => {
     },
   )
 
+  test('keep their lane while they wait, however short of lanes the gateway is', async () => {
+    const { world, of, peer } = await withAlice({ limits: { lanes: 1 } })
+    const bob = await world.attached()
+    peer.show(2, 'mallory@a.example')
+    of().isHeld = true
+    const first = peer.message({ sequence: 1 })
+    await world.run(2000)
+    const other = peer.message({ reference: 2, sequence: 1, to: 'carol@b.example' })
+    await world.run()
+    expect(peer.status(other)).toBe('busy')
+    of().isHeld = false
+    of().tell()
+    await world.run()
+    const second = peer.message({ sequence: 2 })
+    await world.run()
+    for (const { id } of bob.requestsOf(command.message)) bob.respond(id, 'ok')
+    await world.run()
+    expect([first, second].map((id) => peer.status(id))).toEqual(['delivered', 'delivered'])
+  })
+
   test('for which there is no room end for a time, and what follows them is too early', async () => {
     const { world, of, peer } = await withAlice({ limits: { heldBytes: 100 } })
     of().isHeld = true

@@ -76,3 +76,31 @@ test('links of others stay', async () => {
   expect(other.frames.some(({ type }) => type === wire.type.release)).toBe(false)
   expect(world.gateway.sessions.size).toBe(1)
 })
+
+const barZ = { default: 'allow', allow: [], deny: ['z.example'] } as const
+
+test('one that is barred while its keys are fetched is not proven', async () => {
+  const world = new World()
+  const peer = world.dialIn('gateway', 'z.example')
+  peer.sayHello()
+  const id = peer.prove()
+  await world.run()
+  world.gateway.obey(barZ)
+  await world.tellKeys({ domain: 'z.example' })
+  expect(peer.status(id)).toBe('domain-refused')
+})
+
+test('one that is barred while it is dialled gets nothing', async () => {
+  const world = new World()
+  const bob = await world.attached()
+  const { promise, resolve } = Promise.withResolvers<undefined>()
+  world.dialsTake = promise
+  const id = bob.message({ reference: 0, hops: 0, sequence: 0, to: 'alice@a.example' })
+  await world.run()
+  world.gateway.obey(barred)
+  resolve(undefined)
+  await world.run()
+  expect(bob.status(id)).toBe('domain-refused')
+  expect(world.dialled[0]?.isClosed).toBe(true)
+  expect(world.gateway.sessions.size).toBe(1)
+})

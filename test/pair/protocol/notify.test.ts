@@ -316,6 +316,22 @@ describe('NOTIFY', () => {
     expect(notes(back)).toEqual(['c'])
   })
 
+  test('[LINK-6.13-5] that finds only a link that was let go of goes out by the next one at once', async () => {
+    const [world, peer, bob] = await watched({ limits: { confirmMs: 25_000 } })
+    // Nobody confirms it: the link stays for the sake of its answer.
+    peer.message({})
+    await world.run()
+    peer.raw(release(0))
+    world.dialFault = 'remote-unreachable'
+    await world.run()
+    publish(bob, 'a')
+    await world.run(8000)
+    expect(peer.isClosed).toBe(false)
+    const next = await world.provenPeer()
+    await world.run(100)
+    expect(notes(next)).toEqual(['a'])
+  })
+
   /** Everything that alice's gateway takes without giving credit is used up, and three more values were told. */
   async function stuck(): Promise<readonly [World, ScriptedPeer, ScriptedPeer]> {
     const [world, peer, bob] = await watched()

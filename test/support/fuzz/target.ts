@@ -58,7 +58,13 @@ export class Target {
       subscriptionsPerWatcher: 20,
     })
     const users = ['alice', 'bob']
-    this.#operator = new Operator({ domain: home, users, services: ['im', 'pres'], limits })
+    this.#operator = new Operator({
+      domain: home,
+      users,
+      services: ['im', 'pres'],
+      limits,
+      clock,
+    })
     const pinned = pinKey(keyPairFor(`${peer} 1`).publicKey.x, 'both', undefined)
     this.gateway = createGateway({
       domains: [this.#operator.hosted(clock, random)],

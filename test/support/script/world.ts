@@ -55,6 +55,8 @@ export class World {
   /** What the next dials meet. */
   dialFault: Status | undefined
   needsKnownKey = false
+  /** Dials take until then. */
+  dialsTake: Promise<undefined> = Promise.resolve(undefined)
   /** Whether dials are plain TCP. */
   isPlain = false
   /** The directory of its domains: user to listed keys. */
@@ -206,20 +208,17 @@ export class World {
     await this.run()
   }
 
-  #connect(remote: Domain, service: Service) {
+  async #connect(remote: Domain, service: Service) {
+    await this.dialsTake
     if (this.dialFault !== undefined) {
-      return Promise.reject(new GatewayError(this.dialFault, `no way to ${service}:${remote}`))
+      throw new GatewayError(this.dialFault, `no way to ${service}:${remote}`)
     }
     const certificate = { covers: (asked: Domain) => asked === remote, fingerprint: remote }
     const facts = this.isPlain ? plainFacts() : tlsLikeFacts(certificate, `out ${++this.#links}`)
     const pair = memoryChannelPair({ clock: this.clock, ...facts })
     this.dialled.push(this.#script(pair, pair.receiving, 'receiving', remote))
-    return Promise.resolve({
-      channel: pair.initiating,
-      host: `gate.${remote}`,
-      port: 5279,
-      needsKnownKey: this.needsKnownKey,
-    })
+    const host = `gate.${remote}`
+    return { channel: pair.initiating, host, port: 5279, needsKnownKey: this.needsKnownKey }
   }
 
   #script(

@@ -223,6 +223,17 @@ export const faults = {
     scene.world.operator(someDomain(scene)).revoke()
     return nothing
   },
+  directory: (scene) => {
+    const { world, random } = scene
+    const operator = world.operator(someDomain(scene))
+    const most = pick(random, [50, 2000, 8000]) as number
+    const failing = pick(random, [0, 0.2, 1]) as number
+    operator.directoryTakesMs = () =>
+      random.number() < failing ? undefined : between(random, 0, most)
+    return () => {
+      operator.directoryTakesMs = () => 0
+    }
+  },
   'clock-skew': (scene) => {
     const site = someSite(scene)
     const { random } = scene

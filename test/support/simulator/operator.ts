@@ -10,9 +10,10 @@ import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { createSigner, type Signer } from '../../../src/credential/sign.ts'
 import type { HostedDomain } from '../../../src/gateway.ts'
 import { listDirectory } from '../../../src/home/directory.ts'
-import type { Clock } from '../../../src/lib/clock.ts'
+import { type Clock, sleep } from '../../../src/lib/clock.ts'
 import type { Random } from '../../../src/lib/random.ts'
 import type { Limits } from '../../../src/limits.ts'
+import type { Directory } from '../../../src/operation/directory.ts'
 import { keyPairFor } from './keys.ts'
 
 export type OperatorNeeds = {
@@ -20,6 +21,8 @@ export type OperatorNeeds = {
   readonly users: readonly string[]
   readonly services: readonly Service[]
   readonly limits: Limits
+  /** Of the machine that keeps the directory. */
+  readonly clock: Clock
 }
 
 const keySetSeconds = 30 * 86_400
@@ -30,6 +33,8 @@ export class Operator {
   /** Published keys; the first one signs. */
   published: KeyPair[]
   revoked: string[] = []
+  /** How long the directory takes for an answer; `undefined`: it cannot say. */
+  directoryTakesMs: () => number | undefined = () => 0
   readonly #needs: OperatorNeeds
   readonly #userKeys: ReadonlyMap<string, readonly string[]>
   #ver = 1
@@ -77,7 +82,7 @@ export class Operator {
     const { domain, services, limits } = this.#needs
     // The set is signed anew at each start, and nothing may be said twice under one version.
     this.#ver++
-    const directory = listDirectory(this.#userKeys)
+    const directory = this.#directory()
     let signer: Signer | undefined
     let signerKey: KeyPair | undefined
     let keySet: Buffer | undefined
@@ -115,6 +120,19 @@ export class Operator {
       keys: own === undefined ? [] : [own],
       directory,
       services,
+    }
+  }
+
+  #directory(): Directory {
+    const { clock } = this.#needs
+    const listed = listDirectory(this.#userKeys)
+    return {
+      find: async (user) => {
+        const ms = this.directoryTakesMs()
+        if (ms === undefined) throw new Error('the directory is out of order')
+        if (ms > 0) await sleep(clock, ms)
+        return listed.find(user)
+      },
     }
   }
 

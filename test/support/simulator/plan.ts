@@ -51,6 +51,10 @@ export function drawLimits(random: Random): Partial<Limits> {
     laneInFlight: either(4, 16),
     notifyMs: either(200, 2000),
     waitingOutBytes: either(150_000, 4_194_304),
+    heldBytes: either(3000, 20_000, 67_108_864, 67_108_864),
+    owners: either(1, 16_384),
+    ownerMs: either(0, 5000, 60_000),
+    ownersWaiting: either(1, 8, 4096, 4096),
     // Longer than a run, and over before the tables are looked at.
     duplicateMs: 40 * 60_000,
     ...(isTight

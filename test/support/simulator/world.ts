@@ -173,7 +173,10 @@ export class World {
     const limits: Limits = { ...this.limits, ...plan.limits }
     const operators = plan.domains.map(
       ({ name, users, services = ['im', 'pres'] }) =>
-        new Operator({ domain: parseDomain(name), users, services, limits }),
+        new Operator({
+          ...{ domain: parseDomain(name), users, services, limits },
+          clock: scheduler.clock(),
+        }),
     )
     return new Site(
       {

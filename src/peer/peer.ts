@@ -333,7 +333,7 @@ export class Peer implements Adapter {
   /** No request can use it any more; what stays of it is for the sake of answers. */
   #draining(session: Session): undefined {
     this.pool.unlist(session)
-    for (const pair of session.pairs) this.#stores.left(session, pair)
+    for (const pair of session.pairs) this.#reports.left(session, pair)
   }
 
   #closed(session: Session, reason: Status, detail: string): undefined {

@@ -104,23 +104,41 @@ export class Backlog {
 
   /** Takes what was not begun; with `all` everything. */
   drain(all: boolean): readonly Waiting[] {
-    const taken: Waiting[] = []
-    for (const queue of this.#queues) {
-      for (const waiting of queue.drain()) {
-        if (waiting.id !== 0 && !all) {
-          queue.push(waiting.outgoing.user, waiting)
-          continue
-        }
-        this.#forget(waiting.outgoing)
-        taken.push(waiting)
-      }
-    }
-    return taken
+    return this.#queues.flatMap((queue) => this.#take(queue, ({ id }) => id === 0 || all))
+  }
+
+  /**
+   * Takes what was not begun and expects an answer, of each class in which some of it waits since `time`: no turn is
+   * coming there, and what came later must not overtake what leaves.
+   */
+  takeStuck(time: number): readonly Waiting[] {
+    const isMeant = ({ id, outgoing }: Waiting): boolean => id === 0 && outgoing.expectsAnswer
+    return this.#queues.flatMap((queue) => {
+      const isStuck = [...queue.items()].some(
+        (waiting) => waiting.since <= time && isMeant(waiting),
+      )
+      return isStuck ? this.#take(queue, isMeant) : []
+    })
   }
 
   /** Whether one frame is not enough for it. */
   isLong(outgoing: Outgoing): boolean {
     return this.#payloadBytes(outgoing) > this.#limits.frameBytes
+  }
+
+  /** What stays keeps its order. */
+  #take(queue: FairQueue<Waiting>, goes: (waiting: Waiting) => boolean): readonly Waiting[] {
+    const taken: Waiting[] = []
+    for (const waiting of queue.drain()) {
+      const { outgoing } = waiting
+      if (!goes(waiting)) {
+        queue.push(outgoing.user, waiting)
+        continue
+      }
+      this.#forget(outgoing)
+      taken.push(waiting)
+    }
+    return taken
   }
 
   #turn(): TrafficClass | undefined {

@@ -3,7 +3,8 @@
  *
  * In:    requests (`ask`), answers (`answer`), control frames, credit from the far side.
  * Out:   bytes to the channel; `answered` or `failed` exactly once for each request that expects an answer.
- * Fails: `busy` when too much waits; `slow-reader` when nothing moves.
+ * Fails: `busy` when too much waits; `remote-timeout` for what waits too long, written or not; `slow-reader` when
+ *        nothing moves.
  * Spec:  [LINK-7.1-1] flow control, [LINK-6.3-2] credentials, [LINK-8.2-2] and [LINK-8.2-5] the end of the link
  */
 import type { Status } from '../errors.ts'
@@ -172,6 +173,9 @@ export class Outbox {
       this.#lookedAt = now
       for (const outgoing of this.#pending.takeOlder(now - this.#answerMs)) {
         outgoing.failed('remote-timeout', true)
+      }
+      for (const { outgoing } of this.#backlog.takeStuck(now - this.#answerMs)) {
+        outgoing.failed('remote-timeout', false)
       }
     }
     const { slowOutBytes, slowReaderMs } = this.#limits

@@ -99,6 +99,22 @@ describe('places', () => {
     expect(ids.map((id) => bob.status(id))).toEqual(['delivered', 'delivered'])
   })
 
+  test('[LINK-6.7-8] nothing new goes out before what has to come again', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    for (const n of [1, 2]) say(bob, n)
+    const far = await world.accepted()
+    const [first, second] = far.requestsOf(command.message)
+    far.respond(first?.id ?? 0, 'order')
+    await world.run()
+    say(bob, 3)
+    await world.run()
+    expect(places(far)).toHaveLength(2)
+    far.respond(second?.id ?? 0, 'order')
+    await world.run()
+    expect(places(far).slice(2)).toEqual([1, 2, 3].map((n) => [world.seconds + 1, n, `${n}`]))
+  })
+
   test('[LINK-6.7-8] after a failure for a time it is told, and a new epoch begins', async () => {
     const world = new World()
     const bob = await world.attached()

@@ -44,6 +44,7 @@ export class ScriptedPeer {
   #rest: Buffer = Buffer.alloc(0)
   #nextId: number
   #count = 0
+  #pongs = 0
 
   constructor(needs: PeerNeeds) {
     const { channel, side, domain } = needs
@@ -90,7 +91,12 @@ export class ScriptedPeer {
   /** The name of the status with which `id` was answered. */
   status(id: number): Status | 'no answer' {
     const answer = this.answer(id)
-    return answer === undefined ? 'no answer' : (statusOf(answer.status) ?? 'internal')
+    return answer === undefined ? 'no answer' : this.#nameOf(answer)
+  }
+
+  /** Everything with which `id` was answered: one status, if all is well. */
+  statuses(id: number): readonly Status[] {
+    return this.answers.flatMap((answer) => (answer.id === id ? [this.#nameOf(answer)] : []))
   }
 
   /** With what the gateway let go of the link. */
@@ -120,8 +126,23 @@ export class ScriptedPeer {
 
   // What goes out.
 
+  /** Answers each PING that was not answered. */
+  pong(): undefined {
+    const pings = this.#of(wire.type.ping).filter(({ flags }) => (flags & wire.ack) === 0)
+    for (const { payload } of pings.slice(this.#pongs)) {
+      this.write(wire.type.ping, wire.ack, 0, payload)
+    }
+    this.#pongs = pings.length
+  }
+
   get nextId(): number {
     return this.#nextId
+  }
+
+  /** Lets the gateway send more of a class. */
+  grant(trafficClass: number, requests: number, bytes: number): undefined {
+    const payload = Buffer.concat([Buffer.of(trafficClass), wire.u32(requests, bytes)])
+    this.write(wire.type.credit, 0, 0, payload)
   }
 
   raw(...parts: readonly Uint8Array[]): undefined {
@@ -261,6 +282,10 @@ export class ScriptedPeer {
 
   #of(type: number): readonly wire.Frame[] {
     return this.frames.filter((frame) => frame.type === type)
+  }
+
+  #nameOf({ status }: wire.Response): Status {
+    return statusOf(status) ?? 'internal'
   }
 
   #unique(): string {

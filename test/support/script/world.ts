@@ -7,13 +7,11 @@
 import { sign as signBytes } from 'node:crypto'
 import type { Service } from '../../../src/address/address.ts'
 import type { Domain } from '../../../src/address/domain.ts'
-import { type KeyPair, keyPairOf } from '../../../src/credential/ed25519.ts'
 import type { KeyUse } from '../../../src/credential/key-set.ts'
-import { pinKey } from '../../../src/credential/pinned-keys.ts'
-import { createSigner } from '../../../src/credential/sign.ts'
 import { GatewayError, type Status } from '../../../src/errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from '../../../src/gateway.ts'
 import { listDirectory } from '../../../src/home/directory.ts'
+import type { Clock } from '../../../src/lib/clock.ts'
 import type { Log } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
@@ -27,6 +25,7 @@ import { ManualClock } from '../manual-clock.ts'
 import { type MemoryPair, memoryChannelPair, plainFacts, tlsLikeFacts } from '../memory-channel.ts'
 import { seededRandom } from '../seeded-random.ts'
 import * as wire from './codec.ts'
+import { pairFor, pinned as pinnedKeys, scriptHosted } from './hosted.ts'
 import { ScriptedPeer } from './peer.ts'
 
 export type WorldWish = {
@@ -37,11 +36,11 @@ export type WorldWish = {
   readonly rules?: DomainRuleSet
   readonly required?: readonly ProofKind[]
   readonly services?: readonly Service[]
+  /** What all its domains have in the place of a directory that lists `users` and answers at once. */
+  readonly directory?: (listed: Directory, domain: string, clock: Clock) => Directory
   /** Domains of the gateway. Default: `b.example` alone. */
   readonly domains?: readonly string[]
   readonly discontinuity?: 'accept' | 'hold'
-  /** In the place of the directory that lists the users. */
-  readonly directory?: (listed: Directory, domain: string) => Directory
 }
 
 export class World {
@@ -83,12 +82,7 @@ export class World {
       domains: domains.map((name) => this.#host(name)) as unknown as [HostedDomain],
       software: 'under test',
       rules: wish.rules ?? { default: 'allow', allow: [], deny: [] },
-      pinned: new Map(
-        pinned.map((name) => {
-          const key = pinKey(forgeKey(`script: ${name}`).x, 'both', undefined)
-          return [name, key === undefined ? [] : [key]]
-        }),
-      ),
+      pinned: new Map(pinned.map((name) => [name, pinnedKeys(name)])),
       discontinuity: wish.discontinuity ?? 'accept',
       connect: (remote, service) => this.#connect(remote, service),
       required: () => required,
@@ -239,46 +233,21 @@ export class World {
   }
 
   #host(name: string): HostedDomain {
-    const { clock } = this
-    const pair = pairFor(`script: ${name}`)
-    const signer = createSigner({
-      domain: name,
-      linkKey: pair,
-      userKey: pair,
-      clock,
-      random: seededRandom(8),
-      limits: this.limits,
-    })
-    const now = this.seconds
-    const own = pinKey(pair.publicKey.x, 'both', undefined)
-    this.setKeySet(
-      name,
-      signer.signKeySet({
-        ver: 1,
-        seconds: 86_400 * 30,
-        keys: [{ pair, use: 'both', nbf: now - 86_400, naf: now + 86_400 * 365 }],
-        revoked: [],
-      }),
-    )
+    const { services, directory = (listed) => listed } = this.#wish
+    const host = scriptHosted(name, this, services)
+    this.setKeySet(name, host.keySet)
     const keySet = (): Buffer => this.#keySets.get(name) as Buffer
     return {
-      domain: name as Domain,
-      signer,
+      ...host,
       get keySet() {
         return keySet()
       },
-      keys: own === undefined ? [] : [own],
-      directory: (this.#wish.directory ?? asListed)(listDirectory(this.users), name),
-      services: this.#wish.services ?? ['im', 'pres'],
+      directory: directory(listDirectory(this.users), name, this.clock),
     }
   }
 }
 
-const asListed = (listed: Directory): Directory => listed
-
 export const userKey = (user: string) => forgeKey(`script: ${user}`)
-
-const pairFor = (name: string): KeyPair => keyPairOf(Buffer.from(forgeKey(name).seed, 'hex'))
 
 export type SetWish = {
   readonly domain?: string

@@ -1,64 +1,48 @@
+/** Which adapter carries what to other domains. */
 import { describe, expect, test } from 'vitest'
-import type { Adapter } from '../../../src/operation/ports.ts'
-import type { Audience, Subscribe } from '../../../src/operation/presence.ts'
+import type { Renew } from '../../../src/operation/presence.ts'
 import { Outside } from '../../../src/route/outside.ts'
-import { alice, bob, TestAsker, zoe } from '../../support/middle/calls.ts'
-import { makeMessage } from '../../support/middle/messages.ts'
+import { FakeAdapter } from '../../support/fake-adapter.ts'
+import { alice, bob, bodyOf, Ends, idOf, Letters, Watched } from '../../support/operations.ts'
 
-/** An adapter that writes down what it is given. */
-function adapter(name: string, given: string[]): Adapter {
-  const note = (what: string) => (): undefined => {
-    given.push(`${name} ${what}`)
-  }
-  return {
-    name,
-    deliver: note('deliver'),
-    ask: note('ask'),
-    notify: (_audience, only) => note(`notify ${only}`)(),
-    start: note('start'),
-    close: note('close'),
-    drain: async () => note('drain')(),
-  }
+const renew: Renew = {
+  ...{ kind: 'renew', local: alice.domain, remote: bob.domain, watcher: undefined },
+  ...{ ids: [idOf('s1')], leaseSeconds: undefined },
 }
 
-const subscribe: Subscribe = {
-  ...{ kind: 'subscribe', id: 's'.repeat(16), watcher: bob, presentity: zoe },
-  ...{ leaseSeconds: 60, hops: 1 },
-}
-const audience = (via: string): Audience => ({
-  ...{ via, presentity: bob, domain: alice.domain },
-  members: () => [],
-  watcher: () => undefined,
-  latest: () => undefined,
-})
-
-describe('what goes to another domain', () => {
-  test('goes by the first way that there is', () => {
-    const given: string[] = []
-    const outside = new Outside([adapter('native', given), adapter('xmpp', given)])
-    outside.deliver(makeMessage({ from: bob, to: zoe }), new TestAsker())
-    outside.ask(subscribe, new TestAsker<Subscribe>())
-    expect(given).toEqual(['native deliver', 'native ask'])
+describe('several ways to other domains', () => {
+  test('deliver, ask: go by the first', () => {
+    const [first, second] = [new FakeAdapter('first'), new FakeAdapter('second')]
+    const outside = new Outside([first, second])
+    const ends = [new Ends(bodyOf), new Ends<Renew>(({ kind }) => kind)] as const
+    outside.deliver(new Letters().make({ body: 'm1' }), ends[0])
+    outside.ask(renew, ends[1])
+    expect([first.log, second.log]).toEqual([['deliver m1', 'ask renew'], []])
+    first.end('deliver m1', 'delivered')
+    first.end('ask renew', 'ok')
+    expect(ends.map(({ log }) => log)).toEqual([['m1 delivered'], ['renew ok']])
   })
 
-  test('ends at once where there is none', () => {
-    const outside = new Outside([])
-    const messages = new TestAsker<ReturnType<typeof makeMessage>>()
-    const questions = new TestAsker<Subscribe>()
-    outside.deliver(makeMessage({ from: bob, to: zoe }), messages)
-    outside.ask(subscribe, questions)
-    expect([messages.statuses, questions.statuses]).toEqual([
-      ['remote-not-found'],
-      ['remote-not-found'],
+  test('notify: by the via of the subscription, not by the route of today', () => {
+    const [first, second] = [new FakeAdapter('first'), new FakeAdapter('second')]
+    const outside = new Outside([first, second])
+    outside.notify(new Watched('second', ['s1']), undefined)
+    outside.notify(new Watched('second', ['s1']), idOf('s1'))
+    outside.notify(new Watched('one that is gone', ['s1']), undefined)
+    expect([first.log, second.log]).toEqual([
+      [],
+      [`notify ${alice.text} all`, `notify ${alice.text} ${idOf('s1')}`],
     ])
   })
-})
 
-test('watchers are told by the way by which they subscribed, not by that of today', () => {
-  const given: string[] = []
-  const outside = new Outside([adapter('native', given), adapter('xmpp', given)])
-  outside.notify(audience('xmpp'), undefined)
-  outside.notify(audience('native'), 'one')
-  outside.notify(audience('sip'), undefined)
-  expect(given).toEqual(['xmpp notify undefined', 'native notify one'])
+  test('deliver, ask: without any way there is no such domain', () => {
+    const outside = new Outside([])
+    const ends = [new Ends(bodyOf), new Ends<Renew>(({ kind }) => kind)] as const
+    outside.deliver(new Letters().make({ body: 'm1' }), ends[0])
+    outside.ask(renew, ends[1])
+    expect(ends.flatMap(({ log }) => log)).toEqual([
+      'm1 remote-not-found',
+      'renew remote-not-found',
+    ])
+  })
 })

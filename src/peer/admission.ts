@@ -42,12 +42,18 @@ export class Admission {
   readonly #env: Env
   readonly #ports: AdmissionPorts
   readonly #journal: Journal
-  readonly #table: SessionTable
-  readonly #pool: Pool
+  readonly #table: Pick<SessionTable, 'all'>
+  readonly #pool: Pick<Pool, 'list' | 'wake' | 'withdraw'>
   readonly #shown: Counter
   readonly #keyWatches = new Map<Session, (() => undefined)[]>()
 
-  constructor(env: Env, journal: Journal, ports: AdmissionPorts, table: SessionTable, pool: Pool) {
+  constructor(
+    env: Env,
+    journal: Journal,
+    ports: AdmissionPorts,
+    table: Pick<SessionTable, 'all'>,
+    pool: Pick<Pool, 'list' | 'wake' | 'withdraw'>,
+  ) {
     this.#env = env
     this.#journal = journal
     this.#ports = ports

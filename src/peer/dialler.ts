@@ -34,15 +34,20 @@ type Waiting = {
 
 export class Dialler {
   readonly #find: Connect
-  readonly #table: SessionTable
-  readonly #proofs: Proofs
-  readonly #admission: Admission
+  readonly #table: Pick<SessionTable, 'all' | 'add'>
+  readonly #proofs: Pick<Proofs, 'claim'>
+  readonly #admission: Pick<Admission, 'proven'>
   /** Dials whose link is there and not proven yet. */
   readonly #waiting = new Map<Session, Waiting>()
   /** Ends the dials that are under way. */
   readonly #stopping = new AbortController()
 
-  constructor(find: Connect, table: SessionTable, proofs: Proofs, admission: Admission) {
+  constructor(
+    find: Connect,
+    table: Pick<SessionTable, 'all' | 'add'>,
+    proofs: Pick<Proofs, 'claim'>,
+    admission: Pick<Admission, 'proven'>,
+  ) {
     this.#find = find
     this.#table = table
     this.#proofs = proofs

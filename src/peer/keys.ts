@@ -32,13 +32,18 @@ export type KeysPorts = {
 export class Keys {
   readonly #env: Env
   readonly #ports: KeysPorts
-  readonly #table: SessionTable
-  readonly #dialler: Dialler
+  readonly #table: Pick<SessionTable, 'all'>
+  readonly #dialler: Pick<Dialler, 'dialForKeys'>
   /** Fetches for domains that nobody knows, and those for which a link is dialled. */
   readonly #strangers: StrangerBudget
   #strangerDials = 0
 
-  constructor(env: Env, ports: KeysPorts, table: SessionTable, dialler: Dialler) {
+  constructor(
+    env: Env,
+    ports: KeysPorts,
+    table: Pick<SessionTable, 'all'>,
+    dialler: Pick<Dialler, 'dialForKeys'>,
+  ) {
     this.#env = env
     this.#ports = ports
     this.#table = table

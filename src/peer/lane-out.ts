@@ -6,12 +6,12 @@
  * Spec: [LINK-6.7-4] numbers, [LINK-6.7-6] epochs, [LINK-6.7-7] one link, [LINK-6.7-11] settled
  */
 import type { HopLane } from '../operation/lane.ts'
+import type { Carrier } from './carrier.ts'
 import type { Sending } from './messages-out.ts'
-import type { Session } from './session.ts'
 
 export class LaneOut implements HopLane {
   /** The link that the lane is on while something of it is unanswered there. */
-  session: Session | undefined = undefined
+  session: Carrier | undefined = undefined
   /** Messages that were given to the link, or wait for one, and have not ended. */
   asked = 0
   /** The epoch in which a message ended badly for a time: what follows it there must not overtake it. */
@@ -28,6 +28,11 @@ export class LaneOut implements HopLane {
 
   get isQuiet(): boolean {
     return this.asked === 0 && this.back.length === 0 && this.waiting.length === 0
+  }
+
+  /** Nothing of it has come back, and its link, if it is on one, takes more. */
+  get isOpen(): boolean {
+    return this.back.length === 0 && this.session?.link.isUsable !== false
   }
 
   /** Gives `sending` the next place. `firstEpoch` rises over restarts: seconds since 1970. */
@@ -59,7 +64,7 @@ export class LaneOut implements HopLane {
   }
 
   /** What was not taken and what waits, in its order; none of it is here any more. */
-  takeUnsent(): readonly Sending[] {
+  takeUnsent(): Sending[] {
     const unsent = [...this.back.sort(byPlace), ...this.waiting]
     this.back = []
     this.waiting = []

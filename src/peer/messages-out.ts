@@ -12,11 +12,10 @@ import type { Env } from '../lib/env.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { type Asker, later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
+import type { Carrier, Carriers } from './carrier.ts'
 import { LaneOut } from './lane-out.ts'
 import { MessageRequest } from './message-request.ts'
 import { outcomeOfAnswer } from './outcome.ts'
-import type { Pool } from './pool.ts'
-import type { Session } from './session.ts'
 
 /** The longest `retryAfter` that is told: the peer may dial us sooner, and a vain retry is cheap. */
 const mostWaitMs = 1000
@@ -27,11 +26,11 @@ const mostLosses = 2
 
 export class MessagesOut {
   readonly #env: Env
-  readonly #pool: Pool
+  readonly #pool: Carriers
   readonly #firstEpoch: () => number
-  readonly #send: (session: Session, sending: Sending) => undefined
+  readonly #send: (session: Carrier, sending: Sending) => undefined
 
-  constructor(env: Env, pool: Pool) {
+  constructor(env: Env, pool: Carriers) {
     this.#env = env
     this.#pool = pool
     this.#firstEpoch = () => Math.floor(env.clock.wall() / 1000)
@@ -109,11 +108,14 @@ export class MessagesOut {
 
   /** [LINK-6.7-7] A lane stays on its link while anything of it is unanswered there. */
   #start(lane: LaneOut, sending: Sending): undefined {
-    // What has to come again must not be overtaken.
-    if (lane.back.length > 0) return this.#wait(lane, sending)
+    // What has to come again, or waits already, must not be overtaken.
+    const mayGo = lane.isOpen && lane.waiting.length === 0
+    return mayGo ? this.#go(lane, sending) : this.#wait(lane, sending)
+  }
+
+  #go(lane: LaneOut, sending: Sending): undefined {
     const { session } = lane
     if (session === undefined) return this.#find(lane, sending)
-    if (!session.link.isUsable) return this.#wait(lane, sending)
     lane.asked++
     this.#give(session, sending)
   }
@@ -136,7 +138,7 @@ export class MessagesOut {
     asker.ended(message, later('busy', mostWaitMs))
   }
 
-  #give(session: Session, sending: Sending): undefined {
+  #give(session: Carrier, sending: Sending): undefined {
     const { lane } = sending
     lane.session = session
     lane.number(sending, this.#firstEpoch)
@@ -172,9 +174,13 @@ export class MessagesOut {
     if (lane.asked > 0 || lane.isQuiet) return
     lane.session = undefined
     if (lane.back.length > 0) lane.restart()
-    for (const sending of lane.takeUnsent()) this.#start(lane, sending)
-    // A link may end while it is given the first of them.
-    if (lane.asked === 0) this.#moveOn(lane)
+    lane.waiting = lane.takeUnsent()
+    // Each may end or come back while it is given, and its link may let go: then the others wait, or end with it.
+    while (lane.isOpen) {
+      const next = lane.waiting.shift()
+      if (next === undefined) return
+      this.#go(lane, next)
+    }
   }
 }
 
@@ -195,7 +201,7 @@ export class Sending extends MessageRequest {
   }
 
   /** How its sender is referred to on this link. */
-  refer({ shown }: Session): undefined {
+  refer({ shown }: Carrier): undefined {
     const { from, to } = this.message
     this.reference = shown.refer(from, to.domain, 'user')
   }

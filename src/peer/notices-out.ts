@@ -15,22 +15,22 @@ import { type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Notifies } from '../operation/ports.ts'
 import type { Audience, Notice } from '../operation/presence.ts'
 import { fields } from '../wire/registry.ts'
+import type { Carrier, Carriers } from './carrier.ts'
 import { outcomeOfAnswer } from './outcome.ts'
 import { makeNotice, noBody } from './own-requests.ts'
-import type { Pool } from './pool.ts'
 import type { Session } from './session.ts'
 
 /** What came of a NOTIFY. */
 type Refused = (domain: string, subscription: string, outcome: Outcome) => undefined
 
 export class NoticesOut implements Notifies {
-  readonly #pool: Pool
+  readonly #pool: Carriers
   readonly #refused: Refused
   readonly #sent: Counter
   /** Subscriptions whose NOTIFY waits for its turn on a link, by watcher domain and id. */
   readonly #waiting = new Set<string>()
 
-  constructor(pool: Pool, meter: Meter, refused: Refused) {
+  constructor(pool: Carriers, meter: Meter, refused: Refused) {
     this.#pool = pool
     this.#refused = refused
     this.#sent = meter.counter('presence_updates_total', { action: 'sent' })
@@ -41,7 +41,7 @@ export class NoticesOut implements Notifies {
   }
 
   /** A refusal that came long after its NOTIFY: it names the subscription. */
-  orphan({ pairs }: Session, answer: AnswerView): undefined {
+  orphan({ pairs }: Pick<Session, 'pairs'>, answer: AnswerView): undefined {
     const start = answer.fields.start(fields.subscription.tag)
     if (start === 0 || answer.fields.length(fields.subscription.tag) !== 16) return
     const id = latin1(answer.buffer, start, start + 16)
@@ -60,7 +60,7 @@ export class NoticesOut implements Notifies {
     this.#pool.want(presentity.domain, domain, 'pres')
   }
 
-  #tell({ link, shown }: Session, audience: Audience, id: string, notice: Notice): undefined {
+  #tell({ link, shown }: Carrier, audience: Audience, id: string, notice: Notice): undefined {
     const { presentity, domain } = audience
     const name = nameOf(audience, id)
     this.#sent.n++

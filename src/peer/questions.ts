@@ -20,10 +20,9 @@ import type { Question } from '../operation/ports.ts'
 import type { Fetch, Renew, Subscribe } from '../operation/presence.ts'
 import { fields } from '../wire/registry.ts'
 import { readVersion } from '../wire/version.ts'
+import type { Carrier, Carriers } from './carrier.ts'
 import { outcomeOfAnswer } from './outcome.ts'
 import { makeRequest, ownRequest } from './own-requests.ts'
-import type { Pool } from './pool.ts'
-import type { Session } from './session.ts'
 
 /** Makes the request; without a reference it only stands in the queue for a link. */
 type Make = (reference: Outgoing['reference']) => Outgoing
@@ -31,10 +30,10 @@ type Make = (reference: Outgoing['reference']) => Outgoing
 type Ends = Pick<Outgoing, 'answered' | 'failed'>
 
 export class Questions {
-  readonly #pool: Pool
+  readonly #pool: Carriers
   readonly #limits: Limits
 
-  constructor(pool: Pool, limits: Limits) {
+  constructor(pool: Carriers, limits: Limits) {
     this.#pool = pool
     this.#limits = limits
   }
@@ -95,7 +94,7 @@ export class Questions {
   }
 
   /** [LINK-6.3-5] What is refused because the far side lost a credential is asked again with it, once. */
-  #askOn({ link, shown }: Session, who: Address, domain: Domain, make: Make): undefined {
+  #askOn({ link, shown }: Carrier, who: Address, domain: Domain, make: Make): undefined {
     const reference = shown.refer(who, domain, 'user')
     const request = make(reference)
     link.ask({

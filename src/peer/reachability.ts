@@ -6,19 +6,19 @@
  * Spec:  [LINK-6.14-1] to [LINK-6.14-3]
  */
 import type { Domain } from '../address/domain.ts'
+import type { Link } from '../link/link.ts'
 import type { Core } from '../operation/ports.ts'
 import { native } from './callers.ts'
+import type { Carriers } from './carrier.ts'
 import type { Pair } from './pair.ts'
-import type { Pool } from './pool.ts'
-import type { Session } from './session.ts'
 
 export class LinkReports {
   readonly #core: () => Core
-  readonly #pool: Pool
+  readonly #pool: Pick<Carriers, 'find'>
   /** As the domain named it last. */
   readonly #names = new Map<Domain, string>()
 
-  constructor(core: () => Core, pool: Pool) {
+  constructor(core: () => Core, pool: Pick<Carriers, 'find'>) {
     this.#core = core
     this.#pool = pool
   }
@@ -33,7 +33,7 @@ export class LinkReports {
   }
 
   /** A link of the pair is gone; with the last one for presence nobody can vouch for what was seen. */
-  left({ link }: Session, { local, remote }: Pair): undefined {
+  left({ link }: { readonly link: Pick<Link, 'restMs'> }, { local, remote }: Pair): undefined {
     const isUp = (from: Domain) => this.#pool.find(from, remote, 'pres') !== undefined
     if (isUp(local)) return
     const { restMs } = link

@@ -149,3 +149,62 @@ test('chance comes in as an argument', () => {
   )
   expect(users).toEqual(['lib/random.ts'])
 })
+
+const linesOf = (file: string): number =>
+  readFileSync(join(src, file), 'utf8').split('\n').length - 1
+
+/** Tables: a row for each thing. */
+const tables = [
+  'errors.ts',
+  'limits.ts',
+  'metrics.ts',
+  'wire/registry.ts',
+  'address/precis-tables.ts',
+]
+
+test('no file but a table is longer than 400 lines', () => {
+  const long = files.filter((file) => !tables.includes(file) && linesOf(file) > 400)
+  expect(long).toEqual([])
+})
+
+test('the map of the rooms is at most 150 lines', () => {
+  expect(linesOf('gateway.ts')).toBeLessThanOrEqual(150)
+})
+
+test('the page of the architecture names every room', () => {
+  const page = readFileSync(join(src, '../docs/architecture.md'), 'utf8')
+  const rooms = new Set(files.filter((file) => file.includes('/')).map(stageOf))
+  expect([...rooms].filter((room) => !page.includes(`\`${room}\``))).toEqual([])
+})
+
+test('every path that the page of the architecture names is there', () => {
+  const page = readFileSync(join(src, '../docs/architecture.md'), 'utf8')
+  const named = [...page.matchAll(/`((?:[\w-]+\/)+[\w-]+\.ts)`/g)].map(([, file = '']) => file)
+  expect(named.length).toBeGreaterThan(10)
+  const missing = named.filter((file) => !files.includes(file.replace(/^src\//, '')))
+  expect(missing).toEqual([])
+})
+
+/** Members of the store that wait for a store on disk; `test/support/store-contract.ts` says what they keep. */
+const isOfStore = (file: string): boolean =>
+  file.startsWith('store/') || file === 'operation/store.ts'
+
+test('every member of a class is used outside its declaration', () => {
+  const all = files.map((file) => readFileSync(join(src, file), 'utf8')).join('\n')
+  const member =
+    /^ {2}(?:(?:readonly|get|async|override|abstract|static) )*([a-z]\w*)(?:[(<:]| =|;)/gm
+  const unused = files
+    .filter((file) => !isOfStore(file))
+    .flatMap((file) => {
+      const text = readFileSync(join(src, file), 'utf8')
+      const bodies = [...text.matchAll(/^(?:export )?(?:abstract )?class [^{]*\{\n([\s\S]*?)^\}/gm)]
+      return bodies.flatMap(([, body = '']) =>
+        [...body.matchAll(member)]
+          .map(([, name = '']) => name)
+          .filter((name) => name !== 'constructor')
+          .filter((name) => !new RegExp(`[.]${name}\\b|'${name}'|[{,(]\\s*${name}\\s*[,}:]`).test(all))
+          .map((name) => `${file}: ${name}`),
+      )
+    })
+  expect(unused).toEqual([])
+})

@@ -40,6 +40,8 @@ export class Message {
   end: number
   /** Set by `route/` before any stage sees the message: what each stage remembers of its lane hangs there. */
   lane!: Lane
+  /** Whether it took its place in the lane: set by the stage that counts. */
+  tookPlace = false
   /** Set by the stage that owes the answer; none for a message that comes out of a queue. */
   call: Call<Message> | undefined = undefined
   /** What the owner of the inbox says; nothing: it may come in. */

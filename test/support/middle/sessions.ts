@@ -108,7 +108,8 @@ export async function openProven(
   const limits = { messageBytes: 65_536, references }
   opened.far.sayHello({ services, limits, role: wish.role ?? 'gateway' })
   await env.clock.advance(0)
-  if (wish.role !== 'client' && kinds.length > 0) proveBy(opened.session, wish.local, wish.remote, kinds)
+  if (wish.role !== 'client' && kinds.length > 0)
+    proveBy(opened.session, wish.local, wish.remote, kinds)
   opened.session.link.proven()
   await env.clock.advance(0)
   return opened

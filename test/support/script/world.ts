@@ -18,6 +18,7 @@ import type { Log } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
 import type { Channel } from '../../../src/link/channel.ts'
+import type { Directory } from '../../../src/operation/directory.ts'
 import type { ProofKind } from '../../../src/peer/pair.ts'
 import type { DomainRuleSet } from '../../../src/policy/domain-rules.ts'
 import { faultLog } from '../fault-log.ts'
@@ -39,6 +40,8 @@ export type WorldWish = {
   /** Domains of the gateway. Default: `b.example` alone. */
   readonly domains?: readonly string[]
   readonly discontinuity?: 'accept' | 'hold'
+  /** Default: the users of the world, at once. */
+  readonly directory?: Directory
 }
 
 export class World {
@@ -266,7 +269,7 @@ export class World {
         return keySet()
       },
       keys: own === undefined ? [] : [own],
-      directory: listDirectory(this.users),
+      directory: this.#wish.directory ?? listDirectory(this.users),
       services: this.#wish.services ?? ['im', 'pres'],
     }
   }

@@ -39,8 +39,7 @@ export class Inbound implements Taker, Asker<Message> {
     const message = call.operation
     message.call = call
     message.refusal = refusal
-    message.hasPlace = takePlace(message.lane, message.place)
-    this.#ports.store.accept(message, message.hasPlace, this)
+    this.#ports.store.accept(message, takePlace(message), this)
   }
 
   kept(message: Message, seq: number): undefined {
@@ -97,8 +96,8 @@ export class Inbound implements Taker, Asker<Message> {
 
   /** [LINK-6.7-8] What ends badly for a time has to come again before what follows it. */
   #end(message: Message, outcome: Outcome): undefined {
-    const { lane, place, call } = message
-    if (message.hasPlace && isTemporary(outcome.status)) goBack(lane, place)
+    const { call } = message
+    if (isTemporary(outcome.status)) goBack(message)
     message.release()
     if (call === undefined) return
     this.#ports.ends.inbound(call, outcome.status)

@@ -34,8 +34,7 @@ export class Outbound implements Asker<Message> {
     const message = call.operation
     const { lane } = message
     message.call = call
-    message.hasPlace = takePlace(lane, message.place)
-    if (!message.hasPlace) return this.#end(message, outcomeOf('order'))
+    if (!takePlace(message)) return this.#end(message, outcomeOf('order'))
     // [LINK-6.7-15] Nothing overtakes what is about to come again.
     if (lane.isFailing) return this.#end(message, outcomeOf('order'))
     if (lane.unanswered >= this.#laneInFlight) {
@@ -57,8 +56,8 @@ export class Outbound implements Asker<Message> {
 
   /** [LINK-6.7-8] A message that ends badly for a time has to come again before what follows it. */
   #end(message: Message, outcome: Outcome): undefined {
-    const { lane, place, call } = message
-    if (message.hasPlace && isTemporary(outcome.status)) goBack(lane, place)
+    const { call } = message
+    if (isTemporary(outcome.status)) goBack(message)
     message.release()
     if (call === undefined) return
     this.#ends.outbound(call, outcome.status)

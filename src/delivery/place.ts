@@ -4,10 +4,22 @@
  * Spec: [LINK-6.7-5] (gap), [LINK-6.7-6] (epoch), [LINK-6.7-8] (go back after a temporary failure)
  */
 import type { Lane } from '../operation/lane.ts'
-import type { Place } from '../operation/message.ts'
+import type { Message, Place } from '../operation/message.ts'
 
-/** Whether the message at this place is the next of its lane; then it counts as taken. */
-export function takePlace(lane: Lane, { epoch, sequence }: Place): boolean {
+/** Whether the message is the next of its lane; then its place counts as taken. */
+export function takePlace(message: Message): boolean {
+  message.hasPlace = take(message.lane, message.place)
+  return message.hasPlace
+}
+
+/** The message failed for a time: if it took its place, it has to come again before what follows it. */
+export function goBack({ lane, place, hasPlace }: Message): undefined {
+  const { epoch, sequence } = place
+  if (!hasPlace || sequence === 0) return
+  if (lane.epoch === epoch && lane.next > sequence) lane.next = sequence
+}
+
+function take(lane: Lane, { epoch, sequence }: Place): boolean {
   if (sequence === 0) return true
   if (epoch === lane.epoch && sequence === lane.next) {
     lane.next++
@@ -18,9 +30,4 @@ export function takePlace(lane: Lane, { epoch, sequence }: Place): boolean {
   lane.epoch = epoch
   lane.next = 2
   return true
-}
-
-/** The message at this place failed for a time: it has to come again before what follows it. */
-export function goBack(lane: Lane, { epoch, sequence }: Place): undefined {
-  if (sequence > 0 && lane.epoch === epoch && lane.next > sequence) lane.next = sequence
 }

@@ -202,7 +202,9 @@ test('every member of a class is used outside its declaration', () => {
         [...body.matchAll(member)]
           .map(([, name = '']) => name)
           .filter((name) => name !== 'constructor')
-          .filter((name) => !new RegExp(`[.]${name}\\b|'${name}'|[{,(]\\s*${name}\\s*[,}:]`).test(all))
+          .filter(
+            (name) => !new RegExp(`[.]${name}\\b|'${name}'|[{,(]\\s*${name}\\s*[,}:]`).test(all),
+          )
           .map((name) => `${file}: ${name}`),
       )
     })

@@ -143,6 +143,25 @@ describe('lanes', () => {
     expect(got(bob)).toEqual(['1', '2', '3'])
   })
 
+  test('[LINK-6.7-5] a place that was taken is not expected again', async () => {
+    const [world, peer, bob] = await meet()
+    let confirmed = 0
+    const say = async (sequence: number, name: string) => {
+      const id = peer.message({ epoch: 5, sequence, id: messageId(name), body: name })
+      await world.run()
+      confirmed = confirm(bob, confirmed)
+      await world.run()
+      return peer.status(id)
+    }
+    expect([
+      await say(1, 'one'),
+      await say(2, 'two'),
+      await say(1, 'another'),
+      await say(3, 'three'),
+    ]).toEqual(['delivered', 'delivered', 'order', 'delivered'])
+    expect(got(bob)).toEqual(['one', 'two', 'three'])
+  })
+
   test('[LINK-6.7-5] lanes have nothing to do with each other', async () => {
     const [world, peer, bob] = await meet()
     const carol = await world.attached('carol@b.example')

@@ -5,7 +5,7 @@ import type { Status } from '../../../src/errors.ts'
 import type { Asker, Call, Caller, Outcome } from '../../../src/operation/call.ts'
 import type { Operation } from '../../../src/operation/operation.ts'
 
-const address = (text: string): Address => {
+export const address = (text: string): Address => {
   const [user = '', domain = ''] = text.split('@')
   return { user, domain: domain as Domain, text }
 }

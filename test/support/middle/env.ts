@@ -43,5 +43,12 @@ export function roomEnv(overrides: Partial<Limits> = {}): RoomEnv {
   }
 }
 
+/** A promise that is broken before anybody looks. */
+export function broken(message: string): Promise<never> {
+  const promise = Promise.reject(new Error(message))
+  promise.catch(() => undefined)
+  return promise
+}
+
 /** Lets every promise that can settle do so. */
 export const settle = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))

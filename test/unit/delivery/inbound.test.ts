@@ -121,6 +121,25 @@ describe('the store is told the order', () => {
     expect(accepted.map(({ isInOrder }) => isInOrder)).toEqual([true, false, true, true])
   })
 
+  test.each([
+    ['order', (taker: Taker, message: Message): undefined => taker.outOfOrder(message)],
+    ['busy', (taker: Taker, message: Message): undefined => taker.elsewhere(message)],
+    ['internal', (taker: Taker, message: Message): undefined => taker.failed(message, 'internal')],
+  ] as const)(
+    '[LINK-6.7-5] one at a place that was taken before ends with %s and moves nothing',
+    (code, say) => {
+      const { take, store, end, lane } = makeInbound()
+      for (const [sequence, text] of ['one', 'two'].entries()) {
+        take({ sequence: sequence + 1, text })
+        store((taker, message) => taker.kept(message, sequence))
+        end('delivered')
+      }
+      const late = take({ sequence: 1, text: 'another' })
+      store(say)
+      expect([late.status, lane.next]).toEqual([code, 3])
+    },
+  )
+
   test('one that is refused for good keeps its place', () => {
     const { take, store, accepted } = makeInbound()
     take({ sequence: 1 }, 'refused')

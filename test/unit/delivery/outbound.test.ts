@@ -130,6 +130,7 @@ describe('[LINK-6.7-5] the place that a client gives', () => {
     const again = take('1', { sequence: 1 })
     expect(again.status).toBe('no answer')
     end(again, 'refused')
+    // A place that was taken before is not expected again.
     expect(take('1', { sequence: 1 }).status).toBe('order')
     const next = take('2', { sequence: 2 })
     end(next, 'delivered')

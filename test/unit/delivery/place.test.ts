@@ -1,11 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { goBack, takePlace } from '../../../src/delivery/place.ts'
-import { laneOf } from '../../support/middle/messages.ts'
+import { laneOf, makeMessage } from '../../support/middle/messages.ts'
 
 /** Takes places one after the other, and says which were the next of the lane. */
 function take(...places: readonly (readonly [epoch: number, sequence: number])[]) {
   const lane = laneOf()
-  return places.map(([epoch, sequence]) => takePlace(lane, { epoch, sequence, settled: 0 }))
+  return places.map(([epoch, sequence]) => takePlace(makeMessage({ lane, epoch, sequence })))
 }
 
 describe('the place of a message in its lane', () => {
@@ -31,24 +31,34 @@ describe('the place of a message in its lane', () => {
 })
 
 describe('[LINK-6.7-8] a message that failed for a time', () => {
-  test('comes again before what follows it', () => {
+  function makeLane() {
     const lane = laneOf()
-    const at = (sequence: number) => ({ epoch: 1, sequence, settled: 0 })
-    for (const sequence of [1, 2, 3]) takePlace(lane, at(sequence))
-    goBack(lane, at(2))
-    expect(takePlace(lane, at(4))).toBe(false)
-    expect(takePlace(lane, at(2))).toBe(true)
-    expect(takePlace(lane, at(3))).toBe(true)
+    const take = (sequence: number, epoch = 1) => {
+      const message = makeMessage({ lane, epoch, sequence })
+      takePlace(message)
+      return message
+    }
+    return { lane, take }
+  }
+
+  test('comes again before what follows it', () => {
+    const { take } = makeLane()
+    const [, second] = [1, 2, 3].map((sequence) => take(sequence))
+    if (second !== undefined) goBack(second)
+    expect([4, 2, 3].map((sequence) => take(sequence).hasPlace)).toEqual([false, true, true])
   })
 
   test('takes the lane back once, to the first of those that failed', () => {
-    const lane = laneOf()
-    const at = (sequence: number, epoch = 1) => ({ epoch, sequence, settled: 0 })
-    for (const sequence of [1, 2, 3]) takePlace(lane, at(sequence))
-    goBack(lane, at(2))
-    goBack(lane, at(3))
-    goBack(lane, at(0))
-    goBack(lane, at(1, 9))
+    const { lane, take } = makeLane()
+    for (const message of [1, 2, 3].map((sequence) => take(sequence)).slice(1)) goBack(message)
     expect(lane.next).toBe(2)
+  })
+
+  test('takes nothing back that it did not take: not in this epoch, not twice, not uncounted', () => {
+    const { lane, take } = makeLane()
+    const old = take(1)
+    for (const sequence of [1, 2]) take(sequence, 7)
+    for (const message of [old, take(1, 7), take(9, 7), take(0, 0)]) goBack(message)
+    expect([lane.epoch, lane.next]).toEqual([7, 3])
   })
 })

@@ -8,7 +8,7 @@ import { Admission } from '../../../src/peer/admission.ts'
 import type { Pair, ProofKind } from '../../../src/peer/pair.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { bob, domain } from '../../support/middle/calls.ts'
-import { roomEnv, settle } from '../../support/middle/env.ts'
+import { broken, roomEnv, settle } from '../../support/middle/env.ts'
 import { TestCore } from '../../support/middle/peer-rooms.ts'
 import { openProven, openSession, type SessionWish } from '../../support/middle/sessions.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
@@ -250,7 +250,7 @@ describe('a user who attaches', () => {
   test('while the directory cannot say has none', async () => {
     const { admission, accepted, core } = makeAdmission()
     const { session } = await accepted(client)
-    core.attaching = Promise.reject(new Error('away'))
+    core.attaching = broken('away')
     await expect(admission.attached(session, bob, key)).rejects.toThrow('away')
     expect(session.attachment).toBe(undefined)
   })

@@ -151,10 +151,8 @@ describe('[LINK-5.4-4] while its key is fetched', () => {
     room.found.verdict = promise
     const shown = room.far.show(1, alice.text)
     await room.env.clock.advance(0)
-    const ask = (reference: number): number =>
-      room.far.ask(wire.im, { command: commands.message.number, reference })
     const good = { sender: alice, claims: { aud: 'b.example', iss: 'a.example', exp: 1 } }
-    return { ...room, resolve, shown, ask, good: accept(good as unknown as Vouched) }
+    return { ...room, resolve, shown, good: accept(good as unknown as Vouched) }
   }
 
   test('a credential has no answer, and is waited for', async () => {
@@ -163,18 +161,6 @@ describe('[LINK-5.4-4] while its key is fetched', () => {
     resolve(good)
     await env.clock.advance(0)
     expect([far.status(shown), session.held.get(1)?.state, taken]).toEqual(['ok', 'good', []])
-  })
-
-  test('requests that wait for it go on in their order, once it is good', async () => {
-    const { ask, session, resolve, env, good, taken } = await waiting()
-    const view = { now: env.clock.now() }
-    session.held.place(2)
-    for (const reference of [1, 2, 1]) ask(reference)
-    await env.clock.advance(0)
-    expect([taken, view.now]).toEqual([[1, 2, 1], 0])
-    resolve(good)
-    await env.clock.advance(0)
-    expect(session.held.get(1)?.state).toBe('good')
   })
 
   test('a refresh does not stop what the credential before it allows', async () => {

@@ -188,6 +188,20 @@ describe('[LINK-5.4-5] the claim of a domain', () => {
     expect(contexts.map(({ keys }) => keys)).toEqual(['seen'])
   })
 
+  test('of a domain that the rules bar while its key is fetched is refused all the same', async () => {
+    const { open, env, found, core, told } = makeProofs()
+    const { promise, resolve } = Promise.withResolvers<Verdict<never>>()
+    found.link = promise
+    const { far } = await open()
+    const id = far.prove()
+    await env.clock.advance(0)
+    core.barred.add('a.example')
+    resolve(accept({} as never))
+    await env.clock.advance(0)
+    expect(far.status(id)).toBe('domain-refused')
+    expect(told.at(-1)).toBe('refused a.example domain-refused: domain rules')
+  })
+
   test('[LINK-6.1-3] has no answer while its key is fetched, and others wait for it', async () => {
     const { open, env, found, told } = makeProofs()
     const { promise, resolve } = Promise.withResolvers<Verdict<never>>()

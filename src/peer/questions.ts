@@ -51,6 +51,8 @@ export class Questions {
         return this.#fetch(operation, ends)
       case 'renew':
         return this.#renew(operation, ends)
+      default:
+        return operation satisfies never
     }
   }
 

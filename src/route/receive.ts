@@ -60,6 +60,8 @@ export class Receive {
         return this.#notify(call as Call<Notify>)
       case 'issue':
         return this.#issue(call as Call<Issue>)
+      default:
+        return call.operation satisfies never
     }
   }
 

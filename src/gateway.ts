@@ -19,12 +19,14 @@ import { PeerMetrics } from './observe/peer-metrics.ts'
 import type { Directory } from './operation/directory.ts'
 import type { Journal } from './operation/journal.ts'
 import { Lanes } from './operation/lane.ts'
-import type { Adapter, Core } from './operation/ports.ts'
+import { OurDomains } from './operation/our-domains.ts'
+import type { Adapter } from './operation/ports.ts'
 import type { HostedDomain as PeerDomain } from './peer/hosted.ts'
 import { Peer, type PeerOptions } from './peer/peer.ts'
 import type { DomainRuleSet, Ruling } from './policy/domain-rules.ts'
 import { Policy } from './policy/policy.ts'
 import { PresenceStage } from './presence/presence.ts'
+import { RouteCore } from './route/core.ts'
 import { Outside } from './route/outside.ts'
 import { Receive } from './route/receive.ts'
 import { RecordStore } from './store/record-store.ts'
@@ -64,8 +66,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const { domains, random, limits, meter, log } = options
   const { clock, last } = rememberLastRead(options.clock)
   const env: Env = { clock, random, limits, meter, log, held: new ByteBudget(limits.heldBytes) }
-  const hosted = new Map<string, HostedDomain>(domains.map((entry) => [entry.domain, entry]))
-  const isHosted = (domain: string): boolean => hosted.has(domain)
+  const { has: isHosted, offers, directoryOf } = new OurDomains(domains)
 
   const lanes: Lanes = new Lanes(limits.lanes, (lane) => store.giveUp(lane))
   const store = new RecordStore(env, () => lanes.all)
@@ -77,13 +78,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const adapters: readonly Adapter[] = [...(options.adapters ?? []), peer]
   const outside = new Outside(adapters)
   const peers = new PeerMetrics({ limits, meter, isUp: (domain) => peer.isUp(domain) })
-  const policy = new Policy(env, options.rules, {
-    isHosted,
-    lanes,
-    isWatched: (domain) => peers.isWatched(domain),
-    peerLimitHit: (domain) => peers.limitHit(domain),
-  })
-  const owners = new Owners(env, (domain) => hosted.get(domain)?.directory)
+  const policy = new Policy(env, options.rules, { isHosted, lanes, peers })
+  const owners = new Owners(env, directoryOf)
   const home = new Home(env, owners)
   const ends = new Outcomes(meter, peers, last)
   const inbound = new Inbound({ store, home, ends })
@@ -91,24 +87,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const presence = new PresenceStage(env, { isHosted, outside, home })
   const { receive } = new Receive(env, {
     isHosted,
-    offers: (domain, service) => hosted.get(domain)?.services.includes(service) ?? false,
+    offers,
     lanes,
     policy,
     owners,
     delivery: { inbound, outbound },
     presence,
   })
-  const core: Core = {
-    receive,
-    waitOf: (domain, what, at) => policy.waitOf(domain, what, at),
-    standing: (domain) => policy.standing(domain),
-    isUsed: (domain) => presence.isUsed(domain),
-    find: (user) => owners.find(user),
-    attach: (session) => home.attach(session),
-    detach: (session) => home.detach(session),
-    reachable: (via, local, remote, change) => presence.reachable(via, local, remote, change),
-    refused: (via, domain, id, outcome) => presence.refused(via, domain, id, outcome),
-  }
+  const core = new RouteCore({ receive, policy, owners, home, presence })
   for (const adapter of adapters) adapter.start(core)
 
   const sweep: Cancel = every(clock, 60_000, () => {

@@ -29,7 +29,7 @@ import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import type { LinkCounters } from '../link/counters.ts'
-import type { Scope } from '../wire/registry.ts'
+import type { Scope, SubscriptionState } from '../wire/registry.ts'
 import type { Version } from '../wire/version.ts'
 import type { ClientState, Connect } from './connection.ts'
 import { dialer, lookupHost } from './dial.ts'
@@ -107,7 +107,7 @@ export type FetchResult = Outcome & {
 export type Subscription = {
   readonly presentity: Address
   /** What was told last; `undefined`: nothing yet. */
-  readonly state: 'active' | 'pending' | 'terminated' | 'unknown' | undefined
+  readonly state: SubscriptionState | undefined
   /** Nothing is told any more. */
   readonly end: () => undefined
 }

@@ -22,10 +22,12 @@ import { type Excess, Rates } from './rates.ts'
 export type PolicyPorts = {
   readonly isHosted: (domain: string) => boolean
   readonly lanes: Lanes
-  /** Whether the operator watches the domain. */
-  readonly isWatched: (domain: string) => boolean
-  /** A peer domain asked for too much. */
-  readonly peerLimitHit: (domain: string) => undefined
+  readonly peers: {
+    /** Whether the operator watches the domain. */
+    isWatched(domain: string): boolean
+    /** A peer domain asked for too much. */
+    limitHit(domain: string): undefined
+  }
 }
 
 type CheckName = 'domain' | 'relay' | 'proof' | 'credential' | 'hops' | 'rate'
@@ -101,7 +103,7 @@ export class Policy {
   /** What the rules say of a domain, before DNS and before any key. */
   standing(domain: Domain): 'barred' | 'open' | 'named' {
     if (!this.#rules.mayTalk(domain)) return 'barred'
-    const isNamed = this.#rules.names(domain) || this.#ports.isWatched(domain)
+    const isNamed = this.#rules.names(domain) || this.#ports.peers.isWatched(domain)
     return isNamed ? 'named' : 'open'
   }
 
@@ -174,7 +176,7 @@ export class Policy {
 
   #tooMuch({ limit, waitMs }: Excess, peer: string | undefined): Status {
     this.#env.meter.hit(limit)
-    if (peer !== undefined) this.#ports.peerLimitHit(peer)
+    if (peer !== undefined) this.#ports.peers.limitHit(peer)
     this.waitMs = waitMs
     return 'rate-limited'
   }

@@ -7,8 +7,9 @@ import { join } from 'node:path'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { Link } from '../../src/link/link.ts'
 import type { Session } from '../../src/peer/session.ts'
+import { calledWhile } from '../support/called.ts'
 import * as wire from '../support/script/codec.ts'
-import { messageId } from '../support/script/peer.ts'
+import { messageId, type ScriptedPeer } from '../support/script/peer.ts'
 import { World } from '../support/script/world.ts'
 
 const { command, tag } = wire
@@ -29,7 +30,7 @@ function drawn(walk: string): readonly string[] {
 }
 
 /** Whoever stands below the rooms, or only holds what travels. */
-const floor = new Set(['link', 'wire', 'command', 'lib', 'operation', 'address'])
+const floor = new Set('link wire command credential lib operation address errors'.split(' '))
 
 /** The rooms on a stack, from the door on; of `route` the file, since both its ends are on the way. */
 function roomsOf(stack: string): readonly string[] {
@@ -56,10 +57,33 @@ function followed({ link }: Session): readonly (readonly string[])[] {
   return walks
 }
 
+/** What runs meanwhile, beside the floor: rooms, of `route` the files; and what of the map, which joins them and is done. */
+async function passed(act: () => Promise<void>) {
+  const called = await calledWhile(act)
+  const rooms = called.flatMap((one) => roomsOf(`/src/${one.split(':')[0]}`))
+  return {
+    rooms: [...new Set(rooms)].sort(),
+    ofTheMap: called.filter((one) => one.startsWith('gateway.ts')),
+  }
+}
+
+/** What a walk draws, and who is asked on the way and tells back. */
+const drawnWith = (walk: string, ...asked: readonly string[]): readonly string[] =>
+  [...new Set([...drawn(walk), ...asked])].sort()
+
 const sessionOf = (world: World, role: 'gateway' | 'client'): Session => {
   const found = [...world.gateway.sessions.all].find((session) => session.role === role)
   if (found === undefined) throw new Error(`no link with a ${role}`)
   return found
+}
+
+async function publish(world: World, client: ScriptedPeer): Promise<void> {
+  client.ask(wire.pres, {
+    command: command.publish,
+    fields: [[tag.entityTag, messageId('etag')]],
+    body: Buffer.from('{"tuples":{"t":{"basic":"open"}}}'),
+  })
+  await world.run()
 }
 
 describe('the walk of', () => {
@@ -70,9 +94,16 @@ describe('the walk of', () => {
     peer.show(1, 'alice@a.example')
     await world.run()
     const walks = followed(sessionOf(world, 'client'))
+    // A first one, so that nothing has to be looked up.
     peer.message({ sequence: 1 })
     await world.run()
-    expect(walks).toEqual([drawn('a message from a peer to our user')])
+    const seen = await passed(async () => {
+      peer.message({ sequence: 2 })
+      await world.run()
+    })
+    const walk = 'a message from a peer to our user'
+    expect(walks).toEqual([drawn(walk), drawn(walk)])
+    expect(seen).toEqual({ rooms: drawnWith(walk, 'policy', 'route/core'), ofTheMap: [] })
   })
 
   test('a message of ours to a peer', async () => {
@@ -80,9 +111,13 @@ describe('the walk of', () => {
     const bob = await world.attached()
     await world.provenPeer()
     const walks = followed(sessionOf(world, 'gateway'))
-    bob.message({ reference: 0, sequence: 0, id: messageId('out'), to: 'alice@a.example' })
-    await world.run()
-    expect(walks).toEqual([drawn('a message of ours to a peer')])
+    const seen = await passed(async () => {
+      bob.message({ reference: 0, sequence: 0, id: messageId('out'), to: 'alice@a.example' })
+      await world.run()
+    })
+    const walk = 'a message of ours to a peer'
+    expect(walks).toEqual([drawn(walk)])
+    expect(seen).toEqual({ rooms: drawnWith(walk, 'policy'), ofTheMap: [] })
   })
 
   test('a change of presence to a remote watcher', async () => {
@@ -101,13 +136,31 @@ describe('the walk of', () => {
     })
     await world.run(world.limits.notifyMs + 1000)
     const walks = followed(sessionOf(world, 'gateway'))
-    bob.ask(wire.pres, {
-      command: command.publish,
-      fields: [[tag.entityTag, messageId('etag')]],
-      body: Buffer.from('{"tuples":{"t":{"basic":"open"}}}'),
+    const seen = await passed(() => publish(world, bob))
+    const walk = 'a change of presence to a remote watcher'
+    expect(walks).toEqual([drawn(walk)])
+    expect(seen).toEqual({ rooms: drawnWith(walk, 'policy'), ofTheMap: [] })
+  })
+
+  test('a change of presence to a watcher of ours goes by home, as all that is for our users', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const carol = await world.attached('carol@b.example')
+    carol.ask(wire.pres, {
+      command: command.subscribe,
+      fields: [
+        [tag.to, 'bob@b.example'],
+        [tag.subscription, messageId('watch')],
+      ],
     })
-    await world.run()
-    expect(walks).toEqual([drawn('a change of presence to a remote watcher')])
+    await world.run(world.limits.notifyMs + 1000)
+    const before = carol.requestsOf(command.notify).length
+    const [ofBob, ofCarol] = [...world.gateway.sessions.all].map(followed)
+    const seen = await passed(() => publish(world, bob))
+    expect([ofBob, ofCarol]).toEqual([[], [['peer', 'route/receive', 'presence', 'home', 'peer']]])
+    expect(seen.rooms).toEqual(['home', 'peer', 'policy', 'presence', 'route/receive'])
+    expect([seen.ofTheMap, world.dialled]).toEqual([[], []])
+    expect(carol.requestsOf(command.notify).length).toBe(before + 1)
   })
 })
 

@@ -210,3 +210,12 @@ test('every member of a class is used outside its declaration', () => {
     })
   expect(unused).toEqual([])
 })
+
+test('the states of a subscription are listed once', () => {
+  const lists = files.filter((file) =>
+    /'terminated'\s*\||\|\s*'terminated'|terminated: \d/.test(
+      readFileSync(join(src, file), 'utf8'),
+    ),
+  )
+  expect(lists).toEqual(['wire/registry.ts'])
+})

@@ -32,9 +32,11 @@ function makePolicy(limits: Partial<Limits> = {}) {
   const peerHits: string[] = []
   const policy = new Policy(env, rules, {
     ...{ isHosted, lanes },
-    isWatched: (name) => watched.has(name),
-    peerLimitHit: (name) => {
-      peerHits.push(name)
+    peers: {
+      isWatched: (name) => watched.has(name),
+      limitHit: (name) => {
+        peerHits.push(name)
+      },
     },
   })
   const counted = (name: string) =>

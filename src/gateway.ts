@@ -16,10 +16,9 @@ import type { Role } from './link/hello.ts'
 import { MemoryJournal } from './observe/journal.ts'
 import { Outcomes } from './observe/outcomes.ts'
 import { PeerMetrics } from './observe/peer-metrics.ts'
-import type { Directory } from './operation/directory.ts'
 import type { Journal } from './operation/journal.ts'
 import { Lanes } from './operation/lane.ts'
-import { OurDomains } from './operation/our-domains.ts'
+import { type OurDomain, OurDomains } from './operation/our-domains.ts'
 import type { Adapter } from './operation/ports.ts'
 import type { HostedDomain as PeerDomain } from './peer/hosted.ts'
 import { Peer, type PeerOptions } from './peer/peer.ts'
@@ -31,7 +30,7 @@ import { Outside } from './route/outside.ts'
 import { Receive } from './route/receive.ts'
 import { RecordStore } from './store/record-store.ts'
 
-export type HostedDomain = PeerDomain & { readonly directory: Directory }
+export type HostedDomain = PeerDomain & OurDomain
 
 export type GatewayOptions = Omit<PeerOptions, 'domains'> &
   Omit<Env, 'held'> & {

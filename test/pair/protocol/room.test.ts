@@ -229,6 +229,38 @@ describe('what a gateway writes', () => {
     expect(carol.losses).toBe(0)
   })
 
+  const short = { limits: { messageBytes: 1000, references: 16 } }
+
+  test.for([1000, 1001])(
+    '[LINK-5.2-9] no body to a peer that takes 1000 bytes: %i',
+    async (bytes) => {
+      const world = new World()
+      const bob = await world.attached()
+      bob.message({ reference: 0, sequence: 0, to: 'zoe@z.example' })
+      const far = await world.accepted(short)
+      const body = 'b'.repeat(bytes)
+      const id = messageId('long')
+      const sent = bob.message({ reference: 0, sequence: 0, to: 'yve@z.example', body, id })
+      await world.run()
+      expect(far.requestsOf(command.message).length).toBe(bytes > 1000 ? 1 : 2)
+      expect(bob.status(sent)).toBe(bytes > 1000 ? 'too-large' : 'no answer')
+    },
+  )
+
+  test('[LINK-5.2-9] nor to a client', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const carol = world.dialIn('client', 'b.example')
+    carol.sayHello({ role: 'client', ...short })
+    world.attach(carol, 'carol@b.example')
+    await world.run()
+    const body = 'b'.repeat(1001)
+    const sent = bob.message({ reference: 0, sequence: 0, to: 'carol@b.example', body })
+    await world.run()
+    expect(carol.requests).toEqual([])
+    expect(bob.status(sent)).toBe('too-large')
+  })
+
   test('[LINK-7.1-6] a credential and the request behind it have credit for both', async () => {
     const world = new World()
     const users = [await world.attached(), await world.attached('carol@b.example')]

@@ -17,6 +17,8 @@ import { World } from './world.ts'
 export type JoinedWish = {
   readonly limits?: Partial<Limits>
   readonly domains?: readonly [string, string]
+  /** Domains whose keys both know besides. */
+  readonly pinned?: readonly string[]
 }
 
 /** A user who is attached by the client library. */
@@ -43,12 +45,10 @@ export class JoinedWorlds {
   readonly b: World
   #users = 0
 
-  constructor({
-    limits = {},
-    domains: [first, second] = ['a.example', 'b.example'],
-  }: JoinedWish = {}) {
+  constructor({ limits = {}, domains = ['a.example', 'b.example'], pinned = [] }: JoinedWish = {}) {
+    const [first, second] = domains
     const { clock } = this
-    const common = { clock, limits, pinned: [first, second] }
+    const common = { clock, limits, pinned: [...domains, ...pinned] }
     const far = (remote: Domain) =>
       remote === first ? this.a : remote === second ? this.b : undefined
     this.a = new World({ ...common, far, seed: 1, domains: [first] })

@@ -10,7 +10,7 @@ import type { Random } from '../../src/lib/random.ts'
 import { type Corpus, recordCorpus, type Writer } from '../support/fuzz/corpus.ts'
 import { mutate } from '../support/fuzz/mutate.ts'
 import { faultsIn } from '../support/room/readable.ts'
-import { hostile, Stand } from '../support/room/stand.ts'
+import { attacker, hostile, Stand } from '../support/room/stand.ts'
 import * as wire from '../support/script/codec.ts'
 import type { ScriptedPeer } from '../support/script/peer.ts'
 import { seededRandom } from '../support/seeded-random.ts'
@@ -22,12 +22,24 @@ const [firstSeed, seeds] = [env('SEED', 1), env('SEEDS', 10)]
 
 const rounds = 30
 
-/** Frames of each type, requests and answers by what they say: the rare ones come as often as the others. */
-const kindsOf = (frames: readonly Frame[]): readonly (readonly Frame[])[] => [
-  ...Map.groupBy(frames, ({ type, payload }) =>
-    type === wire.type.request || type === wire.type.response ? `${type} ${payload[0]}` : `${type}`,
-  ).values(),
-]
+/**
+ * Frames of each type, requests and answers by what they say: the rare ones come as often as the others, but for those
+ * that are passed on.
+ */
+const kindsOf = (frames: readonly Frame[]): readonly (readonly Frame[])[] =>
+  [
+    ...Map.groupBy(
+      frames,
+      ({ type, payload }) => `${type} ${isAsking(type) ? payload[0] : ''}`,
+    ).values(),
+  ].flatMap((all) => Array<readonly Frame[]>(all.some(travels) ? 8 : 1).fill(all))
+
+const isAsking = (type: number): boolean =>
+  type === wire.type.request || type === wire.type.response
+
+const travels = ({ type, payload }: Frame): boolean =>
+  type === wire.type.request &&
+  (payload[0] === wire.command.message || payload[0] === wire.command.fetch)
 
 /** Somebody who writes frames that are nearly right, and comes back when its link has ended. */
 class Writing {
@@ -53,10 +65,26 @@ class Writing {
     for (let left = between(random, 1, 6); left > 0; left--) {
       const frame = pick(random, pick(random, this.#kinds) ?? [])
       if (frame === undefined || (isLast(frame) && random.number() < 0.9)) continue
-      this.peer.raw(mutate(random, frame, this.#nextId).bytes)
+      this.peer.raw(mutate(random, this.#anew(random, frame), this.#nextId).bytes)
       this.#nextId += 2
       this.frames++
     }
+  }
+
+  /** A message that was not there before, the first of its lane; to a user of ours where it was to its own sender. */
+  #anew(random: Random, frame: Frame): Frame {
+    if (frame.type !== wire.type.request) return frame
+    const payload = Buffer.from(frame.payload)
+    const put = (head: readonly number[], value: Buffer): undefined => {
+      const at = payload.indexOf(Buffer.from(head))
+      if (at >= 0) value.copy(payload, at + head.length)
+    }
+    if (payload[0] === wire.command.message) {
+      put([wire.tag.id, 0, 16], random.bytes(16))
+      put([wire.tag.lane, 0, 8], wire.u32(1_800_000_000 + this.frames, 1))
+    }
+    put([wire.tag.to, 0, attacker.length], Buffer.from('carol@a.example'))
+    return { ...frame, payload }
   }
 }
 

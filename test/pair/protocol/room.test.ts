@@ -229,6 +229,30 @@ describe('what a gateway writes', () => {
     expect(carol.losses).toBe(0)
   })
 
+  test('[LINK-8.1-3] a credential that is too long for a field is refused, and the link stays', async () => {
+    const far = longest.replaceAll('d', 'e')
+    const worlds = new JoinedWorlds({ domains: [longest, far] })
+    const to = `bob@${far}`
+    // JSON writes each of them as two.
+    const name = '\\'.repeat(256)
+    worlds.a.users.set(name, [userKey(`${name}@${longest}`).x])
+    const carol = await worlds.user(worlds.a, `carol@${longest}`)
+    const bob = await worlds.user(worlds.b, to)
+    await worlds.wait(carol.client.send({ to, body: 'before' }))
+    const { links } = worlds
+    const odd = await worlds.user(worlds.a, `${name}@${longest}`)
+    const sent = await worlds.wait(odd.client.send({ to, body: 'odd' }))
+    expect(sent.status).toBe('credential-format')
+    const after = await worlds.wait(carol.client.send({ to, body: 'after' }))
+    expect(after.status).toBe('delivered')
+    expect(worlds.links).toEqual(links)
+    const issued = odd.client.issue({ audience: far, scope: ['im.send'] })
+    const refused = expect(issued).rejects.toMatchObject({ code: 'credential-format' })
+    await worlds.run(1000)
+    await refused
+    expect([carol, odd, bob].map(({ losses }) => losses)).toEqual([0, 0, 0])
+  })
+
   const short = { limits: { messageBytes: 1000, references: 16 } }
 
   test.for([1000, 1001])(

@@ -296,7 +296,8 @@ export class Peer implements Adapter {
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
     const scope = scopesOf[purpose]
     const claims = { sub: subject, aud: audience, scope, seconds, jkt: undefined }
-    const token = this.#hosted.signer(subject.domain).signCredential(claims)
+    // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
+    const token = this.#hosted.credential(claims) ?? ''
     return { token, refreshAt: clock.now() + seconds * 800 }
   }
 

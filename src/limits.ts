@@ -46,10 +46,15 @@ export const limitTable = {
   helloBytes: row(4096, 'bytes', 'Payload of HELLO; larger is bad-frame.'),
   messageBytes: row(65_536, 'bytes', 'Body of one MESSAGE, advertised in HELLO; larger is too-large.'),
   presenceBytes: row(8192, 'bytes', 'One presence document; larger is too-large.'),
+  bodyMs: row(30 * second, 'ms', 'A body in pieces, from the first to the last; then busy, and the rest is passed over, for as long again.'),
+  bodySlowMs: row(5 * second, 'ms', 'Age from which on such a body has to have come at the rate of bodyPerSecond; then the same.'),
+  bodyPerSecond: row(1024, 'per second', 'Bytes that have to have come of such a body, over its age.'),
   emptyChunks: row(1, 'count', 'Consecutive CHUNK frames without a byte; more is flood.'),
   tinyChunkBytes: row(65_536, 'bytes', 'Budget for CHUNK frames under 256 bytes that are not the last; beyond it flood.'),
   cancelsBurst: row(200, 'count', 'Burst of CANCEL frames; beyond it flood.'),
   cancelsPerSecond: row(20, 'per second', 'CANCEL frames; beyond it flood.'),
+  idleFramesBurst: row(4096, 'count', 'Burst of frames without effect (CREDIT of nothing or for nothing, pieces of what is passed over, answers to nothing, PING answers, what comes after RELEASE); beyond it flood.'),
+  idleFramesPerSecond: row(100, 'per second', 'Such frames; beyond it flood.'),
   mistakesBurst: row(100, 'count', 'Burst of protocol mistakes that do not end a link; beyond it flood.'),
   mistakesPerSecond: row(1, 'per second', 'Such mistakes; beyond it flood.'),
   pingsBurst: row(10, 'count', 'Burst of PING frames; beyond it flood.'),
@@ -60,6 +65,7 @@ export const limitTable = {
 
   // Link: flow
   windowRequests: row(512, 'count', 'Requests of one class that may be under way towards us on one link (credit).'),
+  lentRequests: row(512, 'count', 'Requests by which that window is wider while half of it waits for answers.'),
   windowBytes: row(1_048_576, 'bytes', 'Request bytes of one class that may be under way towards us on one link (credit).'),
   creditPerSecond: row(10_000, 'per second', 'Requests on one link whose credit is given back at once; for more it comes with the next second.'),
   bodiesUnderWay: row(16, 'count', 'Bodies of one class that arrive in chunks at the same time on one link; more is flow-exceeded.'),

@@ -11,16 +11,13 @@
 import type { Address } from '../address/address.ts'
 import type { Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
-import { type Asker, type Caller, later, outcomeOf } from '../operation/call.ts'
+import { type Asker, type Caller, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
 import type { Notifies, UserSession } from '../operation/ports.ts'
 import type { Audience, Notice } from '../operation/presence.ts'
 import { Attempt } from './attempt.ts'
 import type { Owners } from './owners.ts'
 import { Recipient } from './recipient.ts'
-
-/** Until a session has had time to confirm what it has. */
-const fullMs = 1000
 
 export class Home implements Notifies {
   readonly #env: Env
@@ -71,7 +68,7 @@ export class Home implements Notifies {
     const limit = recipient.limitFor(message)
     if (limit !== undefined) {
       this.#env.meter.hit(limit)
-      return asker.ended(message, later('busy', fullMs))
+      return asker.ended(message, outcomeOf('busy'))
     }
     recipient.take(new Attempt(message, asker, recipient))
   }

@@ -152,6 +152,11 @@ export class Outbox {
     return true
   }
 
+  /** [LINK-8.1-1] Whether a CREDIT gives back what was used. */
+  isOwed(): boolean {
+    return this.#window.isOwed()
+  }
+
   /** Answers request `id`: fields as encoded in `buffer` from `fieldsAt` to `bodyAt`, then the body. */
   answer(
     id: number,

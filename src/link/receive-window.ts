@@ -4,6 +4,9 @@
  * In:   requests and bytes as they come, requests as they are done.
  * Out:  `credit`, the window update; false for what comes beyond the window.
  * Spec: [LINK-7.1-4] credit is given back when half of the window is used, [LINK-7.1-7] or with the next second
+ *
+ * Requests that are not answered, because somebody is slow, hold credit that others need: while they do, the window is
+ * wider.
  */
 import type { Limits } from '../limits.ts'
 import { trafficClass as classes, type TrafficClass } from '../wire/registry.ts'
@@ -26,6 +29,8 @@ export class ReceiveWindow {
   /** Used since credit was last given. */
   readonly #doneRequests = [0, 0, 0]
   readonly #doneBytes = [0, 0, 0]
+  /** Requests by which the window is wider than it is at rest. */
+  readonly #lent = [0, 0, 0]
   #isOpen = false
 
   constructor(limits: Limits, credit: SendCredit) {
@@ -84,7 +89,10 @@ export class ReceiveWindow {
     const { creditPerSecond } = this.#limits
     const isUsedUp = this.#rest <= 0
     this.#rest = Math.min(creditPerSecond, this.#rest + creditPerSecond)
-    for (const trafficClass of Object.values(classes)) this.update(trafficClass)
+    for (const trafficClass of Object.values(classes)) {
+      if (this.#isOpen) this.#lend(trafficClass)
+      this.update(trafficClass)
+    }
     return isUsedUp
   }
 
@@ -98,6 +106,26 @@ export class ReceiveWindow {
     if (this.#rest <= 0) return
     this.#rest -= requests
     this.#give(trafficClass, requests, bytes)
+  }
+
+  /** Widens the window while half of it waits for answers; takes back what was lent once that is free again. */
+  #lend(trafficClass: TrafficClass): undefined {
+    const { windowRequests, lentRequests } = this.#limits
+    const lent = this.#lent[trafficClass] as number
+    const done = this.#doneRequests[trafficClass] as number
+    const free = (this.#requests[trafficClass] as number) + done
+    if (free < this.#halfRequests) {
+      const more = Math.min(Math.ceil(this.#halfRequests), lentRequests - lent, this.#rest)
+      if (more <= 0) return
+      this.#lent[trafficClass] = lent + more
+      this.#doneRequests[trafficClass] = done + more
+      this.#rest -= done + more
+      this.#give(trafficClass, done + more, this.#doneBytes[trafficClass] as number)
+    } else if (lent > 0) {
+      const less = Math.max(0, Math.min(lent, done, free - windowRequests))
+      this.#lent[trafficClass] = lent - less
+      this.#doneRequests[trafficClass] = done - less
+    }
   }
 
   #give(trafficClass: TrafficClass, requests: number, bytes: number): undefined {

@@ -319,5 +319,5 @@ export class Pool {
 function isFull(waiting: readonly Waiting[], user: string, most: number): boolean {
   if (waiting.length < most / 2) return false
   const own = waiting.filter(({ request }) => request.user === user).length
-  return waiting.length >= most || own >= most / 8
+  return waiting.length >= most || own > Math.ceil(most / 8)
 }

@@ -70,7 +70,7 @@ export const limitTable = {
   creditPerSecond: row(10_000, 'per second', 'Requests on one link whose credit is given back at once; for more it comes with the next second.'),
   bodiesUnderWay: row(16, 'count', 'Bodies of one class that arrive in chunks at the same time on one link; more is flow-exceeded.'),
   answerBytes: row(65_536, 'bytes', 'Answer body that one of our requests accepts.'),
-  requestMs: row(30 * second, 'ms', 'Request sent to answer, and its wait for its turn on a link before; then remote-timeout or unknown-outcome.'),
+  requestMs: row(30 * second, 'ms', 'A request that is passed on or made to another domain, from when it came to its answer, whatever it waits for; then remote-timeout or unknown-outcome.'),
   socketBytes: row(131_072, 'bytes', 'Bytes handed to a socket ahead of its drain; beyond it frames wait in their class.'),
   waitingOutBytes: row(4_194_304, 'bytes', 'Bytes of one class waiting to be written on one link; beyond it new requests are answered busy, and beyond half of it those of a user who has an eighth of it.'),
   mostOutBytes: row(16_777_216, 'bytes', 'Bytes written on one link and not out, whatever its progress; more is slow-reader.'),

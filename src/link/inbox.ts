@@ -97,7 +97,7 @@ export class Inbox {
 
   /** Reads a request again that was put aside, as it arrived. */
   readAgain(trafficClass: TrafficClass, id: number, payload: Buffer): undefined {
-    // [LINK-4.3-5] What waited for a proof or a key counts from the end of that wait.
+    // [LINK-6.5-6] What waited for a proof or a key counts from the end of that wait.
     this.#exchanges.now = this.#needs.clock.now()
     this.#exchanges.readAgain(trafficClass, id, payload)
   }

@@ -239,7 +239,7 @@ export class Outbox {
     )
   }
 
-  /** [LINK-4.3-5] Its answer is awaited from now on, and for no longer than the time allowed. */
+  /** [LINK-6.5-6] Its answer is awaited from now on, and for no longer than the time allowed. */
   #await({ since, expectsAnswer }: Pick<Outgoing, 'since' | 'expectsAnswer'>): undefined {
     if (this.#stopAwaiting !== undefined || !expectsAnswer) return
     const ms = since + this.#answerMs - this.#clock.now()

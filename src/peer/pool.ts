@@ -164,7 +164,7 @@ export class Pool {
     }
   }
 
-  /** Once a second: [LINK-4.3-5] what waits too long for a link, however often it was to have another one. */
+  /** Once a second: [LINK-6.5-6] what waits too long for a link, however often it was to have another one. */
   sweep(now: number): undefined {
     const latest = now - this.#env.limits.requestMs
     for (const destination of this.#awaited) {

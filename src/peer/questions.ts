@@ -27,7 +27,7 @@ import { makeRequest, ownRequest } from './own-requests.ts'
 /** Makes the request; without a reference it only stands in the queue for a link. */
 type Make = (reference: Outgoing['reference']) => Outgoing
 
-/** [LINK-4.3-5] `since`: it is answered in the time allowed, however often it is asked and whatever it waits for. */
+/** [LINK-6.5-6] `since`: it is answered in the time allowed, however often it is asked and whatever it waits for. */
 type Ends = Pick<Outgoing, 'answered' | 'failed' | 'since'>
 
 export class Questions {

@@ -83,7 +83,7 @@ const holdFlow = (world: World, peer: ScriptedPeer, side: 'toReceiving' | 'toIni
   return flow
 }
 
-describe('[LINK-4.3-5] a request is answered in time, counted from when it came', () => {
+describe('[LINK-6.5-6] a request is answered in time, counted from when it came', () => {
   test('a message to a session that gives no credit, whether it could be written or not', async () => {
     const world = makeWorld()
     const bob = await world.attached()

@@ -166,7 +166,7 @@ describe('where there is no link', () => {
     expect(told.length).toBe(20)
   })
 
-  test('[LINK-4.3-5] nobody waits longer than a request may take', async () => {
+  test('[LINK-6.5-6] nobody waits longer than a request may take', async () => {
     const { env, pool, send, told } = makePool()
     send('one')
     await env.clock.advance(20_000)

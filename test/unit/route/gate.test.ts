@@ -72,7 +72,7 @@ describe('the gate', () => {
     expect(gone).toEqual(['one', 'two', 'RENEW'])
   })
 
-  test('[LINK-4.3-5] lets what waits for many, one after the other, go on in time', async () => {
+  test('[LINK-6.5-6] lets what waits for many, one after the other, go on in time', async () => {
     const { env, owners, gone, subscribe, behind } = makeGate()
     subscribe('first', 'a', bob)
     const renew = behind('RENEW', 'a', 'b', 'c')

@@ -172,7 +172,7 @@ export class Peer implements Adapter {
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
     this.#commands = new Commands(env, core, commandTable(rooms))
     this.#messages = new MessagesOut(env, this.pool)
-    this.#questions = new Questions(this.pool, limits)
+    this.#questions = new Questions(env, this.pool)
     this.#notices = new NoticesOut(this.pool, meter, (domain, subscription, outcome) =>
       core().refused(native, domain as Domain, subscription, outcome),
     )
@@ -308,6 +308,7 @@ export class Peer implements Adapter {
       session.waiting.sweep(now)
       session.shown.sweep(now)
     }
+    this.pool.sweep(now)
     shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
     shedBusy(this.#env.shares, this.#table.all, now)
   }

@@ -3,15 +3,16 @@
  *
  * In:    messages and notifications for the user.
  * Out:   requests on the link; a message ends as the client confirms it.
- * Fails: `inbox-closed`, `busy` and `too-large` (it was not sent), `unknown-outcome` (it was, and nothing came back). A client that
- *        reads notifications too slowly is closed: when it comes back it is told what holds then.
+ * Fails: `inbox-closed`, `busy` and `too-large` (it was not sent), `unknown-outcome` (it was, and nothing came back). A
+ *        client that has no room for the last value of what it watches is closed: when it comes back it is told what
+ *        holds then.
  * Spec:  [LINK-6.7-12], [LINK-6.7-14], [LINK-6.13-8]
  */
 import type { Address } from '../address/address.ts'
 import { encodeNotify } from '../command/notify.ts'
 import { isSuccess, type Status } from '../errors.ts'
 import type { Counter } from '../lib/meter.ts'
-import type { AnswerView } from '../link/outgoing.ts'
+import { type AnswerView, contentOf as placed } from '../link/outgoing.ts'
 import { type Asker, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
 import type { UserSession } from '../operation/ports.ts'
@@ -25,6 +26,8 @@ export class AttachedSession implements UserSession {
   readonly caller: Attached
   readonly session: Session
   readonly #shown: Counter
+  /** Notifications that wait for their turn, and what is told instead of them; nothing: nothing newer. */
+  readonly #waiting = new Map<string, Notice | undefined>()
 
   constructor(session: Session, user: Address, shown: Counter) {
     this.session = session
@@ -36,28 +39,51 @@ export class AttachedSession implements UserSession {
     this.session.link.ask(new Handing(message, asker, message.from.text))
   }
 
+  /** [LINK-8.1-3] A register: what waits for its turn tells the last value, so that no presentity fills the link. */
   notify(subscription: string, presentity: Address, notice: Notice): undefined {
+    const name = `${subscription} ${presentity.text}`
+    if (this.#waiting.has(name)) {
+      this.#waiting.set(name, ownCopy(notice))
+      return
+    }
     const { link } = this.session
-    const { state, event, presence } = notice
+    const told = contentOf(subscription, notice)
+    const request = makeNotice({
+      ...{ command: 'notify', hops: 2, reference: undefined, ...told },
+      from: presentity.text,
+      user: presentity.text,
+      freshen: (outgoing) => {
+        const latest = this.#waiting.get(name)
+        this.#waiting.delete(name)
+        if (latest === undefined) return 'same'
+        this.#waiting.set(name, undefined)
+        const { fields, body } = contentOf(subscription, latest)
+        Object.assign(outgoing, placed(fields, body))
+        return 'other'
+      },
+      answered: () => undefined,
+      failed: (code) => {
+        this.#waiting.delete(name)
+        if (code === 'busy') link.break('slow-reader', 'no room for a notification')
+      },
+    })
     this.#shown.n++
-    link.ask(
-      makeNotice({
-        command: 'notify',
-        hops: 2,
-        reference: undefined,
-        from: presentity.text,
-        user: presentity.text,
-        fields: encodeNotify({ subscription, version: presence?.version, state, event }),
-        body: presence?.document ?? noBody,
-        freshen: undefined,
-        answered: () => undefined,
-        failed: (code) => {
-          if (code === 'busy') link.break('slow-reader', 'no room for a notification')
-        },
-      }),
-    )
+    this.#waiting.set(name, undefined)
+    link.ask(request)
+    if (request.sentAt !== -1) this.#waiting.delete(name)
   }
 }
+
+const contentOf = (subscription: string, { state, event, presence }: Notice) => ({
+  fields: encodeNotify({ subscription, version: presence?.version, state, event }),
+  body: presence?.document ?? noBody,
+})
+
+/** Documents are lent. */
+const ownCopy = ({ presence, ...notice }: Notice): Notice => ({
+  ...notice,
+  presence: presence && { ...presence, document: Buffer.from(presence.document) },
+})
 
 /** A message on its way to one session. */
 class Handing extends MessageRequest {

@@ -88,7 +88,7 @@ function meant(random: Random, number: number, words: Words, to: string): readon
   }
 }
 
-export const longestDomain = [63, 63, 63, 61].map((length) => 'd'.repeat(length)).join('.')
+const longestDomain = [63, 63, 63, 61].map((length) => 'd'.repeat(length)).join('.')
 
 const contentType = (random: Random): readonly Field[] =>
   random.number() < 0.3 ? [[tag.contentType, Buffer.alloc(between(random, 1, 255), 'x')]] : []

@@ -8,11 +8,12 @@
  * Cost:  one addition a step for what is used, one comparison a step for what is asked; the levels are found once a
  *        turn, and only while something is scarce.
  */
-import { type Clock, every } from '../lib/clock.ts'
-import type { Meter } from '../lib/meter.ts'
+import { type Cancel, type Clock, every } from '../lib/clock.ts'
+import type { Counter, Meter } from '../lib/meter.ts'
 import { type Account, type Held, indexOf, type Resource, resources, turnMs } from './account.ts'
 import { bytesMarks, isScarceNow, LoopScarcity, loopRoom, placesMarks } from './scarcity.ts'
 import { AccountTree, type DomainStanding } from './tree.ts'
+import { Turns } from './turns.ts'
 import { WaterLevel } from './water-level.ts'
 
 /** How much there is of each. */
@@ -29,8 +30,10 @@ export type SharesNeeds = {
   readonly standing: (domain: string) => DomainStanding
 }
 
-/** Accounts that are looked at in one turn, whether they can be forgotten. */
-const sweptPerTurn = 512
+/** Accounts that are looked at in one second, whether they can be forgotten. */
+const sweptPerSecond = 4096
+/** Work in one turn that makes the next one worth a look at the lag of the loop. */
+const worthMs = 10
 /** What is not scarce any more is given back by so much a turn. */
 const relaxation = 1.25
 /** Times in one turn that somebody is looked for who has most. */
@@ -38,6 +41,8 @@ const mostSearches = 4
 
 export class Shares {
   readonly tree = new AccountTree()
+  /** Who is read when. */
+  readonly turns: Turns
   readonly #needs: SharesNeeds
   readonly #sizes: readonly number[]
   readonly #loop = new LoopScarcity()
@@ -46,10 +51,14 @@ export class Shares {
   readonly #limited: Set<Account>[] = resources.map(() => new Set())
   readonly #sheds: (Shed | undefined)[] = resources.map(() => undefined)
   readonly #searches: number[] = resources.map(() => 0)
+  readonly #refused: readonly Counter[]
   readonly #water = new WaterLevel()
-  readonly #stop: () => undefined
-  #turn = 0
-  #turnAt: number
+  readonly #stop: Cancel
+  readonly #pass = (): undefined => this.#look()
+  #turn: number
+  /** Set while turns are looked at. */
+  #cancel: Cancel | undefined = undefined
+  #turnAt = 0
   /** Time since the last turn that was charged to anybody, in ms. */
   #charged = 0
 
@@ -57,9 +66,12 @@ export class Shares {
     const { clock, meter, sizes } = needs
     this.#needs = needs
     this.#sizes = resources.map((name) => (name === 'time' ? 0 : sizes[name]))
-    this.#turnAt = clock.now()
-    this.#stop = every(clock, turnMs, () => this.#pass(clock.now()))
+    this.#turn = Math.floor(clock.now() / turnMs)
+    this.turns = new Turns(this, clock)
+    this.#stop = every(clock, 1000, () => this.#sweep())
+    this.#refused = resources.map((resource) => meter.counter('share_over_total', { resource }))
     meter.gauge('share_accounts', {}, () => this.tree.size)
+    meter.gauge('share_unread_links', {}, () => this.turns.links)
     for (const resource of resources) {
       const at = indexOf[resource]
       meter.gauge('share_scarce', { resource }, () => (this.#isScarce[at] ? 1 : 0))
@@ -73,6 +85,7 @@ export class Shares {
 
   stop(): undefined {
     this.#stop()
+    this.#cancel?.()
   }
 
   get #classes(): readonly Account[] {
@@ -93,6 +106,7 @@ export class Shares {
   /** Work was done for `account`, for so many ms. */
   charge(account: Account, ms: number): undefined {
     this.#charged += ms
+    if (this.#charged > worthMs) this.#watch()
     this.#add(account, 0, ms)
   }
 
@@ -122,11 +136,16 @@ export class Shares {
     const total = this.tree.all.use(at, this.#turn) + amount
     if (total > size * marksOf(at).enter && !this.#isScarce[at]) this.#share(at)
     if (this.#isScarce[at] && !this.#hasRoom(account, at, total, size)) {
-      this.#needs.meter.counter('share_over_total', { resource }).n++
+      ;(this.#refused[at] as Counter).n++
       return false
     }
     this.#add(account, at, amount)
     return true
+  }
+
+  /** What is there already, and counts whether there is room or not. Give it back, too. */
+  hold(account: Account, resource: Held, amount = 1): undefined {
+    this.#add(account, indexOf[resource], amount)
   }
 
   give(account: Account, resource: Held, amount = 1): undefined {
@@ -181,12 +200,34 @@ export class Shares {
     return account.use(at, this.#turn) > parent.level(at) * weight * slack
   }
 
-  /** Once a turn. */
-  #pass(now: number): undefined {
+  /** From now on each turn is looked at, until nothing is scarce and little is done. */
+  #watch(): undefined {
+    if (this.#cancel !== undefined) return
+    const { clock } = this.#needs
+    this.#turnAt = clock.now()
+    this.#cancel = clock.after(turnMs, this.#pass)
+  }
+
+  /** A turn is over. */
+  #look(): undefined {
+    const { clock } = this.#needs
+    const now = clock.now()
     const wallMs = now - this.#turnAt
-    this.#turnAt = now
-    this.#turn += Math.max(1, Math.round(wallMs / turnMs))
+    this.#cancel = undefined
     this.#isScarce[0] = this.#loop.turn(wallMs, turnMs, this.#charged)
+    const isQuiet = this.#charged < worthMs && !this.#isScarce[0]
+    this.#weigh(now)
+    if (!isQuiet || this.#limited.some((nodes) => nodes.size > 0)) this.#watch()
+  }
+
+  /** Once a second, in quiet times, too. */
+  #sweep(): undefined {
+    if (this.#cancel === undefined) this.#weigh(this.#needs.clock.now())
+    this.tree.sweep(this.#turn, sweptPerSecond)
+  }
+
+  #weigh(now: number): undefined {
+    this.#turn = Math.floor(now / turnMs)
     this.#charged = 0
     for (let at = 0; at < resources.length; at++) {
       this.#searches[at] = 0
@@ -194,7 +235,6 @@ export class Shares {
       if (this.#isScarce[at]) this.#share(at)
       else this.#relax(at)
     }
-    this.tree.sweep(this.#turn, sweptPerTurn)
   }
 
   #isStillScarce(at: number): boolean {
@@ -205,6 +245,7 @@ export class Shares {
   /** It is scarce: shares it out. */
   #share(at: number): undefined {
     this.#isScarce[at] = true
+    this.#watch()
     const before = this.#limited[at] as Set<Account>
     const after = new Set<Account>()
     this.#limited[at] = after

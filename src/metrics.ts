@@ -80,7 +80,7 @@ export const metrics = {
   // Reaching other domains
   dns_lookups_total: counter({ type: ['SRV', 'AAAA', 'A'] as const, outcome: ['hit', 'coalesced', 'stale', 'miss_ok', 'nxdomain', 'nodata', 'failure'] as const }, 'Look-ups of names, by what answered: the cache, another look-up under way, an expired answer, or DNS.'),
   dns_lookup_seconds: seconds(none, 'Time of one look-up that went to DNS, all its questions together.'),
-  dns_queries_total: counter({ transport: ['udp', 'tcp'] as const, outcome: ['answer', 'cancelled', 'closed', 'malformed', 'strays', 'timeout', 'too-long', 'truncated', 'unreachable'] as const }, 'Questions to DNS servers, by how they ended.'),
+  dns_queries_total: counter({ transport: ['udp', 'tcp'] as const, outcome: ['answer', 'busy', 'cancelled', 'closed', 'malformed', 'strays', 'timeout', 'too-long', 'truncated', 'unreachable'] as const }, 'Questions to DNS servers, by how they ended.'),
   dns_strays_total: counter(none, 'Messages from DNS servers that answered no question of ours: somebody may be guessing.'),
   dns_refused_total: counter({ reason: ['root', 'port-zero', 'port-blocked', 'not-a-host-name', 'too-many', 'alias', 'address'] as const }, 'DNS records that were not used, by the rule that forbids it.'),
   dns_cache_entries: gauge(none, 'Answers in the DNS cache.'),

@@ -29,12 +29,15 @@ import type { Channel } from './link/channel.ts'
 import { dialPlain, dialTls } from './link/dial-socket.ts'
 import type { Role } from './link/hello.ts'
 import { type Listening, listenPlain, listenTls } from './link/listen-socket.ts'
+import { networkOf } from './link/network-prefix.ts'
 import { type ShownCertificate, shownCertificate, type Trust, trustIn } from './link/tls.ts'
 import type { Directory } from './operation/directory.ts'
 import type { Connected } from './peer/dialler.ts'
 import { dialTargets } from './resolve/dial.ts'
 import type { DnsExchange } from './resolve/exchange.ts'
+import { questionLine } from './resolve/in-turn.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
+import type { Account } from './shares/account.ts'
 
 export type RunNeeds = {
   readonly config: Config
@@ -77,6 +80,9 @@ export type Running = {
 
 const defaultPort = 5279
 
+/** What the handshake of TLS costs, which no stopwatch sees. */
+const handshakeMs = 1
+
 /** Key sets are signed at each start and once a week: long before the set that peers hold runs out. */
 const keySetRenewMs = 7 * 86_400_000
 
@@ -100,7 +106,31 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     }),
   }
   const shown = new Shown(needs)
-  const resolver: Resolver = createResolver({
+  const gateway: Gateway = createGateway({
+    domains: hostedDomains(needs) as [HostedDomain, ...HostedDomain[]],
+    software: needs.software,
+    rules: config.policy,
+    pinned: pinnedKeys(config),
+    required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
+    discontinuity: 'accept',
+    connect: (remote, service, signal, payer) =>
+      counted(
+        meter,
+        connect(needs, resolver, shown.trust, { domain: remote, service, signal, payer }),
+      ),
+    isThere: (domain, signal, payer) =>
+      resolver.resolve(domain, 'im', signal, payer).then(
+        () => true,
+        () => false,
+      ),
+    provenChannel: (channel) => admissions.get(channel)?.proven(),
+    clock,
+    random,
+    limits,
+    meter,
+    log,
+  })
+  const resolver = createResolver({
     exchange: needs.exchange,
     servers:
       config.resolve.servers.length > 0
@@ -115,33 +145,24 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     fallback: config.resolve.fallback,
     defaultPort,
     isProven: (domain) => gateway.isProven(domain),
-  })
-  const gateway = createGateway({
-    domains: hostedDomains(needs) as [HostedDomain, ...HostedDomain[]],
-    software: needs.software,
-    rules: config.policy,
-    pinned: pinnedKeys(config),
-    required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
-    discontinuity: 'accept',
-    connect: (remote, service, signal) =>
-      counted(meter, connect(needs, resolver, shown.trust, { domain: remote, service, signal })),
-    provenChannel: (channel) => admissions.get(channel)?.proven(),
-    clock,
-    random,
-    limits,
-    meter,
-    log,
+    line: questionLine(gateway.shares, limits, meter),
+    explainer: gateway.shares.tree.admin,
   })
   gateway.peers.watch(config.metrics.watch)
   const open = (listener: ListenerConfig, role: Role): Promise<Listening> => {
     const { address, port } = listener
+    const { shares } = gateway
     const onChannel = (channel: Channel, admission: Admission): undefined => {
       admissions.set(channel, admission)
       return gateway.accept(channel, role)
     }
     const common = { address, port, onChannel, gate: gates[role], limits, clock, meter, log }
     return listener.tls
-      ? listenTls({ ...common, certificates: (name) => shown.certificates.get(name) })
+      ? listenTls({
+          ...common,
+          certificates: (name) => shown.certificates.get(name),
+          begins: (remote) => shares.charge(shares.tree.network(networkOf(remote)), handshakeMs),
+        })
       : listenPlain(common)
   }
   const doors: Listening[] = []
@@ -185,18 +206,25 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
   }
 }
 
+type Wanted = {
+  readonly domain: Domain
+  readonly service: Service
+  readonly signal: AbortSignal
+  readonly payer: Account
+}
+
 /** Resolution, then the race of addresses, then TLS with the domain as the name to prove. */
 async function connect(
   { config, clock, meter }: RunNeeds,
   resolver: Resolver,
   trust: Trust,
-  { domain, service, signal }: { domain: Domain; service: Service; signal: AbortSignal },
+  { domain, service, signal, payer }: Wanted,
 ): Promise<Connected> {
   const { limits } = config
   const started = clock.now()
   const isPlain = config.peers.get(domain)?.plain ?? false
   const phase = (name: string) => meter.histogram('connect_phase_seconds', { phase: name })
-  const { targets } = await resolver.resolve(domain, service, signal)
+  const { targets } = await resolver.resolve(domain, service, signal, payer)
   observeSince(phase('dns'), clock, started)
   const dialStarted = clock.now()
   const { value, target } = await dialTargets<Channel>({

@@ -68,7 +68,7 @@ async function open(host: Host, config: Config, files: Files, log: Log): Promise
   const meter = new Meter()
   const running = await startGateway({
     ...{ config: { ...config, limits }, files, software, clock, random, meter, log },
-    exchange: systemExchange({ clock, limits, meter }),
+    exchange: systemExchange({ clock }),
     systemServers,
   })
   try {

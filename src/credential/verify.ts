@@ -4,7 +4,7 @@
  * In:    the token and what the one who asks knows of the link.
  * Out:   at once where the key is at hand; else a promise, while the key is fetched. The fetch is the only side effect.
  * Fails: a Refusal with one code for each check: issuer, subject, audience, time, key, signature, binding;
- *        `credential-unverifiable` where the key cannot be had now; `rate-limited` beyond the budget.
+ *        `credential-unverifiable` where the key cannot be had now.
  * Spec:  draft §5.3.3; RFC 8725 §3.
  */
 import type { Address } from '../address/address.ts'
@@ -25,31 +25,27 @@ import type { SignatureCache } from './signature-cache.ts'
 import type { CredentialToken, LinkToken } from './token.ts'
 import { accept, refuse, type Verdict } from './verdict.ts'
 
-/** Takes one signature out of the budget of the link; `false`: used up. */
-export type Spend = () => boolean
-
 export type Vouched = { readonly sender: Address; readonly claims: CredentialClaims }
+
+/** Without a fetch where the turn does not come in time. */
+export type InTurn = (fetch: () => Promise<undefined>) => Promise<undefined>
 
 type Soon<T> = Verdict<T> | Promise<Verdict<T>>
 
 export type Verifier = {
   /** A domain speaks on this channel. */
-  readonly link: (token: LinkToken, context: DomainContext, spend: Spend) => Soon<LinkClaims>
+  readonly link: (token: LinkToken, context: DomainContext) => Soon<LinkClaims>
   /** A user speaks on this channel, with a key that the one who asks knows to be theirs. */
-  readonly holder: (token: LinkToken, context: HolderContext, spend: Spend) => Verdict<LinkClaims>
+  readonly holder: (token: LinkToken, context: HolderContext) => Verdict<LinkClaims>
   /** A domain vouches for a user on this link. */
-  readonly credential: (
-    token: CredentialToken,
-    context: CredentialContext,
-    spend: Spend,
-  ) => Soon<Vouched>
+  readonly credential: (token: CredentialToken, context: CredentialContext) => Soon<Vouched>
 }
 
 export type DomainContext = LinkContext & {
   /** `seen`: only with a key that was known before, as a host that was found by fallback must. */
   readonly keys: 'any' | 'seen'
-  /** One fetch out of the budget for strangers; asked when there is nothing else against the token. */
-  readonly mayFetch: () => boolean
+  /** Fetches the keys, now or when it is the turn of who asks; there is nothing else against the token. */
+  readonly inTurn: InTurn
 }
 
 export type HolderContext = LinkContext & { readonly key: PublicKey }
@@ -69,16 +65,15 @@ export type VerifierNeeds = CheckNeeds & {
 
 export function createVerifier(needs: VerifierNeeds): Verifier {
   return {
-    link: (token, context, spend) => verifyLink(token, context, spend, needs),
-    holder: (token, context, spend) => verifyHolder(token, context, spend, needs),
-    credential: (token, context, spend) => verifyCredential(token, context, spend, needs),
+    link: (token, context) => verifyLink(token, context, needs),
+    holder: (token, context) => verifyHolder(token, context, needs),
+    credential: (token, context) => verifyCredential(token, context, needs),
   }
 }
 
 function verifyLink(
   token: LinkToken,
   context: DomainContext,
-  spend: Spend,
   needs: VerifierNeeds,
 ): Soon<LinkClaims> {
   // A user has no key set: nothing may be fetched for one.
@@ -87,10 +82,10 @@ function verifyLink(
   return withKey(token, needs.keys, {
     before: () => checkLinkClaims(token, context, needs),
     find: context.keys === 'seen' ? findSeen : find,
-    mayFetch: context.mayFetch,
+    inTurn: context.inTurn,
     purpose: 'link',
     after: (key) => {
-      const signed = checkSignature(token, key, spend, needs.signatures)
+      const signed = checkSignature(token, key, needs.signatures)
       return signed.ok ? checkChannel(token, context.channel) : signed
     },
   })
@@ -99,7 +94,6 @@ function verifyLink(
 function verifyHolder(
   token: LinkToken,
   context: HolderContext,
-  spend: Spend,
   needs: VerifierNeeds,
 ): Verdict<LinkClaims> {
   const claims = checkLinkClaims(token, context, needs)
@@ -107,24 +101,23 @@ function verifyHolder(
   if (token.header.kid !== context.key.thumbprint) {
     return refuse('credential-key', 'kid is not the thumbprint of the key')
   }
-  const signed = checkSignature(token, context.key, spend, needs.signatures)
+  const signed = checkSignature(token, context.key, needs.signatures)
   return signed.ok ? checkChannel(token, context.channel) : signed
 }
 
 function verifyCredential(
   token: CredentialToken,
   context: CredentialContext,
-  spend: Spend,
   needs: VerifierNeeds,
 ): Soon<Vouched> {
   return withKey(token, needs.keys, {
     before: () => checkCredentialClaims(token, context, needs),
     find: needs.keys.find,
     // The link is proven: its domain is no stranger.
-    mayFetch: () => true,
+    inTurn: (fetch) => fetch(),
     purpose: 'user',
     after: (key, sender) => {
-      const signed = checkSignature(token, key, spend, needs.signatures)
+      const signed = checkSignature(token, key, needs.signatures)
       if (!signed.ok) return signed
       const claims = checkPresenter(token, context)
       return claims.ok ? accept({ sender, claims: claims.value }) : claims
@@ -135,7 +128,7 @@ function verifyCredential(
 type Steps<Known, T> = {
   readonly before: () => Verdict<Known>
   readonly find: Find
-  readonly mayFetch: () => boolean
+  readonly inTurn: InTurn
   readonly purpose: Purpose
   readonly after: (key: PublicKey, known: Known) => Verdict<T>
 }
@@ -144,7 +137,7 @@ type Steps<Known, T> = {
 function withKey<Known, T>(
   { header, claims }: LinkToken | CredentialToken,
   keys: KeyLookup,
-  { before, find, mayFetch, purpose, after }: Steps<Known, T>,
+  { before, find, inTurn, purpose, after }: Steps<Known, T>,
 ): Soon<T> {
   const judge = (): Verdict<T> | undefined => {
     const known = before()
@@ -157,19 +150,16 @@ function withKey<Known, T>(
   const fetched = () => judge() ?? refuse('credential-unverifiable', 'no key set of iss came')
   const verdict = judge()
   if (verdict !== undefined) return verdict
-  if (!mayFetch()) return refuse('credential-unverifiable', 'too many fetches for strangers')
-  return keys.ensure(claims.iss, header.kid).then(fetched)
+  return inTurn(() => keys.ensure(claims.iss, header.kid)).then(fetched)
 }
 
 /** The dear step: 0.1 ms, once for each token and key. */
 function checkSignature(
   token: LinkToken | CredentialToken,
   key: PublicKey,
-  spend: Spend,
   known: SignatureCache,
 ): Verdict<undefined> {
   if (known.has(token.digest, key)) return accept(undefined)
-  if (!spend()) return refuse('rate-limited', 'too many signatures to check')
   if (!verify(token.signingInput, key, token.signature)) {
     return refuse('credential-signature', 'the signature does not fit the key')
   }

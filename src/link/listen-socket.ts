@@ -35,6 +35,8 @@ export type Listen = {
 export type TlsListen = Listen & {
   /** What to show to one who asks for this name (lower case); asked for each connection, so that a reload is seen. */
   readonly certificates: (serverName: string) => ShownCertificate | undefined
+  /** A handshake begins with this far side: what it costs no stopwatch sees. */
+  readonly begins: (remote: string) => undefined
 }
 
 export type Listening = {
@@ -44,7 +46,7 @@ export type Listening = {
 }
 
 export const listenTls = (options: TlsListen): Promise<Listening> => {
-  const { limits, clock, certificates, log } = options
+  const { limits, clock, certificates, begins, log } = options
   const needs: HandshakeOptions = {
     limits,
     clock,
@@ -52,7 +54,10 @@ export const listenTls = (options: TlsListen): Promise<Listening> => {
     certificates,
     fault: (error) => log.error('link.certificates', { message: String(error) }),
   }
-  return new Door(options, (door, raw, admission) => door.secure(needs, raw, admission)).open()
+  return new Door(options, (door, raw, admission) => {
+    begins(remoteOf(raw))
+    return door.secure(needs, raw, admission)
+  }).open()
 }
 
 export const listenPlain = (options: Listen): Promise<Listening> =>

@@ -49,16 +49,12 @@ export function judgeClient(
   if (key === undefined || isPublishedTestKey(key)) {
     return finish('credential-key', 'no usable key')
   }
-  const held: Verdict<LinkClaims> = needs.verifier.holder(
-    token.value,
-    {
-      mayClaim: (iss) => iss === user.text,
-      isAudience: (aud) => aud === user.domain,
-      channel,
-      key,
-    },
-    () => needs.spend(session),
-  )
+  const held: Verdict<LinkClaims> = needs.verifier.holder(token.value, {
+    mayClaim: (iss) => iss === user.text,
+    isAudience: (aud) => aud === user.domain,
+    channel,
+    key,
+  })
   if (!held.ok) return finish(held.code, held.detail)
   if (session.user !== undefined || session.isAttaching) {
     return finish('protocol-state', 'a user is attached')
@@ -86,7 +82,7 @@ async function attach(
 ): Promise<Found> {
   try {
     const entry = await needs.core().find(user)
-    const refusal = refusalOf(needs, session, prove, user, key, entry)
+    const refusal = refusalOf(needs, prove, user, key, entry)
     return refusal ?? [await needs.steps.attached(session, user, key), 'attach']
   } catch (error) {
     return ['busy', `directory: ${error instanceof Error ? error.message : String(error)}`]
@@ -95,7 +91,6 @@ async function attach(
 
 function refusalOf(
   needs: ProofNeeds,
-  session: Session,
   prove: Prove,
   user: Address,
   key: PublicKey,
@@ -105,14 +100,13 @@ function refusalOf(
   const standing = standingOfKey(entry, key.x)
   if (standing === 'not-listed') return ['credential-key', 'other keys are listed']
   if (standing === 'listed') return undefined
-  const named = checkNaming(needs, session, prove, user, key)
+  const named = checkNaming(needs, prove, user, key)
   return named.ok ? undefined : [named.code, named.detail]
 }
 
 /** [LINK-5.4-7] The credential of the client's own domain that names its key. */
 function checkNaming(
   needs: ProofNeeds,
-  session: Session,
   prove: Prove,
   user: Address,
   key: PublicKey,
@@ -125,16 +119,12 @@ function checkNaming(
   if (named.value.claims.sub !== user.text || named.value.claims.jkt === undefined) {
     return refuse('credential-subject', 'the credential is not about this user and key')
   }
-  const verdict = needs.verifier.credential(
-    named.value,
-    {
-      mayVouch: (iss) => iss === user.domain,
-      isAudience: (aud) => aud === user.domain,
-      isProven: () => false,
-      presenterKey: key.thumbprint,
-    },
-    () => needs.spend(session),
-  )
+  const verdict = needs.verifier.credential(named.value, {
+    mayVouch: (iss) => iss === user.domain,
+    isAudience: (aud) => aud === user.domain,
+    isProven: () => false,
+    presenterKey: key.thumbprint,
+  })
   // Our own keys are at hand; a promise means that they are not.
   return verdict instanceof Promise ? refuse('credential-unverifiable', 'own keys') : verdict
 }

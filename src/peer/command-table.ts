@@ -45,7 +45,7 @@ const row = (
 export const commandTable = ({ proofs, keys, credentials, requests }: Rooms): CommandTable => ({
   prove: row('anybody', 'ok', 'link', (session, request) => proofs().judge(session, request)),
   keys: row('anybody', 'ok', 'link', (session, request) => keys().tell(session, request)),
-  credential: row('gateway', 'unknown-command', 'link', (session, request) => credentials.show(session, request)),
+  credential: row('gateway', 'unknown-command', 'known', (session, request) => credentials.show(session, request)),
   forget: row('gateway', 'unknown-command', 'link', (session, request) => credentials.forget(session, request)),
   issue: row('client', 'bad-request', 'known', (session, request) => requests.issue(session, request)),
   message: row('both', 'ok', 'known', (session, request, held) => requests.message(session, request, held)),

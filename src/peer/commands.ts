@@ -15,7 +15,7 @@ import type { RequestView } from '../link/link.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Core } from '../operation/ports.ts'
-import { commandOf, travelling } from '../wire/registry.ts'
+import { commandOf, commands, travelling } from '../wire/registry.ts'
 import type { CommandRow, CommandTable } from './command-table.ts'
 import type { Held } from './held-credentials.ts'
 import type { Session } from './session.ts'
@@ -57,9 +57,10 @@ export class Commands {
     }
     if (row?.from === 'anybody') return row.take(session, request, undefined)
     if (session.role === 'client') return this.#pass(session, request, undefined)
-    // CREDENTIAL gives the number that others refer to.
     if (row?.counts === 'link') return row.take(session, request, undefined)
-    if (reference === 0) return this.#ofDomain(session, request, undefined)
+    // [LINK-6.3-9] CREDENTIAL gives the number that others refer to, and counts as they do.
+    if (reference === 0 || command === commands.credential.number)
+      return this.#ofDomain(session, request, undefined)
     this.#referred(session, request)
   }
 

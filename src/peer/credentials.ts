@@ -28,13 +28,10 @@ type Answer = (code: Status) => undefined
 export class Credentials {
   readonly #env: Env
   readonly #verifier: Verifier
-  readonly #spend: (session: Session, issuer: string) => boolean
 
-  /** `spend`: one signature out of the budget of the issuer. */
-  constructor(env: Env, verifier: Verifier, spend: (session: Session, issuer: string) => boolean) {
+  constructor(env: Env, verifier: Verifier) {
     this.#env = env
     this.#verifier = verifier
-    this.#spend = spend
   }
 
   /** [LINK-6.3-1] A credential gets its number; requests that name it wait while its key is fetched. */
@@ -80,17 +77,13 @@ export class Credentials {
   }
 
   #verify(session: Session, token: CredentialToken) {
-    return this.#verifier.credential(
-      token,
-      {
-        // [LINK-6.3-8]
-        mayVouch: (iss) => session.speaksFor(iss),
-        isAudience: (aud) => session.isServed(aud),
-        isProven: (iss, aud) => session.isProven(aud, iss),
-        presenterKey: undefined,
-      },
-      () => this.#spend(session, token.claims.iss),
-    )
+    return this.#verifier.credential(token, {
+      // [LINK-6.3-8]
+      mayVouch: (iss) => session.speaksFor(iss),
+      isAudience: (aud) => session.isServed(aud),
+      isProven: (iss, aud) => session.isProven(aud, iss),
+      presenterKey: undefined,
+    })
   }
 
   #settle(session: Session, held: Held, verdict: Verdict<Vouched>, answer: Answer): undefined {

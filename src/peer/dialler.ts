@@ -11,6 +11,7 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import type { Channel } from '../link/channel.ts'
+import type { Account } from '../shares/account.ts'
 import type { Admission } from './admission.ts'
 import type { Proofs } from './proofs.ts'
 import type { Dialled, Session } from './session.ts'
@@ -24,8 +25,13 @@ export type Connected = {
   readonly needsKnownKey: boolean
 }
 
-/** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
-export type Connect = (remote: Domain, service: Service, signal: AbortSignal) => Promise<Connected>
+/** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. `payer`: for DNS. */
+export type Connect = (
+  remote: Domain,
+  service: Service,
+  signal: AbortSignal,
+  payer: Account,
+) => Promise<Connected>
 
 type Waiting = {
   readonly resolve: (session: Session) => undefined
@@ -59,7 +65,7 @@ export class Dialler {
   }
 
   /** A link for the pair. */
-  async dial(local: Domain, remote: Domain, service: Service): Promise<Session> {
+  async dial(local: Domain, remote: Domain, service: Service, payer: Account): Promise<Session> {
     for (const session of this.#table.all) {
       const { dialled, link } = session
       // A link of another domain of ours to the same gateway: one more claim is enough.
@@ -71,13 +77,13 @@ export class Dialler {
       this.#provenByCertificate(session, local, remote)
       if (session.isProven(local, remote)) return session
     }
-    return this.#open(local, remote, service)
+    return this.#open(local, remote, service, payer)
   }
 
   /** A link on which `local` asks for the keys of `remote`, whoever the far side is. */
-  async dialForKeys(local: Domain, remote: Domain): Promise<Session> {
+  async dialForKeys(local: Domain, remote: Domain, payer: Account): Promise<Session> {
     const service = 'im'
-    const connected = await this.#connect(remote, service)
+    const connected = await this.#connect(remote, service, payer)
     if (connected.needsKnownKey) {
       // [LINK-9.1-5] The keys that it showed would make it known.
       connected.channel.destroy()
@@ -102,8 +108,8 @@ export class Dialler {
     this.#stopping.abort()
   }
 
-  async #open(local: Domain, remote: Domain, service: Service): Promise<Session> {
-    const connected = await this.#connect(remote, service)
+  async #open(local: Domain, remote: Domain, service: Service, payer: Account): Promise<Session> {
+    const connected = await this.#connect(remote, service, payer)
     const { channel, host, port, needsKnownKey } = connected
     const shared = this.#sharing(local, remote, host, port)
     if (shared !== undefined) {
@@ -125,10 +131,10 @@ export class Dialler {
     })
   }
 
-  async #connect(remote: Domain, service: Service): Promise<Connected> {
+  async #connect(remote: Domain, service: Service, payer: Account): Promise<Connected> {
     const { signal } = this.#stopping
     try {
-      const connected = await this.#find(remote, service, signal)
+      const connected = await this.#find(remote, service, signal, payer)
       if (!signal.aborted) return connected
       connected.channel.destroy()
     } catch (cause) {

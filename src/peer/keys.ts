@@ -4,29 +4,34 @@
  * In:    requests of anybody; a domain whose keys are wanted.
  * Out:   the signed key set.
  * Fails: `domain-not-hosted` and `too-large` to the far side; the code of the dial or of the answer to us.
- * Spec:  [LINK-6.2-1], [LINK-6.2-2], [LINK-4.4-4]
+ * Spec:  [LINK-6.2-1], [LINK-6.2-2], [LINK-6.2-3], [LINK-4.4-4]
  */
 import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeKeys, readKeys } from '../command/keys.ts'
 import type { Env } from '../env.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
+import { sleep } from '../lib/clock.ts'
 import type { Channel } from '../link/channel.ts'
 import type { RequestView } from '../link/link.ts'
-import { networkOf } from '../link/network-prefix.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
+import type { Account } from '../shares/account.ts'
+import { Line } from '../shares/line.ts'
 import { fields, responseHeadBytes } from '../wire/registry.ts'
 import type { Dialler } from './dialler.ts'
 import type { Hosted } from './hosted.ts'
 import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
 import type { SessionTable } from './session-table.ts'
-import { StrangerBudget } from './stranger-budget.ts'
+
+export type IsThere = (domain: Domain, signal: AbortSignal, payer: Account) => Promise<boolean>
 
 export type KeysPorts = {
   readonly hosted: Hosted
   /** Whether the operator names the domain. */
   readonly isNamed: (domain: Domain) => boolean
+  /** Whether DNS, or a route, says that there is anything at the domain, as far as it can be told before `signal`. */
+  readonly isThere: IsThere
 }
 
 export class Keys {
@@ -34,9 +39,9 @@ export class Keys {
   readonly #ports: KeysPorts
   readonly #table: Pick<SessionTable, 'all'>
   readonly #dialler: Pick<Dialler, 'dialForKeys'>
-  /** Fetches for domains that nobody knows, and those for which a link is dialled. */
-  readonly #strangers: StrangerBudget
-  #strangerDials = 0
+  /** Where claims of domains that nobody knows wait, since each may make us dial. */
+  readonly #line: Line
+  readonly #stopping = new AbortController()
 
   constructor(
     env: Env,
@@ -48,20 +53,55 @@ export class Keys {
     this.#ports = ports
     this.#table = table
     this.#dialler = dialler
-    this.#strangers = new StrangerBudget(env.limits, env.clock.now())
+    const { shares, limits, meter } = env
+    this.#line = new Line(shares, 'dials', {
+      places: limits.strangerDials,
+      few: 1,
+      most: limits.strangerClaims,
+      waits: () => meter.hit('strangerDials'),
+    })
   }
 
-  /** One fetch out of the budget for strangers: `domain` is claimed on the link of the session. */
-  mayFetchForStranger({ link }: Session, domain: Domain): boolean {
-    const { clock, limits, meter } = this.#env
-    const now = clock.now()
-    if (this.#ports.isNamed(domain) && this.#strangers.takeReserve(now)) return true
-    const limit =
-      this.#strangerDials < limits.strangerDials
-        ? this.#strangers.take(networkOf(link.channel.facts.remote), now)
-        : 'strangerDials'
-    if (limit !== undefined) meter.hit(limit)
-    return limit === undefined
+  stop(): undefined {
+    this.#stopping.abort()
+  }
+
+  /**
+   * [LINK-6.2-3] Fetches the keys of `domain`, which nobody knows and which is claimed on the link of the session: once it is seen to
+   * be anywhere, and when it is the turn of the network that claims it. [LINK-6.1-3] Waits no longer than a claim may.
+   */
+  async inTurn(
+    session: Session,
+    domain: Domain,
+    fetch: () => Promise<undefined>,
+  ): Promise<undefined> {
+    // Our users wanted the link.
+    if (session.dialled?.remote === domain) return fetch()
+    const { clock, limits, shares } = this.#env
+    const payer = this.#ports.isNamed(domain) ? shares.domain(domain, '') : session.network
+    const late = new AbortController()
+    const { signal } = late
+    const cancel = clock.after(limits.keyFetchMs, () => {
+      late.abort()
+    })
+    try {
+      // The cheap look first: a name that was made up takes no place.
+      if (!(await this.#ports.isThere(domain, signal, payer))) return
+      if (!(await this.#line.take(payer, signal))) return
+      const fetched = fetch()
+      void this.#leave(fetched, payer)
+      await Promise.race([fetched, sleep(clock, limits.keyFetchMs, signal)])
+    } finally {
+      cancel()
+      late.abort()
+    }
+  }
+
+  /** A place is kept for a while, so that there are only so many dials a second, however soon they fail. */
+  async #leave(fetched: Promise<undefined>, payer: Account): Promise<undefined> {
+    const { clock, limits } = this.#env
+    await Promise.all([fetched, sleep(clock, limits.strangerDialMs, this.#stopping.signal)])
+    this.#line.give(payer)
   }
 
   /** [LINK-6.2-2] Told to anybody, but only for a domain whose certificate was shown on this link. */
@@ -98,16 +138,15 @@ export class Keys {
         return this.#ask(session, remote, signal)
       }
     }
-    this.#strangerDials++
+    const session = await this.#dialler.dialForKeys(
+      this.#ports.hosted.main,
+      remote,
+      this.#env.shares.remote(remote),
+    )
     try {
-      const session = await this.#dialler.dialForKeys(this.#ports.hosted.main, remote)
-      try {
-        return await this.#ask(session, remote, signal)
-      } finally {
-        session.link.release('idle-release')
-      }
+      return await this.#ask(session, remote, signal)
     } finally {
-      this.#strangerDials--
+      session.link.release('idle-release')
     }
   }
 

@@ -22,7 +22,6 @@ import { encodeBase64url } from '../lib/base64url.ts'
 import { type Cancel, every } from '../lib/clock.ts'
 import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
-import { networkOf } from '../link/network-prefix.ts'
 import type { Asker } from '../operation/call.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { Message } from '../operation/message.ts'
@@ -35,7 +34,7 @@ import { Commands } from './commands.ts'
 import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
-import { Keys } from './keys.ts'
+import { type IsThere, Keys } from './keys.ts'
 import { shedBusy, shedLinks } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
@@ -48,7 +47,6 @@ import { Requests } from './requests.ts'
 import type { Session } from './session.ts'
 import { SessionTable } from './session-table.ts'
 import { type Mint, scopesOf } from './shown-credentials.ts'
-import { VerificationBudget } from './verification-budget.ts'
 
 export type PeerOptions = {
   readonly domains: readonly [HostedDomain, ...HostedDomain[]]
@@ -58,6 +56,7 @@ export type PeerOptions = {
   readonly discontinuity: 'accept' | 'hold'
   /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
   readonly connect: Connect
+  readonly isThere: IsThere
   /** Proofs that every link with `domain` must have. */
   readonly required: (domain: string) => readonly ProofKind[]
   /** A channel that was accepted has proven something: its place among the unproven is free. */
@@ -78,7 +77,6 @@ export class Peer implements Adapter {
   readonly #dialler: Dialler
   readonly #keys: Keys
   readonly #commands: Commands
-  readonly #verifications: VerificationBudget
   readonly #messages: MessagesOut
   readonly #questions: Questions
   readonly #notices: NoticesOut
@@ -105,7 +103,6 @@ export class Peer implements Adapter {
       clock,
       limits,
     })
-    this.#verifications = new VerificationBudget(limits, clock.now())
     this.#table = new SessionTable(
       env,
       {
@@ -122,9 +119,11 @@ export class Peer implements Adapter {
         isUsed: (session) => this.#isUsed(session),
       },
     )
-    this.pool = new Pool(env, journal, (local, remote, service) =>
-      this.#dialler.dial(local, remote, service),
-    )
+    this.pool = new Pool(env, journal, (local, remote, service, user) => {
+      const { shares } = env
+      const payer = user === '' ? shares.remote(remote) : shares.tree.user(user)
+      return this.#dialler.dial(local, remote, service, payer)
+    })
     this.#reports = new LinkReports(core, this.pool)
     this.#admission = new Admission(
       env,
@@ -148,8 +147,7 @@ export class Peer implements Adapter {
       hosted,
       isKnown: (domain) => this.isProven(domain),
       isPinned: (domain) => options.pinned.has(domain),
-      mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
-      spend: (session) => this.#spend(session, undefined),
+      inTurn: (session, domain, fetch) => this.#keys.inTurn(session, domain, fetch),
       steps: {
         proven: (session, pair) => this.#admission.proven(session, pair),
         attached: (session, user, key) => this.#admission.attached(session, user, key),
@@ -164,10 +162,9 @@ export class Peer implements Adapter {
     })
     this.#dialler = new Dialler(this.#connect, this.#table, this.#proofs, this.#admission)
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
-    this.#keys = new Keys(env, { hosted, isNamed }, this.#table, this.#dialler)
-    const credentials = new Credentials(env, verifier, (session, issuer) =>
-      this.#spend(session, issuer),
-    )
+    const { isThere } = options
+    this.#keys = new Keys(env, { hosted, isNamed, isThere }, this.#table, this.#dialler)
+    const credentials = new Credentials(env, verifier)
     const requests = new Requests(env, core, hosted)
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
     this.#commands = new Commands(env, core, commandTable(rooms))
@@ -283,9 +280,10 @@ export class Peer implements Adapter {
   }
 
   /** A domain that the rules bar is not dialled, nor used if they bar it meanwhile. */
-  readonly #connect: Connect = async (remote, service, signal) => {
+  readonly #connect: Connect = async (remote, service, signal, payer) => {
+    const { connect } = this.#options
     const isBarred = (): boolean => this.#core?.standing(remote) === 'barred'
-    const connected = isBarred() ? undefined : await this.#options.connect(remote, service, signal)
+    const connected = isBarred() ? undefined : await connect(remote, service, signal, payer)
     if (connected !== undefined && !isBarred()) return connected
     connected?.channel.destroy()
     throw new GatewayError('domain-refused', 'domain rules')
@@ -359,24 +357,9 @@ export class Peer implements Adapter {
     return false
   }
 
-  /** [LINK-6.3-9] [LINK-6.1-4] One signature, of a claim or a credential of `issuer`; a link that has ended has none. */
-  #spend(session: Session, issuer: string | undefined): boolean {
-    if (!this.#table.all.has(session)) return false
-    const { role, link } = session
-    // Clients are paced by what they may claim; what they show besides is of our own domains.
-    if (role === 'client') return true
-    const { clock, meter } = this.#env
-    const now = clock.now()
-    const limit =
-      issuer === undefined
-        ? this.#verifications.takeClaim(networkOf(link.channel.facts.remote), now)
-        : this.#verifications.takeCredential(issuer, now)
-    if (limit !== undefined) meter.hit(limit)
-    return limit === undefined
-  }
-
   #stopDials(): undefined {
     this.#dialler.stop()
+    this.#keys.stop()
     this.pool.stop()
   }
 

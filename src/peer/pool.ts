@@ -26,8 +26,13 @@ import {
 import { duplicatesOf, isPreferred, surplusOf } from './duplicate-links.ts'
 import type { Session } from './session.ts'
 
-/** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
-export type Dial = (local: Domain, remote: Domain, service: Service) => Promise<Session>
+/** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. `user`: who wants it; empty: no user. */
+export type Dial = (
+  local: Domain,
+  remote: Domain,
+  service: Service,
+  user: string,
+) => Promise<Session>
 
 export class Pool {
   readonly #env: Env
@@ -233,11 +238,13 @@ export class Pool {
   }
 
   async #dial(destination: Destination): Promise<undefined> {
-    const { local, remote, service } = destination
+    const { local, remote, service, waiting } = destination
+    // Who waits longest.
+    const user = waiting[0]?.request.user ?? ''
     try {
       // One that was accepted meanwhile serves as well.
       const session =
-        this.find(local, remote, service) ?? (await this.#dialTo(local, remote, service))
+        this.find(local, remote, service) ?? (await this.#dialTo(local, remote, service, user))
       destination.isDialling = false
       if (session.isProven(local, remote)) this.list(session, local, remote, [service])
       this.#flush(destination)

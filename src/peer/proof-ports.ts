@@ -12,6 +12,8 @@ import type { Hosted } from './hosted.ts'
 import type { Pair } from './pair.ts'
 import type { Session } from './session.ts'
 
+type Fetch = () => Promise<undefined>
+
 /** Who is told what was found. */
 export type ProofSteps = {
   readonly proven: (session: Session, pair: Pair) => undefined
@@ -45,13 +47,11 @@ export type ProofPorts = {
   readonly core: () => Core
   readonly verifier: Verifier
   readonly hosted: Hosted
-  /** Whether keys of the domain are pinned or were taken before; a stranger's fetch has a budget of its own. */
+  /** Whether keys of the domain are pinned or were taken before: its keys are fetched at once. */
   readonly isKnown: (domain: Domain) => boolean
   readonly isPinned: (domain: Domain) => boolean
-  /** False: too many fetches for strangers are under way. */
-  readonly mayFetchFor: (session: Session, domain: Domain) => boolean
-  /** One signature out of the budget for claims. */
-  readonly spend: (session: Session) => boolean
+  /** Fetches for the claim of one that nobody knows, when its turn comes. */
+  readonly inTurn: (session: Session, domain: Domain, fetch: Fetch) => Promise<undefined>
   readonly steps: ProofSteps
 }
 

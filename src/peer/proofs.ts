@@ -37,6 +37,10 @@ function judge(needs: ProofNeeds, session: Session, request: RequestView): undef
   const answer: Answer = (code, named) => session.refuse({ ...asked, named }, outcomeOf(code))
   // [LINK-6.1-2] Not read: what is too much costs nothing.
   if (!link.mayClaim()) return answer('rate-limited')
+  // [LINK-6.1-4] Anybody may name any domain: what it costs is on the account of where it comes from.
+  if (session.role === 'gateway' && needs.env.shares.isOver(session.network, 'time')) {
+    return answer('rate-limited')
+  }
   const prove = readProve(request)
   if (typeof prove === 'string') return answer(prove)
   const { binding } = link
@@ -94,17 +98,13 @@ function judgeDomain(
     return finish(refuse('credential-key', 'on plain TCP only a pinned key proves a domain'))
   }
   if (!session.hasRoom(local, remote)) return finish(refuse('limit-reached', 'pairs of one link'))
-  const verdict = needs.verifier.link(
-    token.value,
-    {
-      mayClaim: (iss) => iss === remote,
-      isAudience: (aud) => aud === local,
-      channel,
-      keys: session.dialled?.needsKnownKey ? 'seen' : 'any',
-      mayFetch: () => needs.isKnown(remote) || needs.mayFetchFor(session, remote),
-    },
-    () => needs.spend(session),
-  )
+  const verdict = needs.verifier.link(token.value, {
+    mayClaim: (iss) => iss === remote,
+    isAudience: (aud) => aud === local,
+    channel,
+    keys: session.dialled?.needsKnownKey ? 'seen' : 'any',
+    inTurn: (fetch) => (needs.isKnown(remote) ? fetch() : needs.inTurn(session, remote, fetch)),
+  })
   // [LINK-6.1-3] While the key is fetched the claim has no answer.
   if (!(verdict instanceof Promise)) return finish(verdict, [local, remote])
   if (session.standing !== 'proven') session.standing = 'pending'

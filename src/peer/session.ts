@@ -302,6 +302,11 @@ export class Session implements LinkOwner {
     reader.account = account
   }
 
+  /** Where the far side comes from, whatever it proves. */
+  get network(): Account {
+    return this.#env.shares.tree.network(networkOf(this.link.channel.facts.remote))
+  }
+
   /** Who pays for what `domain` asks here. */
   accountOf(domain: string): Account {
     const { account } = this.link.reader

@@ -10,6 +10,7 @@ import { type Clock, sleep } from '../lib/clock.ts'
 import type { IpAddress, Range } from '../lib/ip.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
+import type { Account } from '../shares/account.ts'
 import type { DnsCache, Found } from './cache.ts'
 import { whyBlocked } from './guard.ts'
 import { addressRecords, type Outcome } from './outcome.ts'
@@ -28,6 +29,7 @@ export type HostQuestion = {
   readonly mayBeAlias: boolean
   readonly mayBeStale: boolean
   readonly signal: AbortSignal
+  readonly payer: Account | undefined
 }
 
 export type HostAddresses = {
@@ -63,11 +65,11 @@ export async function findAddresses(
 /** Waits for both, but once one has addresses no longer than the other family would be waited for when dialling. */
 async function askBoth(
   { cache, clock, limits }: Needs,
-  { host, mayBeStale, signal }: HostQuestion,
+  { host, mayBeStale, signal, payer }: HostQuestion,
 ): Promise<readonly (Found | undefined)[]> {
   const found: (Found | undefined)[] = [undefined, undefined]
   const asked = types.map(async (type, i) => {
-    const one = await cache.find({ name: host, type, mayBeStale, signal })
+    const one = await cache.find({ name: host, type, mayBeStale, signal, payer })
     found[i] = one
     return one
   })

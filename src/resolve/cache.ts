@@ -12,6 +12,7 @@ import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
 import { type Clock, sleep } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
+import type { Account } from '../shares/account.ts'
 import { Flights } from './flights.ts'
 import type { Lookup } from './lookup.ts'
 import type { RecordType } from './message.ts'
@@ -32,6 +33,8 @@ export type Wish = {
   /** Only to reach a domain that was proven before: the proof still stands between us and a wrong host. */
   readonly mayBeStale: boolean
   readonly signal: AbortSignal
+  /** On whose account it is asked. */
+  readonly payer?: Account | undefined
 }
 
 type Kept = {
@@ -115,10 +118,14 @@ export class DnsCache {
 
   /** Asks, or waits with those who asked. With something stale at hand the wait is one try, and the question goes on. */
   async #ask(wish: Wish, stale: Found | undefined): Promise<Found> {
-    const { name, type, signal } = wish
+    const { name, type, signal, payer } = wish
     const key = keyOf(wish)
     const source = this.#flights.has(key) ? 'shared' : 'network'
-    const flight = this.#flights.join(key, (ended) => this.#lookup(name, type, ended), signal)
+    const flight = this.#flights.join(
+      key,
+      (ended) => this.#lookup(name, type, ended, payer),
+      signal,
+    )
     const outcome = await (stale === undefined ? flight : this.#patiently(flight))
     if (outcome === undefined) return stale as Found
     const kept = this.#entries.peek(key)?.latest
@@ -137,6 +144,8 @@ export class DnsCache {
   }
 
   #keep(key: string, outcome: Outcome): undefined {
+    // That one asks too much says nothing about the name.
+    if (outcome.failure === 'busy') return
     const at = this.#clock.now()
     const previous = this.#entries.peek(key)
     const failures = outcome.kind === 'failure' ? this.#failuresBefore(previous) : 0

@@ -22,8 +22,15 @@ export type Ask = {
   readonly signal: AbortSignal
 }
 
-/** `strays`: so many wrong messages that somebody may be guessing. */
-export type Silence = 'timeout' | 'unreachable' | 'closed' | 'strays' | 'too-long' | 'cancelled'
+/** `strays`: so many wrong messages that somebody may be guessing; `busy`: nobody was asked. */
+export type Silence =
+  | 'timeout'
+  | 'unreachable'
+  | 'closed'
+  | 'strays'
+  | 'too-long'
+  | 'cancelled'
+  | 'busy'
 
 export type Heard = {
   readonly bytes: Buffer | undefined

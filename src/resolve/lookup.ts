@@ -9,33 +9,50 @@
 import type { Clock } from '../lib/clock.ts'
 import { formatEndpoint, isLoopback } from '../lib/ip.ts'
 import { observe } from '../lib/meter.ts'
+import type { Account } from '../shares/account.ts'
+import type { Line } from '../shares/line.ts'
 import { type Chain, followAliases } from './aliases.ts'
 import { type Needs as AskNeeds, askServer, type Reply } from './ask-server.ts'
 import { deadline } from './deadline.ts'
-import type { DnsServer } from './exchange.ts'
+import type { DnsExchange, DnsServer } from './exchange.ts'
+import { inTurn } from './in-turn.ts'
 import { type Answer, type Question, type RecordType, rcodes } from './message.ts'
 import { isQueryName } from './name.ts'
 import { type Failure, failed, type Outcome } from './outcome.ts'
 import { ServerList } from './server-list.ts'
 
-export type Lookup = (name: string, type: RecordType, signal: AbortSignal) => Promise<Outcome>
+/** `payer`: on whose account it is asked; nobody: it waits for nobody. */
+export type Lookup = (
+  name: string,
+  type: RecordType,
+  signal: AbortSignal,
+  payer?: Account | undefined,
+) => Promise<Outcome>
 
 export type Needs = AskNeeds & {
   readonly clock: Clock
   readonly servers: readonly DnsServer[]
+  /** Where questions wait for their turn. */
+  readonly line?: Line | undefined
 }
 
 export function createLookup(needs: Needs): Lookup {
   const { clock, limits, meter } = needs
   const seconds = meter.histogram('dns_lookup_seconds')
   const servers = new ServerList(needs.servers, clock, limits)
-  return async (name, type, signal) => {
+  return async (name, type, signal, payer) => {
     // A name that cannot be written cannot exist: no server has to be asked.
     if (!isQueryName(name)) return { ...failed('no-servers', 'none', 'udp'), ...noSuchName }
     const started = clock.now()
     const total = deadline(clock, limits.dnsTotalMs, signal)
     try {
-      const outcome = await walk(needs, servers, { name, type }, startOf(name), total.signal)
+      const outcome = await walk(
+        { ...needs, exchange: exchangeOf(needs, payer) },
+        servers,
+        { name, type },
+        startOf(name),
+        total.signal,
+      )
       if (!total.isOver()) return outcome
       meter.hit('dnsTotalMs')
       return { ...outcome, ...timedOut(outcome) }
@@ -45,6 +62,9 @@ export function createLookup(needs: Needs): Lookup {
     }
   }
 }
+
+const exchangeOf = ({ exchange, line }: Needs, payer: Account | undefined): DnsExchange =>
+  line === undefined || payer === undefined ? exchange : inTurn(exchange, line, payer)
 
 const noSuchName = { kind: 'nxdomain', failure: 'none' } as const
 
@@ -133,7 +153,8 @@ async function askAll(
       const reply = await askServer(needs, { server, question, edns, signal })
       edns = reply.edns
       asked = { reply, server }
-      if (reply.answer !== undefined) return asked
+      // Other servers would not be asked either.
+      if (reply.answer !== undefined || reply.failure === 'busy') return asked
       servers.judge(server, reply.failure)
     }
   }

@@ -24,6 +24,7 @@ export type Outcome = {
 
 export type Failure =
   | 'cancelled'
+  | 'busy'
   | 'no-servers'
   | 'timeout'
   | 'unreachable'

@@ -14,6 +14,8 @@ import { parseRange, type Range } from '../lib/ip.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
+import type { Account } from '../shares/account.ts'
+import type { Line } from '../shares/line.ts'
 import { DnsCache } from './cache.ts'
 import type { DnsExchange, DnsServer } from './exchange.ts'
 import { createLookup } from './lookup.ts'
@@ -39,6 +41,10 @@ export type ResolverOptions = {
   /** For the domain's own addresses. */
   readonly defaultPort: number
   readonly isProven: (domain: Domain) => boolean
+  /** Where questions wait for their turn. */
+  readonly line?: Line | undefined
+  /** On whose account DNS is asked for those who ask why. */
+  readonly explainer?: Account | undefined
 }
 
 export type Resolution = {
@@ -60,7 +66,13 @@ export type Explanation = {
 }
 
 export type Resolver = {
-  readonly resolve: (domain: Domain, service: Service, signal: AbortSignal) => Promise<Resolution>
+  /** `payer`: on whose account DNS is asked. */
+  readonly resolve: (
+    domain: Domain,
+    service: Service,
+    signal: AbortSignal,
+    payer?: Account | undefined,
+  ) => Promise<Resolution>
   /** Finds every target, from the cache where it knows, and tells each step: all of them, or those before `signal`. */
   readonly explain: (domain: Domain, service: Service, signal?: AbortSignal) => Promise<Explanation>
   /** Forgets what DNS said about a domain and its targets, or everything; the number of answers forgotten. */
@@ -71,13 +83,14 @@ export function createResolver(options: ResolverOptions): Resolver {
   const cache = new DnsCache({ ...options, lookup: createLookup(options) })
   const needs: Needs = { ...options, cache, allowed: options.allowRanges.map(rangeOf) }
   return {
-    resolve: (domain, service, signal) => resolve(needs, { domain, service, signal }),
-    explain: (domain, service, signal = never()) => explain(needs, { domain, service, signal }),
+    resolve: (domain, service, signal, payer) => resolve(needs, { domain, service, signal, payer }),
+    explain: (domain, service, signal = never()) =>
+      explain(needs, { domain, service, signal, payer: options.explainer }),
     flush: (domain) => cache.flush(domain === undefined ? () => true : meantBy(cache, domain)),
   }
 }
 
-type Asked = Pick<Search, 'domain' | 'service' | 'signal'>
+type Asked = Pick<Search, 'domain' | 'service' | 'signal' | 'payer'>
 
 /** The first target is found at once, so that "there is none" is told here and not in the middle of a dial. */
 async function resolve(needs: Needs, asked: Asked): Promise<Resolution> {

@@ -9,6 +9,7 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import { parseIp } from '../lib/ip.ts'
+import type { Account } from '../shares/account.ts'
 import { type Needs as AddressNeeds, findAddresses } from './addresses.ts'
 import { endpointsText, type Note, ruleStep } from './steps.ts'
 import type { Target } from './target.ts'
@@ -18,6 +19,8 @@ export type Search = {
   readonly service: Service
   readonly mayBeStale: boolean
   readonly signal: AbortSignal
+  /** On whose account DNS is asked. */
+  readonly payer: Account | undefined
   readonly note: Note
   readonly tally: Tally
 }
@@ -45,10 +48,14 @@ export async function targetsAt(
   place: Place,
 ): Promise<readonly Target[]> {
   const { host, port, via, needsKnownKey, isStale } = place
-  const { tally, note, mayBeStale, signal } = search
+  const { tally, note, mayBeStale, signal, payer } = search
   const found = isLiteral(place)
     ? literal(host)
-    : await findAddresses(needs, { host, mayBeAlias: via !== 'srv', mayBeStale, signal }, note)
+    : await findAddresses(
+        needs,
+        { host, mayBeAlias: via !== 'srv', mayBeStale, signal, payer },
+        note,
+      )
   const { addresses } = found
   tally.blocked += found.blocked
   if (addresses.length === 0) {

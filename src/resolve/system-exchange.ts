@@ -7,34 +7,18 @@
  * Spec:  RFC 5452 §9 (random port and id, connected socket), RFC 7766 (TCP).
  */
 import type { Clock } from '../lib/clock.ts'
-import type { Meter } from '../lib/meter.ts'
-import type { Limits } from '../limits.ts'
 import { type DnsExchange, silent } from './exchange.ts'
 import { askTcp } from './exchange-tcp.ts'
 import { askUdp } from './exchange-udp.ts'
-import { Slots } from './slots.ts'
 
-/** At most `limits.dnsSockets` sockets; more questions wait for one. */
-export function systemExchange({
-  clock,
-  limits,
-  meter,
-}: {
-  readonly clock: Clock
-  readonly limits: Limits
-  readonly meter: Meter
-}): DnsExchange {
-  const slots = new Slots(limits.dnsSockets)
-  return async (ask) => {
-    if (slots.isFull) meter.hit('dnsSockets')
-    if (!(await slots.take(ask.signal))) return silent('cancelled')
+/** A socket for each question; how many there are is up to whoever asks (`in-turn.ts`). */
+export const systemExchange =
+  ({ clock }: { readonly clock: Clock }): DnsExchange =>
+  async (ask) => {
     try {
       return await (ask.transport === 'udp' ? askUdp(ask, clock) : askTcp(ask, clock))
     } catch {
       // No socket to be had, or an address of a family that this machine lacks.
       return silent('unreachable')
-    } finally {
-      slots.give()
     }
   }
-}

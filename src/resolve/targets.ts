@@ -75,15 +75,15 @@ async function* bySrv(needs: Needs, search: Search): Targets {
 
 /** SRV, AAAA and A side by side, in a question each; the addresses wait in the cache until they are needed. */
 async function askSrv({ cache }: Needs, search: Search): Promise<Found> {
-  const { domain, service, mayBeStale, signal, note } = search
+  const { domain, service, mayBeStale, signal, payer, note } = search
   const name = srvName(domain, service)
   const isKnown = cache.isFresh({ name, type: 'SRV' })
   // The one that is waited for goes first.
-  const asked = cache.find({ name, type: 'SRV', mayBeStale, signal })
+  const asked = cache.find({ name, type: 'SRV', mayBeStale, signal, payer })
   if (!isKnown) {
     const types = ['AAAA', 'A'] as const
     void Promise.allSettled(
-      types.map((type) => cache.find({ name: domain, type, mayBeStale, signal })),
+      types.map((type) => cache.find({ name: domain, type, mayBeStale, signal, payer })),
     )
   }
   const found = await asked

@@ -105,6 +105,13 @@ export class Shares {
     return this.tree.domain(name, network, this.#needs.standing(name), this.#turn)
   }
 
+  /** The account of a domain that is known or was met; one for all others, who are nobody's neighbours. */
+  remote(name: string): Account {
+    const isStranger = this.#needs.standing(name) === 'stranger'
+    if (!isStranger) return this.domain(name, '')
+    return this.tree.find(name) ?? this.tree.network('')
+  }
+
   /** Set once, by the table. */
   onFull(resource: Held, table: FullTable): undefined {
     this.#sheds[indexOf[resource]] = table

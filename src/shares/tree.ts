@@ -65,6 +65,11 @@ export class AccountTree {
     return account
   }
 
+  /** A domain that has an account. */
+  find(name: string): Account | undefined {
+    return this.#domains.get(name)
+  }
+
   /** One who sends for a domain. */
   sender(domain: Account, name: string): Account {
     return this.#childOf(domain, name, 1)

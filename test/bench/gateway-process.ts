@@ -35,12 +35,11 @@ serveParent(async ({ config: file }: Settings) => {
   const { files, mistakes } = await checkFiles(loaded, { readFile, stat, wall: systemClock.wall })
   if (files === undefined) throw new Error(JSON.stringify(mistakes))
   const meter = new Meter()
-  const { limits } = loaded.config
   const running = await startGateway({
     config: loaded.config,
     files,
     software: 'gatehouse/bench',
-    exchange: systemExchange({ clock: systemClock, limits, meter }),
+    exchange: systemExchange({ clock: systemClock }),
     systemServers: () => [],
     clock: systemClock,
     random: systemRandom,

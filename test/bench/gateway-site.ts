@@ -30,7 +30,6 @@ const raised = {
   unprovenClientsPerAddress: 4096,
   clientHandshakesPerAddress: 10_000,
   clientHandshakesPerAddressBurst: 10_000,
-  claimVerificationsPerNetwork: 10_000,
 }
 
 export type User = { readonly name: string; readonly keyPem: string }

@@ -91,11 +91,7 @@ async function start(
     port: ownPort,
     routes: {},
     dnsServer,
-    limits: {
-      strangerDialsPerSecond: 1000,
-      strangerDialsPerNetwork: 1000,
-      strangerDialsPerNetworkBurst: 1000,
-    },
+    limits: { strangerDials: 10_000 },
     pinned: {},
   })
   const { facts } = await children.start<gateway.Facts>(

@@ -42,6 +42,7 @@ export async function makePki(): Promise<Pki> {
 
 export type DoorWish = {
   readonly certificates?: (name: string) => ShownCertificate | undefined
+  readonly begins?: (remote: string) => undefined
   readonly limits?: Limits
   readonly clock?: Clock
   readonly plain?: boolean
@@ -82,8 +83,10 @@ export async function openDoor(wish: DoorWish): Promise<OpenDoor> {
     wish.each?.(channel)
   }
   const options = { address, port: 0, onChannel, gate, limits, clock, meter, log }
-  const { certificates = () => undefined } = wish
-  const door = plain ? await listenPlain(options) : await listenTls({ ...options, certificates })
+  const { certificates = () => undefined, begins = () => undefined } = wish
+  const door = plain
+    ? await listenPlain(options)
+    : await listenTls({ ...options, certificates, begins })
   return {
     port: door.port,
     shut: door.close,

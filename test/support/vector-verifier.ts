@@ -6,7 +6,7 @@ import type { SetKey } from '../../src/credential/key-set.ts'
 import { createSignatureCache } from '../../src/credential/signature-cache.ts'
 import { parseCredentialToken, parseLinkToken } from '../../src/credential/token.ts'
 import type { Verdict } from '../../src/credential/verdict.ts'
-import { createVerifier, type KeyLookup, type Spend } from '../../src/credential/verify.ts'
+import { createVerifier, type KeyLookup } from '../../src/credential/verify.ts'
 import { limitsWith } from '../../src/limits.ts'
 import { ManualClock } from './manual-clock.ts'
 import {
@@ -42,8 +42,6 @@ export function vectorLookup(clock: ManualClock): Lookups {
   return { asked, find, findSeen: find, ensure: () => Promise.resolve(undefined) }
 }
 
-export const plenty: Spend = () => true
-
 export function vectorVerifier(keys?: KeyLookup) {
   const clock = new ManualClock(vectorNow * 1000)
   const lookup = keys ?? vectorLookup(clock)
@@ -57,7 +55,7 @@ export const linkContext = {
   isAudience: (aud: string) => aud === audience,
   channel,
   keys: 'any',
-  mayFetch: () => true,
+  inTurn: (fetch: () => Promise<undefined>) => fetch(),
 } as const
 
 export function credentialContext(
@@ -76,11 +74,11 @@ export async function judge(one: TokenCase, { verifier } = vectorVerifier()): Pr
   const bytes = Buffer.from(one.token)
   if (one.kind === 'link') {
     const token = parseLinkToken(bytes, limits)
-    return word(token.ok ? await verifier.link(token.value, linkContext, plenty) : token)
+    return word(token.ok ? await verifier.link(token.value, linkContext) : token)
   }
   const token = parseCredentialToken(bytes, limits)
   const context = credentialContext(one)
-  return word(token.ok ? await verifier.credential(token.value, context, plenty) : token)
+  return word(token.ok ? await verifier.credential(token.value, context) : token)
 }
 
 export const word = (verdict: Verdict<unknown>): string => (verdict.ok ? 'ok' : verdict.code)

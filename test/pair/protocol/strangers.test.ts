@@ -5,8 +5,8 @@ import { World } from '../../support/script/world.ts'
 
 const key = forgeKey('script: a.example')
 
-describe('the budget of key fetches for strangers', () => {
-  test('is not spent by claims that fail without a key', async () => {
+describe('key fetches for strangers', () => {
+  test('are not made for claims that fail without a key', async () => {
     const world = new World({ pinned: [] })
     const stranger = world.dialIn('gateway')
     stranger.sayHello()
@@ -23,7 +23,7 @@ describe('the budget of key fetches for strangers', () => {
     expect(world.dialled.length).toBe(1)
   })
 
-  test('is not spent by a domain whose keys could not be had a moment ago', async () => {
+  test('are not made again for a domain whose keys could not be had a moment ago', async () => {
     const world = new World({ pinned: [] })
     world.dialFault = 'dns-failed'
     const stranger = world.dialIn('gateway')
@@ -40,16 +40,6 @@ describe('the budget of key fetches for strangers', () => {
     expect(world.dialled.length).toBe(1)
   })
 
-  test('is spent by claims that need a fetch', async () => {
-    const world = new World({ pinned: [] })
-    const stranger = world.dialIn('gateway')
-    stranger.sayHello()
-    for (let n = 0; n < 20; n++) stranger.prove({ claims: { iss: `n${n}.example` } })
-    await world.run()
-    expect(world.dialled.length).toBe(3)
-    expect(world.meter.total('limit_hits_total', { limit: 'strangerDialsPerNetwork' })).toBe(17)
-  })
-
   let claims = 0
   /** Claims of `count` domains that nobody knows, from `remote`. */
   const claim = (world: World, remote: string, count: number): void => {
@@ -57,29 +47,68 @@ describe('the budget of key fetches for strangers', () => {
     stranger.sayHello()
     for (let n = 0; n < count; n++) stranger.prove({ claims: { iss: `new${++claims}.example` } })
   }
+  const dialsTo = (world: World, domain: string): number =>
+    world.dialled.filter((peer) => peer.domain === domain).length
+  /** `name` claims itself from a network of its own, again each second; when it is dialled for its keys, in ms. */
+  const firstContact = async (world: World, name: string, second: () => void): Promise<number> => {
+    const began = world.clock.now()
+    for (let n = 0; n < 100; n++) {
+      if (n % 10 === 0) second()
+      if (n % 50 === 5) {
+        const honest = world.dialIn('gateway', name, false, '198.51.100.1:40000')
+        honest.sayHello()
+        honest.prove({ key: forgeKey(`script: ${name}`), claims: { iss: name } })
+      }
+      await world.run(100)
+      if (dialsTo(world, name) > 0) return world.clock.now() - began
+    }
+    return Number.POSITIVE_INFINITY
+  }
 
-  test('has a share for each network', async () => {
-    const world = new World({ pinned: [] })
+  test('[LINK-6.2-3] are not made for a domain of which DNS says nothing, and it takes no place', async () => {
+    const world = new World({ pinned: [], limits: { strangerDials: 4 } })
+    world.isThere = (name) => name === 'a.example'
     for (let host = 1; host < 9; host++) claim(world, `192.0.2.${host}:40000`, 20)
     await world.run()
-    expect(world.dialled.length).toBe(3)
-    const honest = world.dialIn('gateway', 'a.example', false, '198.51.100.1:40000')
-    honest.sayHello()
-    honest.prove()
+    expect(world.dialled).toEqual([])
+    expect(await firstContact(world, 'a.example', () => undefined)).toBeLessThan(1000)
+    expect(world.meter.total('limit_hits_total', { limit: 'strangerDials' })).toBe(0)
+  })
+
+  test('[LINK-6.2-3] of 60 invented domains a second from 60 networks keep no newcomer out', async () => {
+    const world = new World({ pinned: [] })
+    /** Those that are dialled never say a word. */
+    const flood = (): void => {
+      for (let net = 1; net <= 60; net++) claim(world, `203.0.${net}.1:40000`, 1)
+    }
+    for (let n = 0; n < 10; n++) {
+      flood()
+      await world.run(1000)
+    }
+    expect(world.meter.total('limit_hits_total', { limit: 'strangerDials' })).toBeGreaterThan(100)
+    expect(await firstContact(world, 'a.example', flood)).toBeLessThan(2000)
+    await world.tellKeys({ domain: 'a.example' })
+    expect(world.gateway.isProven('a.example')).toBe(true)
+  })
+
+  test('[LINK-6.2-3] of one network leave room for others, however many it claims', async () => {
+    const world = new World({ pinned: [] })
+    for (let host = 1; host < 9; host++) claim(world, `192.0.2.${host}:40000`, 100)
     await world.run()
-    expect(world.dialled.length).toBe(4)
+    expect(world.dialled.length).toBeLessThan(world.limits.strangerDials)
+    expect(await firstContact(world, 'a.example', () => undefined)).toBeLessThan(1000)
   })
 
   test.for([
     ['a rule', { rules: { default: 'allow', allow: ['a.example'], deny: [] } }],
     ['a name among the watched peers', {}],
-  ] as const)('has a reserve for domains that have %s', async ([, wish]) => {
+  ] as const)('have places apart for domains that have %s', async ([, wish]) => {
     const world = new World({ pinned: [], ...wish })
     if (!('rules' in wish)) world.gateway.peers.watch(['a.example'])
-    for (let net = 1; net < 9; net++) claim(world, `[2001:db8:${net}::1]:40000`, 20)
+    for (let net = 1; net < 99; net++) claim(world, `[2001:db8:${net}::1]:40000`, 20)
     await world.run()
     const others = world.dialled.length
-    expect(others).toBe(5)
+    expect(others).toBeLessThan(world.limits.strangerDials)
     for (const name of ['d.example', 'a.example']) {
       const honest = world.dialIn('gateway', name, false, '198.51.100.1:40000')
       honest.sayHello()
@@ -87,6 +116,25 @@ describe('the budget of key fetches for strangers', () => {
     }
     await world.run()
     expect(world.dialled.slice(others).map(({ domain }) => domain)).toEqual(['a.example'])
+  })
+
+  test('[LINK-6.2-3] take nothing from what our own users ask for', async () => {
+    const world = new World({ pinned: [] })
+    const bob = await world.attached()
+    for (let net = 1; net < 99; net++) claim(world, `203.0.${net}.1:40000`, 20)
+    await world.run()
+    const before = world.dialled.length
+    bob.message({ to: 'alice@a.example', sequence: 1 })
+    await world.run()
+    const [far] = world.dialled.slice(before)
+    expect(far?.domain).toBe('a.example')
+    // The far side proves itself with a key that nobody knows: it is asked for on the same link, at once.
+    far?.sayHello()
+    await world.run()
+    far?.prove()
+    await world.run()
+    await world.tellKeysOn(far, 'a.example')
+    expect(world.gateway.isProven('a.example')).toBe(true)
   })
 })
 

@@ -50,9 +50,6 @@ export class Target {
       laneBurst: 1e9,
       claimsPerSecond: 1e9,
       claimsBurst: 1e9,
-      verificationsPerSecond: 1e9,
-      verificationsInAll: 1e9,
-      claimVerificationsPerNetwork: 1e9,
       sessionsPerUser: 1e9,
       // Everything that is watched is asked for again on each new link.
       subscriptionsPerWatcher: 20,
@@ -78,6 +75,7 @@ export class Target {
         port: 5279,
         needsKnownKey: false,
       }),
+      isThere: async () => true,
       required: () => [],
       provenChannel: () => undefined,
       clock,

@@ -23,6 +23,8 @@ export type SessionWish = {
   readonly remote?: string
   /** What this side dialled for; not said: it was accepted. */
   readonly dialled?: Partial<Dialled>
+  /** Address and port of the far side. */
+  readonly from?: string
   readonly isPlain?: boolean
   /** Domains that the certificate of the far side names. */
   readonly certified?: readonly string[]
@@ -52,7 +54,9 @@ export function openSession(env: RoomEnv, wish: SessionWish = {}): TestSession {
   const own = { covers: (name: Domain) => name === local, fingerprint: 'own' }
   const name = `channel ${++channels}`
   const facts = wish.isPlain ? plainFacts() : tlsLikeFacts(isOurs ? certificate : own, name)
-  const pair = memoryChannelPair({ clock: env.clock, ...facts })
+  const { receiving } = facts
+  const remoteFacts = wish.from === undefined ? receiving : { ...receiving, remote: wish.from }
+  const pair = memoryChannelPair({ clock: env.clock, ...facts, receiving: remoteFacts })
   const far = new ScriptedPeer({
     channel: isOurs ? pair.receiving : pair.initiating,
     side: isOurs ? 'receiving' : 'initiating',

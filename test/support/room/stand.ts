@@ -16,8 +16,7 @@ import { userKey } from '../script/world.ts'
 const plenty: Partial<Limits> = {
   ...{ peerPerSecond: 1e9, peerBurst: 1e9, senderPerSecond: 1e9, senderBurst: 1e9 },
   ...{ peerNotifyPerSecond: 1e9, peerNotifyBurst: 1e9, lanePerSecond: 1e9, laneBurst: 1e9 },
-  ...{ claimsPerSecond: 1e9, claimsBurst: 1e9, verificationsPerSecond: 1e9 },
-  ...{ verificationsInAll: 1e9, claimVerificationsPerNetwork: 1e9 },
+  ...{ claimsPerSecond: 1e9, claimsBurst: 1e9 },
   ...{ unprovenLinksPerAddress: 1e6, handshakesPerAddress: 1e6, sessionsPerUser: 1e6 },
   ...{ creditPerSecond: 1e9, laneInFlight: 1e6 },
 }

@@ -19,6 +19,7 @@ import type { Channel } from '../../../src/link/channel.ts'
 import type { Directory } from '../../../src/operation/directory.ts'
 import type { ProofKind } from '../../../src/peer/pair.ts'
 import type { DomainRuleSet } from '../../../src/policy/domain-rules.ts'
+import type { Account } from '../../../src/shares/account.ts'
 import { faultLog } from '../fault-log.ts'
 import { b64, forgeKey } from '../forge.ts'
 import { ManualClock } from '../manual-clock.ts'
@@ -60,6 +61,8 @@ export class World {
   /** What the next dials meet. */
   dialFault: Status | undefined
   needsKnownKey = false
+  /** What a look into DNS says about a domain that is claimed. */
+  isThere: (domain: string, payer: Account) => boolean = () => true
   /** Dials take until then. */
   dialsTake: Promise<undefined> = Promise.resolve(undefined)
   /** Whether dials are plain TCP. */
@@ -93,6 +96,7 @@ export class World {
       pinned: new Map(pinned.map((name) => [name, pinnedKeys(name)])),
       discontinuity: wish.discontinuity ?? 'accept',
       connect: (remote, service) => this.#connect(remote, service),
+      isThere: async (domain, _signal, payer) => this.isThere(domain, payer),
       required: () => required,
       provenChannel: () => undefined,
       clock,
@@ -119,9 +123,14 @@ export class World {
 
   /** A second in which the event loop lags, with work for `domain` and next to none for anybody else. */
   async overload(domain = 'a.example'): Promise<void> {
+    await this.lag([[this.gateway.shares.domain(domain, 'elsewhere'), 140]])
+  }
+
+  /** The same, with work of so many ms a turn for each of these. */
+  async lag(busy: readonly (readonly [account: Account, ms: number])[]): Promise<void> {
     const { shares } = this.gateway
     for (let n = 0; n < 6; n++) {
-      shares.charge(shares.domain(domain, 'elsewhere'), 140)
+      for (const [account, ms] of busy) shares.charge(account, ms)
       shares.charge(shares.domain('small.example', 'elsewhere'), 1)
       this.clock.stall(167)
       await this.run()

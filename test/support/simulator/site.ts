@@ -102,6 +102,11 @@ export class Site {
       discontinuity: 'accept',
       connect: (remote, service, signal) =>
         this.#connect(clock, meter, resolver, { domain: remote, service, signal }),
+      isThere: (domain, signal) =>
+        resolver.resolve(domain, 'im', signal).then(
+          () => true,
+          () => false,
+        ),
       required,
       provenChannel: () => undefined,
       clock,

@@ -241,7 +241,7 @@ describe('[LINK-6.5-1] the rate of the peer domain', () => {
     expect(waits.map((bytes) => bytes?.readUInt32BE())).toEqual([400, 400])
   })
 
-  test.each(['prove', 'keys', 'credential', 'forget'] as const)(
+  test.each(['prove', 'keys', 'forget'] as const)(
     'does not bound %s, which is about the link',
     async (name) => {
       const { proven, ask, core } = makeCommands()
@@ -249,6 +249,16 @@ describe('[LINK-6.5-1] the rate of the peer domain', () => {
       expect([await ask(await proven(), name), core.told]).toEqual(['ok', []])
     },
   )
+
+  test('[LINK-6.3-9] bounds CREDENTIAL of a stranger before it is read, whatever number it gives', async () => {
+    const { proven, ask, core, taken } = makeCommands()
+    core.waitMs = 400
+    const link = await proven()
+    expect(await ask(link, 'credential', { reference: 7 })).toBe('rate-limited')
+    expect([taken, core.told]).toEqual([[], ['request of a.example']])
+    core.waitMs = -1
+    expect([await ask(link, 'credential', { reference: 8 }), taken]).toEqual(['ok', ['credential']])
+  })
 
   test.each(['renew', 'notify'] as const)(
     '[LINK-6.5-5] %s counts for the domain that it names, once it is read',

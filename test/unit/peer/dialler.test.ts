@@ -12,12 +12,15 @@ import {
   proveBy,
   type SessionWish,
 } from '../../support/middle/sessions.ts'
+import { roomShares } from '../../support/room-shares.ts'
 
 const [local, other, remote] = ['b.example', 'b2.example', 'a.example'].map(domain) as [
   ReturnType<typeof domain>,
   ReturnType<typeof domain>,
   ReturnType<typeof domain>,
 ]
+
+const payer = roomShares().tree.user('alice@b.example')
 
 function makeDialler() {
   const env = roomEnv()
@@ -27,8 +30,9 @@ function makeDialler() {
   const destroyed: string[] = []
   const adding = new Map<Channel, ReturnType<typeof openSession>>()
   const dialler = new Dialler(
-    (to, service, signal) => {
+    (to, service, signal, who) => {
       told.push(`connect ${to} ${service}`)
+      expect(who).toBe(payer)
       const { promise, resolve, reject } = Promise.withResolvers<Connected>()
       const stop = (): void => reject(new Error('called off'))
       signal.addEventListener('abort', stop)
@@ -78,7 +82,7 @@ function makeDialler() {
 describe('a link that this side opens', () => {
   test('[LINK-5.4-2] is proven by the certificate of its far end, and claimed', async () => {
     const { dialler, dials, told, all } = makeDialler()
-    const dialling = dialler.dial(local, remote, 'im')
+    const dialling = dialler.dial(local, remote, 'im', payer)
     dials[0]?.found()
     const session = await dialling
     expect(told).toEqual([
@@ -91,7 +95,7 @@ describe('a link that this side opens', () => {
 
   test('waits for a key, where the certificate does not say who it is', async () => {
     const { dialler, dials, told, all } = makeDialler()
-    const dialling = dialler.dial(local, remote, 'im')
+    const dialling = dialler.dial(local, remote, 'im', payer)
     dials[0]?.found({ certified: ['z.example'] })
     await settle()
     expect(told.some((line) => line.startsWith('proven'))).toBe(false)
@@ -102,7 +106,7 @@ describe('a link that this side opens', () => {
 
   test('waits for a key that was known, on a host that was found by fallback', async () => {
     const { dialler, dials, told, all } = makeDialler()
-    const dialling = dialler.dial(local, remote, 'im')
+    const dialling = dialler.dial(local, remote, 'im', payer)
     dials[0]?.found({ dialled: { needsKnownKey: true } })
     await settle()
     expect(told.some((line) => line.startsWith('proven'))).toBe(false)
@@ -115,7 +119,7 @@ describe('a link that this side opens', () => {
     ['domain-not-proven', 'remote-untrusted'],
   ] as const)('that ends unproven (%s) fails as %s', async (reason, code) => {
     const { dialler, dials, all } = makeDialler()
-    const dialling = dialler.dial(local, remote, 'im')
+    const dialling = dialler.dial(local, remote, 'im', payer)
     dials[0]?.found({ certified: [] })
     await settle()
     dialler.closed([...all][0] as Session, reason, 'the end')
@@ -124,14 +128,17 @@ describe('a link that this side opens', () => {
 
   test('fails with the code of the search', async () => {
     const { dialler, dials } = makeDialler()
-    const dialling = dialler.dial(local, remote, 'im')
+    const dialling = dialler.dial(local, remote, 'im', payer)
     dials[0]?.fail('dns-failed')
     await expect(dialling).rejects.toMatchObject({ code: 'dns-failed' })
   })
 
   test('is called off once this gateway stops, and what is found then is closed', async () => {
     const { dialler, dials, destroyed } = makeDialler()
-    const [first, second] = [dialler.dial(local, remote, 'im'), dialler.dial(local, other, 'im')]
+    const [first, second] = [
+      dialler.dial(local, remote, 'im', payer),
+      dialler.dial(local, other, 'im', payer),
+    ]
     dials[1]?.found()
     dialler.stop()
     await expect(first).rejects.toMatchObject({ code: 'link-stopped' })
@@ -150,7 +157,7 @@ describe('a link that is there serves as well', () => {
   test('for another domain of ours: one more claim is enough', async () => {
     const room = makeDialler()
     const session = await there(room, { dialled: {} })
-    expect(await room.dialler.dial(other, remote, 'im')).toBe(session)
+    expect(await room.dialler.dial(other, remote, 'im', payer)).toBe(session)
     expect(room.told).toEqual([
       'claim b2.example a.example',
       'proven b2.example a.example certificate',
@@ -166,7 +173,7 @@ describe('a link that is there serves as well', () => {
   ] as const)('but not %s', async (_, wish) => {
     const room = makeDialler()
     await there(room, wish)
-    void room.dialler.dial(other, remote, 'im').catch(() => undefined)
+    void room.dialler.dial(other, remote, 'im', payer).catch(() => undefined)
     await settle()
     expect(room.told).toEqual(['connect a.example im'])
   })
@@ -175,9 +182,9 @@ describe('a link that is there serves as well', () => {
     const room = makeDialler()
     const session = await there(room, { dialled: {} })
     session.withdraw(other, remote)
-    void room.dialler.dial(other, remote, 'im').catch(() => undefined)
+    void room.dialler.dial(other, remote, 'im', payer).catch(() => undefined)
     session.link.release('idle-release')
-    void room.dialler.dial(local, remote, 'im').catch(() => undefined)
+    void room.dialler.dial(local, remote, 'im', payer).catch(() => undefined)
     await settle()
     expect(room.told).toEqual(Array(2).fill('connect a.example im'))
   })
@@ -185,7 +192,7 @@ describe('a link that is there serves as well', () => {
   test('for the other service at the same host and port', async () => {
     const room = makeDialler()
     const session = await there(room, { dialled: { service: 'im' } })
-    const dialling = room.dialler.dial(local, remote, 'pres')
+    const dialling = room.dialler.dial(local, remote, 'pres', payer)
     room.dials[0]?.found()
     expect(await dialling).toBe(session)
     expect(room.destroyed).toEqual([remote])
@@ -195,7 +202,7 @@ describe('a link that is there serves as well', () => {
 describe('a link for keys', () => {
   test('claims nothing and proves nothing', async () => {
     const { dialler, dials, told } = makeDialler()
-    const dialling = dialler.dialForKeys(local, remote)
+    const dialling = dialler.dialForKeys(local, remote, payer)
     dials[0]?.found()
     await dialling
     expect(told).toEqual(['connect a.example im'])
@@ -203,7 +210,7 @@ describe('a link for keys', () => {
 
   test('[LINK-9.1-5] is not opened to a host that was found by fallback: its keys would make it known', async () => {
     const { dialler, dials, destroyed } = makeDialler()
-    const dialling = dialler.dialForKeys(local, remote)
+    const dialling = dialler.dialForKeys(local, remote, payer)
     dials[0]?.found({ dialled: { needsKnownKey: true } })
     await expect(dialling).rejects.toMatchObject({ code: 'remote-untrusted' })
     expect(destroyed).toEqual([remote])

@@ -1,27 +1,37 @@
 import { describe, expect, test } from 'vitest'
-import { GatewayError } from '../../../src/errors.ts'
 import type { Limits } from '../../../src/limits.ts'
 import type { RequestView } from '../../../src/link/link.ts'
 import { Keys } from '../../../src/peer/keys.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { commands } from '../../../src/wire/registry.ts'
 import { domain } from '../../support/middle/calls.ts'
-import { roomEnv, settle } from '../../support/middle/env.ts'
+import { roomEnv } from '../../support/middle/env.ts'
 import { hostedBy } from '../../support/middle/peer-rooms.ts'
 import { openProven, type SessionWish } from '../../support/middle/sessions.ts'
+import { roomShares } from '../../support/room-shares.ts'
 import * as wire from '../../support/script/codec.ts'
 
 const { tag, command } = wire
 
 function makeKeys(limits: Partial<Limits> = {}) {
-  const env = roomEnv(limits)
+  const room = roomEnv(limits)
+  const env = { ...room, shares: roomShares(room.limits, room.clock) }
   const all = new Set<Session>()
   const dialled: string[] = []
   const named = new Set<string>()
   const dialling = Promise.withResolvers<Session>()
+  const looks: string[] = []
+  const missing = new Set<string>()
   const keys = new Keys(
     env,
-    { hosted: hostedBy('b.example', 'b2.example'), isNamed: (name) => named.has(name) },
+    {
+      hosted: hostedBy('b.example', 'b2.example'),
+      isNamed: (name) => named.has(name),
+      isThere: async (name, _signal, payer) => {
+        looks.push(`${name} for ${payer.name}`)
+        return !missing.has(name)
+      },
+    },
     { all },
     {
       dialForKeys: (local, remote) => {
@@ -41,7 +51,7 @@ function makeKeys(limits: Partial<Limits> = {}) {
     fetching.catch(() => undefined)
     return fetching
   }
-  return { env, all, dialled, named, dialling, keys, open, fetch }
+  return { env, all, dialled, named, looks, missing, dialling, keys, open, fetch }
 }
 
 describe('[LINK-6.2-2] KEYS that is asked here', () => {
@@ -76,7 +86,7 @@ describe('[LINK-6.2-2] KEYS that is asked here', () => {
     Object.assign(hosted, { keySet: () => keySet })
     const keys = new Keys(
       env,
-      { hosted, isNamed: () => false },
+      { hosted, isNamed: () => false, isThere: async () => true },
       { all: new Set() },
       { dialForKeys: () => Promise.reject(new Error('no dial')) },
     )
@@ -176,26 +186,90 @@ describe('[LINK-6.2-1] the keys of another domain', () => {
   })
 })
 
-describe('keys that a stranger makes us fetch', () => {
-  test('have a budget for its network; what the operator names has another', async () => {
-    const limits = { strangerDialsPerNetworkBurst: 1, strangerDialsPerNetwork: 1 }
-    const { env, open, keys, named } = makeKeys(limits)
-    const { session } = await open()
-    const may = (name: string) => keys.mayFetchForStranger(session, domain(name))
-    expect([may('c.example'), may('d.example')]).toEqual([true, false])
-    expect(env.hits('strangerDialsPerNetwork')).toBe(1)
-    named.add('e.example')
-    expect(may('e.example')).toBe(true)
+describe('[LINK-6.2-3] keys that a stranger makes us fetch', () => {
+  /** Claims whose fetch has begun, and those that were told; a test ends a fetch. */
+  async function claims(limits: Partial<Limits> = {}) {
+    const room = makeKeys({ strangerDials: 4, ...limits })
+    const begun: string[] = []
+    const told: string[] = []
+    const ends = new Map<string, () => void>()
+    const from = async (remote: string) => (await room.open({ from: remote })).session
+    const claim = (session: Session, name: string) => {
+      const { promise, resolve } = Promise.withResolvers<undefined>()
+      ends.set(name, () => resolve(undefined))
+      const fetch = () => {
+        begun.push(name)
+        return promise
+      }
+      void room.keys.inTurn(session, domain(name), fetch).then(() => told.push(name))
+    }
+    return { ...room, begun, told, ends, from, claim }
+  }
+
+  test('are looked for first: a domain that is nowhere takes no place', async () => {
+    const { env, from, claim, missing, looks, begun, told } = await claims()
+    const session = await from('192.0.2.1:1')
+    missing.add('nowhere.example')
+    for (let n = 0; n < 9; n++) claim(session, 'nowhere.example')
+    claim(session, 'c.example')
+    await env.clock.advance(0)
+    expect([begun, told.length, looks.length]).toEqual([['c.example'], 9, 10])
+    expect(looks[0]).toBe('nowhere.example for c00002')
   })
 
-  test('are not fetched while so many dials for them are under way', async () => {
-    const { env, open, keys, fetch, dialling } = makeKeys({ strangerDials: 1 })
-    const { session } = await open()
-    void fetch('c.example')
-    expect(keys.mayFetchForStranger(session, domain('d.example'))).toBe(false)
-    expect(env.hits('strangerDials')).toBe(1)
-    dialling.reject(new GatewayError('dns-failed', 'no way'))
-    await settle()
-    expect(keys.mayFetchForStranger(session, domain('d.example'))).toBe(true)
+  test('are fetched at once while there are places; then the network with fewest goes first', async () => {
+    const { env, from, claim, begun, ends } = await claims()
+    const [big, small] = [await from('192.0.2.1:1'), await from('198.51.100.1:1')]
+    for (let n = 0; n < 9; n++) claim(big, `big${n}.example`)
+    await env.clock.advance(0)
+    const before = begun.length
+    expect([before > 1, before < 9, env.hits('strangerDials') > 0]).toEqual([true, true, true])
+    claim(small, 'small.example')
+    await env.clock.advance(1000)
+    expect(begun.length).toBe(before)
+    for (const name of begun.slice(0, 2)) ends.get(name)?.()
+    await env.clock.advance(0)
+    expect(begun[before]).toBe('small.example')
+  })
+
+  test('wait in a number that is bounded for each network', async () => {
+    const { env, from, claim, told } = await claims({ strangerClaims: 2 })
+    const session = await from('192.0.2.1:1')
+    for (let n = 0; n < 20; n++) claim(session, `n${n}.example`)
+    await env.clock.advance(0)
+    expect(told.length).toBeGreaterThan(12)
+  })
+
+  test('are waited for no longer than a claim may be unanswered', async () => {
+    const { env, from, claim, told } = await claims()
+    const session = await from('192.0.2.1:1')
+    for (let n = 0; n < 8; n++) claim(session, `n${n}.example`)
+    await env.clock.advance(env.limits.keyFetchMs - 1)
+    expect(told).toEqual([])
+    await env.clock.advance(1)
+    expect(told.length).toBe(8)
+  })
+
+  test('take a place for a while, however soon they fail', async () => {
+    const { env, from, claim, begun, ends } = await claims({ strangerClaims: 100 })
+    const session = await from('192.0.2.1:1')
+    for (let n = 0; n < 50; n++) claim(session, `n${n}.example`)
+    for (let ms = 0; ms < 3000; ms += 100) {
+      for (const end of ends.values()) end()
+      await env.clock.advance(100)
+    }
+    expect(begun.length).toBeLessThanOrEqual(4 * 4)
+    expect(begun.length).toBeGreaterThan(4)
+  })
+
+  test('of a domain that we dial for a user of ours wait for nobody', async () => {
+    const { env, open, from, claim, begun, looks } = await claims()
+    const stranger = await from('192.0.2.1:1')
+    for (let n = 0; n < 9; n++) claim(stranger, `n${n}.example`)
+    await env.clock.advance(0)
+    const { session } = await open({ dialled: {} })
+    claim(session, 'a.example')
+    await env.clock.advance(0)
+    expect([begun.at(-1), looks.length]).toEqual(['a.example', 9])
   })
 })

@@ -34,9 +34,8 @@ function makeProofs(limits: Partial<Limits> = {}) {
     holder: undefined as Verdict<never> | undefined,
   }
   const verifier: Verifier = {
-    link: (token, context, spend) => {
+    link: (token, context) => {
       contexts.push(context)
-      spend()
       return found.link ?? accept(token.claims)
     },
     holder: (token) => found.holder ?? accept(token.claims),
@@ -49,13 +48,9 @@ function makeProofs(limits: Partial<Limits> = {}) {
     ...{ core: () => core, verifier, hosted: hostedBy('b.example', 'b2.example') },
     isKnown: (name) => known.has(name),
     isPinned: (name) => pinned.has(name),
-    mayFetchFor: (_session, name) => {
-      told.push(`may fetch ${name}`)
-      return false
-    },
-    spend: () => {
-      told.push('spend')
-      return true
+    inTurn: async (_session, name) => {
+      told.push(`in turn ${name}`)
+      return undefined
     },
     steps: {
       proven: (session, { local, remote, kinds }: Pair) => {
@@ -102,7 +97,7 @@ describe('[LINK-5.4-5] the claim of a domain', () => {
     const { far, session } = await open()
     const id = far.prove()
     await env.clock.advance(0)
-    expect([far.status(id), told]).toEqual(['ok', ['spend', 'proven b.example a.example key']])
+    expect([far.status(id), told]).toEqual(['ok', ['proven b.example a.example key']])
     expect([codes('key'), session.standing]).toEqual([['ok'], 'proven'])
     pinned.add('a.example')
     far.prove({ claims: { aud: 'b2.example' } })
@@ -161,7 +156,7 @@ describe('[LINK-5.4-5] the claim of a domain', () => {
     ])
   })
 
-  test('is bound to its channel, its issuer and its audience; a stranger has a budget for its keys', async () => {
+  test('is bound to its channel, its issuer and its audience; the keys of a stranger are fetched in its turn', async () => {
     const { open, env, contexts, known, told } = makeProofs()
     const { far } = await open()
     far.prove()
@@ -174,10 +169,16 @@ describe('[LINK-5.4-5] the claim of a domain', () => {
       true,
       false,
     ])
-    expect(context.mayFetch()).toBe(false)
-    expect(told).toContain('may fetch a.example')
+    let fetches = 0
+    const fetch = async () => {
+      fetches++
+      return undefined
+    }
+    await context.inTurn(fetch)
+    expect([told.at(-1), fetches]).toEqual(['in turn a.example', 0])
     known.add('a.example')
-    expect(context.mayFetch()).toBe(true)
+    await context.inTurn(fetch)
+    expect(fetches).toBe(1)
   })
 
   test('on a host that was found by fallback needs a key that was known', async () => {

@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { parseServer, systemServers } from '../../../src/resolve/exchange.ts'
-import { Slots } from '../../../src/resolve/slots.ts'
 import { contractZone, exchangeContract } from '../../support/dns-exchange-contract.ts'
 import { DnsTable } from '../../support/dns-table.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
@@ -35,37 +34,5 @@ describe('a DNS server is written', () => {
 
   test('by the machine in a form that is understood', () => {
     expect(systemServers().length).toBeGreaterThan(0)
-  })
-})
-
-describe('places', () => {
-  const open = new AbortController().signal
-
-  test('are given out up to their number, and then in the order of asking', async () => {
-    const slots = new Slots(1)
-    const order: string[] = []
-    expect(await slots.take(open)).toBe(true)
-    const second = slots.take(open).then(() => order.push('second'))
-    const third = slots.take(open).then(() => order.push('third'))
-    await Promise.resolve()
-    expect(order).toEqual([])
-    slots.give()
-    await second
-    expect(order).toEqual(['second'])
-    slots.give()
-    await third
-    slots.give()
-    expect(slots.isFull).toBe(false)
-  })
-
-  test('are not lost with one who stops waiting', async () => {
-    const slots = new Slots(1)
-    const impatient = new AbortController()
-    await slots.take(open)
-    const left = slots.take(impatient.signal)
-    impatient.abort()
-    expect(await left).toBe(false)
-    slots.give()
-    expect(await slots.take(open)).toBe(true)
   })
 })

@@ -1,0 +1,150 @@
+/**
+ * A line: places that are had for a short while each, and waited for where none is free.
+ *
+ * In:    for whom a place is wanted, and until when; places that are given back.
+ * Out:   a place, at once or in its turn. Nobody may have more than so many times what is free (dynamic thresholds, as
+ *        of shared buffers in switches), and who had some lately less than who had none, so that something is always left
+ *        for whoever comes next. Of those who wait the one goes first whose account has least for its weight, from the
+ *        root of the tree down (max-min fairness); of equals the one that was served longest ago.
+ * Fails: never. `false`: the signal ended first, or as many wait for the same account as may.
+ * Cost:  one comparison a step for a place, and a pass over the accounts that wait for each that is given back.
+ */
+import type { Account, Held } from './account.ts'
+import type { Shares } from './shares.ts'
+
+export type LineOptions = {
+  readonly places: number
+  /** Whoever had fewer in the last minute comes before the others. */
+  readonly few: number
+  /** Who waits for one account; more get nothing. */
+  readonly most: number
+  /** Told when somebody has to wait. */
+  readonly waits: () => undefined
+}
+
+/** Strangers, alone, have two thirds of all, and so has any one user; up to three quarters is for those who had few. */
+const timesFree = { usual: 2, few: 3 }
+const lately = 60_000
+
+/** When it was served last, and how often since when. */
+type Service = { at: number; since: number; count: number }
+
+export class Line {
+  readonly #shares: Shares
+  readonly #resource: Held
+  readonly #options: LineOptions
+  /** In the order of asking. */
+  readonly #waiting = new Map<Account, Set<() => undefined>>()
+  readonly #services = new WeakMap<Account, Service>()
+
+  constructor(shares: Shares, resource: Held, options: LineOptions) {
+    this.#shares = shares
+    this.#resource = resource
+    this.#options = options
+  }
+
+  /** Whether a place was had. Give it back after use. */
+  take(account: Account, signal: AbortSignal): Promise<boolean> {
+    if (signal.aborted) return Promise.resolve(false)
+    if (this.#hasRoom(account)) {
+      this.#enter(account)
+      return Promise.resolve(true)
+    }
+    this.#options.waits()
+    const own = this.#waiting.get(account) ?? new Set()
+    if (own.size >= this.#options.most) return Promise.resolve(false)
+    this.#waiting.set(account, own)
+    return new Promise((resolve) => {
+      const leave = () => {
+        this.#drop(account, own, enter)
+        resolve(false)
+      }
+      const enter = (): undefined => {
+        this.#drop(account, own, enter)
+        signal.removeEventListener('abort', leave)
+        resolve(true)
+      }
+      own.add(enter)
+      signal.addEventListener('abort', leave, { once: true })
+    })
+  }
+
+  give(account: Account): undefined {
+    this.#shares.give(account, this.#resource)
+    for (let next = this.#next(); next !== undefined; next = this.#next()) {
+      this.#enter(next)
+      const [enter] = this.#waiting.get(next) as Set<() => undefined>
+      enter?.()
+    }
+  }
+
+  #enter(account: Account): undefined {
+    this.#shares.hold(account, this.#resource)
+    const { now } = this.#shares
+    const service = this.#services.get(account)
+    if (service === undefined || now - service.since > lately) {
+      this.#services.set(account, { at: now, since: now, count: 1 })
+    } else {
+      service.at = now
+      service.count++
+    }
+  }
+
+  #hasRoom(account: Account): boolean {
+    const free = this.#options.places - this.#shares.used(this.#shares.tree.all, this.#resource)
+    const most = free * (this.#hadFew(account) ? timesFree.few : timesFree.usual)
+    for (let a = account; a.parent !== undefined; a = a.parent) {
+      if (this.#part(a) >= most) return false
+    }
+    return true
+  }
+
+  #hadFew(account: Account): boolean {
+    const service = this.#services.get(account)
+    if (service === undefined || this.#shares.now - service.since > lately) return true
+    return service.count < this.#options.few
+  }
+
+  #drop(account: Account, own: Set<() => undefined>, enter: () => undefined): undefined {
+    own.delete(enter)
+    if (own.size === 0) this.#waiting.delete(account)
+  }
+
+  /** Whose turn it is; nobody's, while there is no room for any of them. */
+  #next(): Account | undefined {
+    let first: Account | undefined
+    for (const account of this.#waiting.keys()) {
+      if (first !== undefined && !this.#isBefore(account, first)) continue
+      if (this.#hasRoom(account)) first = account
+    }
+    return first
+  }
+
+  #isBefore(one: Account, other: Account): boolean {
+    const [a, b] = parting(one, other)
+    const [least, most] = [this.#part(a), this.#part(b)]
+    if (least !== most) return least < most
+    return this.#servedAt(one) < this.#servedAt(other)
+  }
+
+  #servedAt(account: Account): number {
+    return this.#services.get(account)?.at ?? -1
+  }
+
+  #part(account: Account): number {
+    return this.#shares.used(account, this.#resource) / account.weight
+  }
+}
+
+/** Where the ways from the root to two accounts part. */
+function parting(one: Account, other: Account): readonly [Account, Account] {
+  const [a, b] = [wayTo(one), wayTo(other)]
+  const at = a.findIndex((step, i) => step !== b[i])
+  return [a[at] ?? one, b[at] ?? other]
+}
+
+function wayTo(account: Account): readonly Account[] {
+  const way: Account[] = []
+  for (let a: Account | undefined = account; a !== undefined; a = a.parent) way.unshift(a)
+  return way
+}

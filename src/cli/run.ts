@@ -85,8 +85,9 @@ async function open(host: Host, config: Config, files: Files, log: Log): Promise
 function fitting({ bounds }: Host, { limits }: Config, log: Log): Limits {
   const openFiles = openFilesIn(bounds())
   const fit = withinOpenFiles(limits, openFiles)
-  if (fit.links < limits.links) {
-    log.warn('limits.lowered', { limit: 'links', from: limits.links, to: fit.links, openFiles })
+  for (const limit of ['unprovenLinks', 'links', 'clients'] as const) {
+    if (fit[limit] === limits[limit]) continue
+    log.warn('limits.lowered', { limit, from: limits[limit], to: fit[limit], openFiles })
   }
   return fit
 }

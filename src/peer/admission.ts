@@ -15,6 +15,7 @@ import type { Counter } from '../lib/meter.ts'
 import type { Hello } from '../link/hello.ts'
 import type { Journal, JournalEvent } from '../operation/journal.ts'
 import type { Core } from '../operation/ports.ts'
+import { restMs } from './load-shedding.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import type { Pool } from './pool.ts'
 import type { Session } from './session.ts'
@@ -92,6 +93,7 @@ export class Admission {
     // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
     if (!this.#isEnough(session, proven)) return
     const isNew = session.admit(proven)
+    if (!session.hasPlace) return link.release('resource-shortage', restMs)
     link.proven()
     // The far side is told who we are on its link, too: its traffic back needs it. [LINK-5.4-3]
     if (dialled === undefined) this.#ports.claim(session, local, remote)
@@ -116,6 +118,11 @@ export class Admission {
       return 'link-lost'
     }
     session.attach(attachment, userKey)
+    if (!session.hasPlace) {
+      core().detach(attachment)
+      session.attachment = undefined
+      return 'busy'
+    }
     session.link.proven()
     const peer = session.link.channel.facts.remote
     this.#env.log.info('client.attached', { domain: user.domain, peer })

@@ -101,6 +101,8 @@ export class Session implements LinkOwner {
   readonly #proofs = new Map<string, Pair>()
   readonly #pairs = new Map<string, Pair>()
   readonly #accounts = new Map<string, Account>()
+  /** The table in which the link has a place, since it is known whose it is. */
+  #place: 'links' | 'clients' | undefined = undefined
   readonly #env: Env
   readonly #rooms: SessionRooms
   readonly #mainDomain: Domain
@@ -137,7 +139,6 @@ export class Session implements LinkOwner {
       share: { shares: env.shares, account },
     })
     this.link = link
-    env.shares.hold(account, 'links')
     this.shown = new ShownCredentials(
       mint,
       () => Math.min(limits.references, link.hello?.references ?? limits.references),
@@ -276,7 +277,7 @@ export class Session implements LinkOwner {
     this.#pairs.set(name, pair)
     this.standing = 'proven'
     // The link is read for the first domain that proves itself on it, unless a request is of another one.
-    if (this.#pairs.size === 1) this.#payBy(this.accountOf(pair.remote))
+    if (this.#place === undefined) this.#payBy(this.accountOf(pair.remote), 'links')
     return isNew
   }
 
@@ -285,21 +286,27 @@ export class Session implements LinkOwner {
     this.attachment = attachment
     this.userKey = key
     this.standing = 'proven'
-    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text))
+    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text), 'clients')
   }
 
   /** The link is closed. */
   leave(): undefined {
-    this.#env.shares.give(this.link.reader.account, 'links')
+    if (this.#place !== undefined) this.#env.shares.give(this.link.reader.account, this.#place)
+    this.#place = undefined
   }
 
-  /** From now on the link is read for `account`, which holds its place. */
-  #payBy(account: Account): undefined {
-    const { reader } = this.link
+  /** From now on the link is read for `account`. What we dialled has its place in any case. */
+  #payBy(account: Account, table: 'links' | 'clients'): undefined {
     const { shares } = this.#env
-    shares.hold(account, 'links')
-    shares.give(reader.account, 'links')
-    reader.account = account
+    this.link.reader.account = account
+    if (this.dialled !== undefined) shares.hold(account, table)
+    else if (!shares.take(account, table)) return
+    this.#place = table
+  }
+
+  /** Whether there was a place for it once it was known whose it is. */
+  get hasPlace(): boolean {
+    return this.#place !== undefined
   }
 
   /** Who pays for what `domain` asks here. */

@@ -160,7 +160,7 @@ export function userSessionContract(name: string, open: () => Promise<SessionWor
       const { core, session, deliver, ends, notices, stopReading, run } = await opened()
       stopReading()
       for (let n = 0; n < 1000 && core.detached.length === 0; n++) {
-        session.notify(idOf('s1'), alice, notice(`${n}`.padEnd(1000, '.'), n))
+        session.notify(idOf(`s${n}`), alice, notice(`${n}`.padEnd(1000, '.'), n))
         await run(0)
       }
       expect(core.detached).toEqual([session])

@@ -9,8 +9,8 @@
  * Spec:  [LINK-6.7-14], [LINK-6.7-16], [LINK-6.7-17]; draft §5.2.1.3 (clients are reached by the links they opened)
  */
 import type { Address } from '../address/address.ts'
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import { type Asker, type Caller, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
 import type { Notifies, UserSession } from '../operation/ports.ts'

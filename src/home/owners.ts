@@ -10,8 +10,8 @@
  * user, and not what its askers need for others.
  */
 import type { Address } from '../address/address.ts'
+import type { Env } from '../env.ts'
 import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
-import type { Env } from '../lib/env.ts'
 import type { Directory, Entry, Owner } from '../operation/directory.ts'
 
 /** Nothing: the directory cannot say. */

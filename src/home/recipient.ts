@@ -7,8 +7,9 @@
  * Fails: so much is under way that a user who takes nothing would hold what others need.
  * Spec:  [LINK-6.7-16] how much, [LINK-6.7-17] in order at each session
  */
+
+import type { Env } from '../env.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { LimitName } from '../limits.ts'
 import type { Message } from '../operation/message.ts'
 import type { UserSession } from '../operation/ports.ts'

@@ -202,7 +202,7 @@ export class Backlog {
     const isShown = reference === undefined || reference.shown
     // [LINK-7.1-6] A credential and the request that needs it.
     const shownBytes = isShown ? 0 : requestHeadBytes + reference.fieldBytes().length
-    const bytes = Math.min(shownBytes + this.#payloadBytes(outgoing), frameBytes)
+    const bytes = shownBytes + Math.min(this.#payloadBytes(outgoing), frameBytes)
     if (!this.#window.has(trafficClass, isShown ? 1 : 2, bytes)) return false
     return !isFull || !this.isLong(outgoing)
   }

@@ -15,6 +15,7 @@ import {
   commands,
   flag,
   frame,
+  hopRoom,
   requestHeadBytes,
   type TrafficClass,
 } from '../wire/registry.ts'
@@ -30,9 +31,6 @@ import { Unanswered } from './unanswered.ts'
 
 /** [LINK-3.3-3] A link is given up this far before its numbers end. */
 const mostId = 2 ** 32 - 2 ** 20
-
-/** What the fields of one hop take at most; a request that needs more waits for its exact turn. */
-const hopRoom = 512
 
 const empty = Buffer.alloc(0)
 
@@ -229,7 +227,7 @@ export class Outbox {
 
   /** Whether `outgoing` can go at once as one frame, before nobody. */
   #mayGo({ trafficClass, reference, fieldsAt, end }: Outgoing): boolean {
-    const bytes = requestHeadBytes + (end - fieldsAt) + hopRoom
+    const bytes = requestHeadBytes + (end - fieldsAt) + hopRoom.bytes
     return (
       this.#backlog.isEmpty(trafficClass) &&
       this.#hasRoom() &&

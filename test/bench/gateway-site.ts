@@ -21,6 +21,8 @@ const raised = {
   laneBurst: 10_000_000,
   laneInFlight: 4096,
   windowRequests: 8192,
+  recipientMessages: 8192,
+  recipientBytes: 16_777_216,
   windowBytes: 16_777_216,
   creditPerSecond: 10_000_000,
   unprovenLinksPerAddress: 4096,

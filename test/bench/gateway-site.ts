@@ -24,7 +24,6 @@ const raised = {
   recipientMessages: 8192,
   recipientBytes: 16_777_216,
   windowBytes: 16_777_216,
-  creditPerSecond: 10_000_000,
   unprovenLinksPerAddress: 4096,
   unprovenLinks: 4096,
   handshakesPerAddress: 10_000,

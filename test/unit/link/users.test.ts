@@ -91,6 +91,18 @@ describe('a user who has much waiting', () => {
   })
 })
 
+test('what is left of the time may be less than a clock can tell', async () => {
+  for (const start of [0.1, 0.7, 1234.56789, 98_765.4321]) {
+    const { clock, ask, told } = makeOutbox()
+    await clock.advance(start)
+    ask('first')
+    await clock.advance(1 / 3)
+    ask('second')
+    await clock.advance(30_010)
+    expect(told).toEqual(['first remote-timeout', 'second remote-timeout'])
+  }
+})
+
 test('a CREDENTIAL is waited for as long as what it was shown for', async () => {
   const { clock, box, ask, told } = makeOutbox()
   ask('first')

@@ -107,7 +107,7 @@ function onReload(task: () => undefined): Cancel {
   }
 }
 
-let logDescriptor = stdout.fd
+let logDescriptor: number = stdout.fd
 let log: ProcessLog | undefined
 
 async function createLog(options: LogOptions): Promise<ProcessLog> {

@@ -2,7 +2,7 @@
  * Sampling: no kind of line fills the log, whoever causes it. All lines of the process pass here.
  *
  * In:    lines. The kind of one is its event with the name in it: `remote` (another domain), `domain` (one of ours) or
- *        `path`; without a name, with its cause.
+ *        `path`; without a name, with its cause or result.
  * Out:   of each kind a burst, then one a minute; `more` says how many like it were left out since. Those are told as the
  *        last of them within a minute, and each of them at level `debug`.
  * Fails: never.
@@ -83,10 +83,10 @@ export class SampledLog implements Log {
   }
 
   #kindOf(event: string, facts: Facts): Kind {
-    const { remote, domain, path, cause } = facts
+    const { remote, domain, path, cause, result } = facts
     const named = remote ?? domain ?? path
     const isStranger = named === undefined && (facts['peer'] ?? facts['claimed']) !== undefined
-    const name = `${event} ${named ?? cause ?? ''}`
+    const name = `${event} ${named ?? cause ?? result ?? ''}`
     const known = this.#kinds.get(name)
     if (known !== undefined) return known
     const burst = isStranger ? strangerBurst : knownBurst

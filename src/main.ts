@@ -172,6 +172,12 @@ function print(text: string): undefined {
   }
 }
 
+/** Even nothing cannot be written to a device that is full. */
+function whenWritten(stream: NodeJS.WriteStream, task: () => undefined): undefined {
+  if (stream.writableLength > 0) stream.write('', task)
+  else task()
+}
+
 /** Nothing is loaded for a command before: an old Node would stumble over what it does not have. */
 async function start(): Promise<number> {
   if (!isTooOld(process.versions.node, engines.node)) return runProgram(host)
@@ -182,8 +188,8 @@ async function start(): Promise<number> {
 
 codes.command = await start()
 await log?.flush(lastLinesMs)
-stdout.write('', () => {
+whenWritten(stdout, () => {
   // Whoever does not read why it failed is not waited for.
   systemClock.after(lastLinesMs, end)
-  stderr.write('', () => systemClock.soon(end))
+  whenWritten(stderr, () => systemClock.soon(end))
 })

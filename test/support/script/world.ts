@@ -109,6 +109,17 @@ export class World {
     if (fault !== undefined) throw fault
   }
 
+  /** A second in which the event loop lags, with work for `domain` and next to none for anybody else. */
+  async overload(domain = 'a.example'): Promise<void> {
+    const { shares } = this.gateway
+    for (let n = 0; n < 6; n++) {
+      shares.charge(shares.domain(domain, 'elsewhere'), 140)
+      shares.charge(shares.domain('small.example', 'elsewhere'), 1)
+      this.clock.stall(167)
+      await this.run()
+    }
+  }
+
   get seconds(): number {
     return Math.floor(this.clock.wall() / 1000)
   }
@@ -136,6 +147,10 @@ export class World {
     peer.sayHello()
     peer.prove()
     await this.run()
+    // A stranger: its keys are asked for.
+    const { pinned = ['a.example'] } = this.#wish
+    const isAsked = this.dialled.at(-1)?.domain === domain
+    if (!pinned.includes(domain) && isAsked) await this.tellKeys({ domain })
     this.answerClaims(peer)
     await this.run()
     return peer

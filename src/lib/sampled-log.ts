@@ -19,6 +19,8 @@ type Level = 'info' | 'warn' | 'error'
 
 type Kind = {
   readonly pace: TokenBucket
+  /** About nobody else. */
+  readonly isOwn: boolean
   /** Left out since the last line. */
   left: number
   last: (more: number) => undefined
@@ -35,7 +37,7 @@ export class SampledLog implements Log {
   readonly #kinds: BoundedMap<Kind>
   /** Those with lines left out. */
   readonly #owing = new Set<Kind>()
-  /** All kinds together. */
+  /** All kinds together, but for what the program says of itself: its end must not go unsaid. */
   readonly #pace: TokenBucket
 
   constructor(log: Log, clock: Clock, { logKinds, logPerSecond }: SampledLimits) {
@@ -69,9 +71,9 @@ export class SampledLog implements Log {
     return write(more)
   }
 
-  #mayWrite({ pace }: Kind): boolean {
+  #mayWrite({ pace, isOwn }: Kind): boolean {
     const now = this.#clock.now()
-    return pace.take(now) && this.#pace.take(now)
+    return pace.take(now) && (isOwn || this.#pace.take(now))
   }
 
   /** A flood that is over has its last line, too. */
@@ -83,15 +85,16 @@ export class SampledLog implements Log {
   }
 
   #kindOf(event: string, facts: Facts): Kind {
-    const { remote, domain, path, cause, result } = facts
+    const { remote, claimed, domain, peer, path, cause, result } = facts
     const named = remote ?? domain ?? path
-    const isStranger = named === undefined && (facts['peer'] ?? facts['claimed']) !== undefined
+    const isStranger = named === undefined && (peer ?? claimed) !== undefined
     const name = `${event} ${named ?? cause ?? result ?? ''}`
     const known = this.#kinds.get(name)
     if (known !== undefined) return known
     const burst = isStranger ? strangerBurst : knownBurst
     const pace = new TokenBucket(1000 / minute, burst, this.#clock.now())
-    const kind: Kind = { pace, left: 0, last: () => undefined }
+    const isOwn = !isStranger && remote === undefined
+    const kind: Kind = { pace, isOwn, left: 0, last: () => undefined }
     this.#kinds.set(name, kind)
     return kind
   }

@@ -39,7 +39,7 @@ const oneSite = async (): Promise<Site> => site(await temporaryFolder(), 'a.exam
 /** A pipe that nobody reads, full; `read` empties it. */
 async function fullPipe() {
   const file = join(await temporaryFolder(), 'pipe')
-  execFileSync('mkfifo', [file])
+  execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', file])
   const fd = openSync(file, constants.O_RDWR | constants.O_NONBLOCK)
   onTestFinished(() => closeSync(fd))
   const filling = Buffer.alloc(1024, '#')

@@ -91,6 +91,13 @@ test('however many names there are, so many lines a second and no more', async (
   expect(written().length).toBeLessThan(50 + 5 * 10 * 60)
 })
 
+test('what the program says of itself passes, however much others say', () => {
+  const { log, written } = setUp({ logPerSecond: 1 })
+  for (let i = 0; i < 1000; i++) log.info('link.closed', { remote: `d${i}.example` })
+  log.info('gateway.stopped')
+  expect(written().at(-1)).toEqual(['info', 'gateway.stopped', {}])
+})
+
 test('what is remembered is bounded', async () => {
   const { clock, log } = setUp({ logKinds: 4 })
   for (let i = 0; i < 1000; i++) {

@@ -51,8 +51,8 @@ export function parseServer(text: string): DnsServer | undefined {
 }
 
 /**
- * The servers that Node lists, in its order. It leaves out the zone of a link-local one (RFC 4007 §11), without which the
- * system refuses it: that stands in the text of `resolv.conf`.
+ * The servers that Node lists, in its order. It leaves out the zone of a link-local one (`%eth0`), without which the system
+ * refuses it: that stands in the text of `resolv.conf`.
  */
 export function listedServers(listed: readonly string[], resolvConf: string): readonly DnsServer[] {
   const zones = new Map(

@@ -4,7 +4,7 @@
  * In:    the command line.
  * Out:   the exit code of `cli/exit-codes.ts`.
  */
-import { existsSync, readFileSync, writeSync } from 'node:fs'
+import { existsSync, fstatSync, readFileSync, writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isFile, sinkOf, withoutWaiting, writeWhole } from './cli/descriptor.ts'
@@ -78,6 +78,8 @@ async function readInput(most: number): Promise<Buffer> {
   const chunks: Buffer[] = []
   let bytes = 0
   try {
+    // Of a directory Node makes an input that is empty.
+    if (fstatSync(stdin.fd).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
     for await (const chunk of stdin) {
       bytes += (chunk as Buffer).length
       if (bytes > most) break

@@ -46,7 +46,7 @@ export async function openLog(
     clock,
     most: limits.logBytes,
     lost: meter.counter('log_lines_lost_total'),
-    told: (lines, cause) => log.warn('log.lost', { lines, cause }),
+    told: (lines, cause) => log.error('log.lost', { lines, cause }),
   })
   const write = (text: string): undefined => buffer.write(text)
   const written = paint === undefined ? await jsonLines(write) : readableLines(write, clock, paint)

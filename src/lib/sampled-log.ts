@@ -37,6 +37,7 @@ export class SampledLog implements Log {
   readonly #kinds: BoundedMap<Kind>
   /** Those with lines left out. */
   readonly #owing = new Set<Kind>()
+  #isArmed = false
   /** All kinds together, but for what the program says of itself: its end must not go unsaid. */
   readonly #pace: TokenBucket
 
@@ -60,8 +61,8 @@ export class SampledLog implements Log {
     kind.left++
     kind.last = write
     this.debug(event, facts)
-    if (this.#owing.size === 0) this.#clock.after(minute, () => this.#settle())
     this.#owing.add(kind)
+    this.#arm()
   }
 
   #write(kind: Kind, write: Kind['last'], itself: number): undefined {
@@ -78,10 +79,17 @@ export class SampledLog implements Log {
 
   /** A flood that is over has its last line, too. */
   #settle(): undefined {
+    this.#isArmed = false
     for (const kind of this.#owing) {
       if (this.#mayWrite(kind)) this.#write(kind, kind.last, 1)
     }
-    if (this.#owing.size > 0) this.#clock.after(minute, () => this.#settle())
+    if (this.#owing.size > 0) this.#arm()
+  }
+
+  #arm(): undefined {
+    if (this.#isArmed) return
+    this.#isArmed = true
+    this.#clock.after(minute, () => this.#settle())
   }
 
   #kindOf(event: string, facts: Facts): Kind {

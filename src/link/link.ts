@@ -20,7 +20,7 @@ import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
-import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
+import { type AnswerView, isTooLarge, type Outgoing, type Reference } from './outgoing.ts'
 import { plainBinding } from './plain-binding.ts'
 import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
@@ -196,6 +196,7 @@ export class Link {
   /** Sends a request; the outcome comes to `outgoing`, exactly once. */
   ask(outgoing: Outgoing): undefined {
     if (!this.isUsable) return outgoing.failed('link-lost', false)
+    if (isTooLarge(outgoing, this.hello)) return outgoing.failed('too-large', false)
     this.#inbox.use(outgoing.trafficClass)
     this.#outbox.ask(outgoing)
   }

@@ -76,7 +76,7 @@ export class Commands {
       return this.#ofDomain(session, request, held)
     }
     if (held.state === 'refused') return deny(session, request, held.code)
-    session.waiting.enter(request, reference, this.#env.clock.now())
+    session.waiting.enter(request, reference, this.#env.clock.now(), held.pair)
   }
 
   /** [LINK-6.5-1] What a peer asks counts before it is read: what is malformed, too, costs us time. */

@@ -172,7 +172,7 @@ export class Peer implements Adapter {
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
     this.#commands = new Commands(env, core, commandTable(rooms))
     this.#messages = new MessagesOut(env, this.pool)
-    this.#questions = new Questions(this.pool, limits)
+    this.#questions = new Questions(env, this.pool)
     this.#notices = new NoticesOut(this.pool, meter, (domain, subscription, outcome) =>
       core().refused(native, domain as Domain, subscription, outcome),
     )
@@ -296,7 +296,8 @@ export class Peer implements Adapter {
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
     const scope = scopesOf[purpose]
     const claims = { sub: subject, aud: audience, scope, seconds, jkt: undefined }
-    const token = this.#hosted.signer(subject.domain).signCredential(claims)
+    // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
+    const token = this.#hosted.credential(claims) ?? ''
     return { token, refreshAt: clock.now() + seconds * 800 }
   }
 
@@ -307,6 +308,7 @@ export class Peer implements Adapter {
       session.waiting.sweep(now)
       session.shown.sweep(now)
     }
+    this.pool.sweep(now)
     shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
     shedBusy(this.#env.shares, this.#table.all, now)
   }

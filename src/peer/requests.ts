@@ -232,13 +232,13 @@ export class Requests {
     const { caller } = attachment
     const { user } = caller
     const operation: Issue = { kind: 'issue', user, key: userKey.x }
-    const sign = () => {
+    const make = () => {
+      if (scope.length === 0) return outcomeOf('credential-scope')
       const seconds = this.#env.limits.credentialSeconds
       const claims = { sub: user, aud: audience, scope, seconds, jkt: userKey.thumbprint }
-      return this.#hosted.signer(user.domain).signCredential(claims)
+      const token = this.#hosted.credential(claims)
+      return token === undefined ? outcomeOf('credential-format') : answered('ok', { token })
     }
-    const make = () =>
-      scope.length === 0 ? outcomeOf('credential-scope') : answered('ok', { token: sign() })
     this.#core().receive(new IssueCall(session, request, caller, operation, make))
   }
 

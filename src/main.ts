@@ -152,6 +152,8 @@ const end = (): undefined => process.exit(codes.command || codes.output)
 
 // Whoever read our output may have enough of it (`gatehouse … | head`); with any other error what was asked for is lost.
 function outputFailed({ code = 'it failed' }: NodeJS.ErrnoException): undefined {
+  // A service prints nothing but its log; a terminal that has gone is no reason to end it.
+  if (log !== undefined) return
   if (code !== 'EPIPE' && codes.output === 0) {
     codes.output = exitCodes.output.number
     stderr.write(`gatehouse: cannot write the output: ${code}\n`)

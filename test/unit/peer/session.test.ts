@@ -159,6 +159,13 @@ describe('for the log the far end', () => {
     expect(session.who).toEqual({ local: 'b.example', remote: 'c.example', peer })
   })
 
+  test('of a client is a domain of ours, or what it says to be', () => {
+    const { session } = openSession(roomEnv(), { role: 'client' })
+    expect(session.who).toEqual({ domain: undefined, peer })
+    expect(session.whoClaims(domain('b.example'))).toEqual({ domain: 'b.example', peer })
+    expect(session.whoClaims(domain('z.example'))).toEqual({ claimed: 'z.example', peer })
+  })
+
   test('is the domain that we dialled', () => {
     const { session } = openSession(roomEnv(), { dialled: {} })
     expect(session.who).toEqual({ local: 'b.example', remote: 'a.example', peer })

@@ -59,7 +59,7 @@ describe('input without an end', () => {
   test('is too large at the bound: a message', async () => {
     const { config } = await site(await temporaryFolder(), 'a.example')
     const words = ['send', 'bob@b.example', '-u', 'alice', '-c', config]
-    const { code, err } = await shell('yes | "$0" "$@"', words)
+    const { code, err } = await shell('yes | timeout 30 "$0" "$@"', words)
     expect([code, lastLine(err)]).toEqual([
       69,
       'gatehouse: standard input has more than 65536 bytes',

@@ -192,6 +192,9 @@ export const limitTable = {
   adminExplainMs: row(10 * second, 'ms', 'One explanation on the admin port; what was found by then is told.'),
   journalDomains: row(1000, 'count', 'Domains whose last events are kept for explain: so many that we dialled, as many that came to us and are known, as many that somebody said to be; the one silent longest is forgotten.'),
   journalEntries: row(16, 'count', 'Events kept for one domain, those that repeat counting once; the oldest goes.'),
+  logBytes: row(1_048_576, 'bytes', 'Lines of the log that wait for their destination; more are lost, counted, and told later.'),
+  logKinds: row(1000, 'count', 'Kinds of log lines (event and domain, or event and cause) whose pace is remembered; the one silent longest is forgotten.'),
+  logPerSecond: row(50, 'per second', 'Log lines in all, after a burst of ten times as many; more are left out, and counted in a later one.'),
   metricPeers: row(200, 'count', 'Peer domains with a metric label of their own; the others are folded into _other.'),
 } as const satisfies Record<string, LimitRow>
 

@@ -350,7 +350,7 @@ export class Peer implements Adapter {
     this.pool.unlist(session)
     this.#dialler.closed(session, reason, detail)
     meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
-    log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
+    log.info('link.closed', { ...session.who, cause: reason, detail })
     for (const { local, remote } of session.pairs) {
       const way = wayTo(session, remote)
       this.#journal.note({ kind: 'link', ...way, local, cause: reason, detail })

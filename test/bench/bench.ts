@@ -8,8 +8,10 @@
 import { availableParallelism } from 'node:os'
 import { jsonOf } from './bench-json.ts'
 import { Children } from './children.ts'
-import { flagsOf, usage } from './flags.ts'
+import { type Flags, flagsOf, usage } from './flags.ts'
 import { GatewayPair } from './gateway.ts'
+import { chosen, hostileMs, runHostile } from './hostile.ts'
+import { hostileJson, hostileTable } from './hostile-report.ts'
 import { probeCold } from './probe-cold.ts'
 import { probeFanout } from './probe-fanout.ts'
 import { probeMemory } from './probe-memory.ts'
@@ -37,7 +39,30 @@ async function main(): Promise<number> {
     console.log(usage)
     return 0
   }
-  const { rounds, seconds, window, json } = flags
+  return flags.hostile ? hostile(flags) : load(flags)
+}
+
+/** Floods, and what an innocent pair feels of them. */
+async function hostile({ only, json }: Flags): Promise<number> {
+  const children = new Children()
+  const list = chosen(only)
+  const aboutMs = hostileMs(list)
+  const progress = new Progress(aboutMs)
+  endAfter(aboutMs * 2 + slackMs)
+  try {
+    const run = await children.guard(runHostile(children, list, progress.show))
+    progress.clear()
+    if (!json) console.log(`${hostileTable(run)}\n`)
+    console.log(hostileJson({ node: process.version, cpus: availableParallelism() }, run))
+    return 0
+  } finally {
+    progress.clear()
+    await children.stop()
+  }
+}
+
+/** The gateway pair against the bare relay, and the probes. */
+async function load({ rounds, seconds, window, json }: Flags): Promise<number> {
   const children = new Children()
   const shape: Shape = { users, bodyBytes, window }
   const plan: Plan = {

@@ -6,11 +6,15 @@
  * Fails: never.
  */
 import { parseArgs } from 'node:util'
+import { floods } from './hostile-floods.ts'
 
 export type Flags = {
   readonly rounds: number
   readonly seconds: number
   readonly window: number
+  /** The floods instead of the load; of one name only, if there is one. */
+  readonly hostile: boolean
+  readonly only: string | undefined
   readonly json: boolean
   readonly help: boolean
 }
@@ -20,6 +24,8 @@ export const usage = `Usage: npm run bench -- [flags]
   --rounds N    how often each subject is measured (default 8)
   --seconds N   length of one flood and of one light load (default 2)
   --window N    messages without an answer, of all users together (default 1000)
+  --hostile     an innocent pair of domains under one flood after the other, default limits
+  --only NAME   of these floods only one
   --quick       2 rounds of 1 second, for a first look
   --json        only the line of JSON
   --help        this text`
@@ -34,6 +40,8 @@ const options = {
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   window: { type: 'string' },
+  hostile: { type: 'boolean', default: false },
+  only: { type: 'string' },
   quick: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -42,7 +50,11 @@ const options = {
 export function flagsOf(words: readonly string[]): Flags | string {
   try {
     const { values } = parseArgs({ args: [...words], options, strict: true })
-    const { quick, json, help } = values
+    const { hostile, only, quick, json, help } = values
+    if (only !== undefined && !floods.some(({ name }) => name === only)) {
+      const names = floods.map(({ name }) => name).join(', ')
+      throw new RangeError(`--only is ${only}; one of ${names} is wanted.`)
+    }
     const number = (name: keyof typeof bounds): number => {
       const { least, most, usual, quick: short } = bounds[name]
       const word = values[name]
@@ -57,6 +69,8 @@ export function flagsOf(words: readonly string[]): Flags | string {
       rounds: number('rounds'),
       seconds: number('seconds'),
       window: number('window'),
+      hostile: hostile || only !== undefined,
+      only,
       json,
       help,
     }

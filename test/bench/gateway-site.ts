@@ -1,18 +1,20 @@
 /**
  * The files of domains that federate on loopback: keys, certificates, configurations; removed at the end.
  *
- * Limits are raised, never switched off: what a single machine sends here is what many peers send elsewhere.
+ * Where limits are raised they are never switched off: what a single machine sends here is what many peers send
+ * elsewhere.
  */
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createDevelopmentCa, createLeaf } from '../../src/config/certificates.ts'
+import { createDevelopmentCa, createLeaf, type PemPair } from '../../src/config/certificates.ts'
 import { generateKeyPair, writePrivateKey } from '../../src/credential/ed25519.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
+import type { Limits } from '../../src/limits.ts'
 
 /** Far above what a run reaches: a limit that is hit shows in the result. */
-const raised = {
+export const raised: Partial<Limits> = {
   peerPerSecond: 10_000_000,
   peerBurst: 10_000_000,
   senderPerSecond: 10_000_000,
@@ -39,10 +41,16 @@ export type User = { readonly name: string; readonly keyPem: string }
 export type GatewayPlan = {
   readonly domains: readonly string[]
   readonly port: number
+  /** Address that peers find; 127.0.0.1 without it. */
+  readonly address?: string
+  /** 0 without it: the system chooses. */
+  readonly clientPort?: number
+  readonly admin?: { readonly address: string; readonly port: number; readonly token: string }
   /** Where other domains are: routes, or a DNS server to ask. */
   readonly routes: Readonly<Record<string, readonly string[]>>
   readonly dnsServer: string | undefined
-  readonly limits: Readonly<Record<string, number>>
+  /** What differs from the defaults. */
+  readonly limits: Partial<Limits>
   /** Pinned keys by domain. */
   readonly pinned: Readonly<Record<string, readonly string[]>>
 }
@@ -50,7 +58,7 @@ export type GatewayPlan = {
 export type Site = {
   readonly dir: string
   readonly users: readonly User[]
-  readonly caPem: string
+  readonly ca: PemPair
   /** Writes keys, certificates and configuration; returns the configuration's file. */
   readonly configure: (name: string, plan: GatewayPlan) => Promise<string>
   readonly remove: () => Promise<undefined>
@@ -87,16 +95,16 @@ export async function makeSite(userCount: number): Promise<Site> {
   return {
     dir,
     users: pairs.map(({ name, pair }) => ({ name, keyPem: writePrivateKey(pair) })),
-    caPem: ca.certificatePem,
+    ca,
     configure: async (name, plan) => {
       const domains: unknown[] = []
       for (const domain of plan.domains) domains.push(await makeDomain(domain))
       const config = {
         domains,
         listen: {
-          peers: [{ address: '127.0.0.1', port: plan.port }],
-          clients: [{ address: '127.0.0.1', port: 0, tls: false }],
-          admin: { port: 0 },
+          peers: [{ address: plan.address ?? '127.0.0.1', port: plan.port }],
+          clients: [{ address: '127.0.0.1', port: plan.clientPort ?? 0, tls: false }],
+          admin: plan.admin ?? { port: 0 },
         },
         resolve: {
           routes: plan.routes,
@@ -107,7 +115,7 @@ export async function makeSite(userCount: number): Promise<Site> {
         peers: Object.fromEntries(
           Object.entries(plan.pinned).map(([domain, keys]) => [domain, { keys }]),
         ),
-        limits: { ...raised, ...plan.limits },
+        limits: plan.limits,
       }
       await keep(`${name}.yaml`, JSON.stringify(config, undefined, 1))
       return join(dir, `${name}.yaml`)
@@ -130,6 +138,6 @@ export const routed = (
   port,
   routes: { [peer]: [`127.0.0.1:${peerPort}`] },
   dnsServer: undefined,
-  limits: {},
+  limits: raised,
   pinned: {},
 })

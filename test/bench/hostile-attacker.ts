@@ -1,7 +1,7 @@
 /** The attackers of the hostile bench, in one process: their domains, their listeners for key fetches, one flood at a time. */
 import { createSecureContext } from 'node:tls'
 import { serveParent } from './children.ts'
-import { type Arms, type Attack, floods } from './hostile-floods.ts'
+import { type Arms, type Attack, floods, meet } from './hostile-floods.ts'
 import { identityOf, type Leaf, serveKeys, type Target } from './hostile-peer.ts'
 import { monotonicUs, sleepMs } from './measure.ts'
 
@@ -11,6 +11,7 @@ export type Found = { readonly domain: string; readonly address: string }
 export type Settings = {
   readonly target: Target
   readonly admin: Arms['admin']
+  readonly presentity: string
   readonly ca: string
   readonly leaf: Leaf
   /** Where all its domains listen, each on its own address. */
@@ -31,14 +32,16 @@ export type Fought = {
 }
 
 serveParent(async (settings: Settings) => {
-  const { target, admin, ca, leaf, port, domains, networks } = settings
+  const { target, admin, presentity, ca, leaf, port, domains, networks } = settings
   const identities = domains.map(({ domain, address }) => identityOf(domain, address))
   await serveKeys(identities, port, leaf)
-  const arms: Arms = { target, admin, trust: createSecureContext({ ca }), identities, networks }
+  const trust = createSecureContext({ ca })
+  const arms: Arms = { target, admin, trust, presentity, identities, networks }
   let attack: Attack | undefined
   return {
     facts: {},
     tasks: {
+      meet: () => meet(arms),
       begin: async (name: string) => {
         attack = await floods.find((flood) => flood.name === name)?.begin(arms)
       },
@@ -64,7 +67,7 @@ async function fight(attack: Attack | undefined, ms: number): Promise<Fought> {
     if (done > 0) await new Promise(setImmediate)
     else await sleepMs(1)
   }
-  const answers: Record<number, number> = {}
+  const answers: Record<number, number> = Object.fromEntries(attack.answers ?? [])
   for (const link of links) {
     for (const [status, count] of link.answers) answers[status] = (answers[status] ?? 0) + count
   }

@@ -13,7 +13,8 @@ import { encodeCredential } from '../../src/command/credential.ts'
 import { encodeFields } from '../../src/wire/fields.ts'
 import { commands, fields, flag, frame, type TrafficClass } from '../../src/wire/registry.ts'
 import { makeFrame, requestPayload } from './gateway-user.ts'
-import { HostileLink, type Identity, identityOf, type Target } from './hostile-peer.ts'
+import { HostileLink, type Identity, identityOf, type Target, Unproven } from './hostile-peer.ts'
+import { sleepMs } from './measure.ts'
 
 /** What an attacker has. */
 export type Arms = {
@@ -22,6 +23,8 @@ export type Arms = {
   readonly trust: SecureContext
   /** Domains that are found, each in a network of its own. */
   readonly identities: readonly Identity[]
+  /** A user there, who has published the longest presence that there may be. */
+  readonly presentity: string
   /** One address in each of many networks. */
   readonly networks: readonly string[]
 }
@@ -30,6 +33,8 @@ export type Attack = {
   /** Does what is due at `ms` since the begin; how many bytes that were. */
   readonly turn: (ms: number) => number
   readonly links: readonly HostileLink[]
+  /** Answers on links that did not last, by status. */
+  readonly answers?: Map<number, number>
   readonly end: () => undefined
 }
 
@@ -43,6 +48,8 @@ export type Flood = {
 }
 
 const nothing = Buffer.alloc(0)
+/** A key fetch that failed is tried again after a minute. */
+const patienceMs = 90_000
 const classes: readonly TrafficClass[] = [1, 2, 0]
 /** Ahead of the socket: enough to keep it full, too little to fill the memory of the attacker. */
 const aheadBytes = 262_144
@@ -73,14 +80,18 @@ async function openLinks(arms: Arms, domains: number, each: number): Promise<Hos
   return (await Promise.all(arms.identities.slice(0, domains).map(open))).flat()
 }
 
+/** Makes each domain known: its keys are fetched once, and not while a flood needs them. */
+export async function meet(arms: Arms): Promise<undefined> {
+  for (const identity of arms.identities) (await openOne(arms, identity)).close()
+}
+
 /** Waits for a place as long as it takes: what is refused for a time is asked for again. */
 async function openOne({ target, trust }: Arms, identity: Identity): Promise<HostileLink> {
-  for (let tries = 1; ; tries++) {
+  for (const end = performance.now() + patienceMs; ; await sleepMs(250)) {
     try {
       return await HostileLink.open(identity, target, trust)
     } catch (cause) {
-      if (tries === 40) throw cause
-      await new Promise((resolve) => setTimeout(resolve, 250))
+      if (performance.now() > end) throw cause
     }
   }
 }
@@ -150,24 +161,30 @@ async function admin({ admin: { address, port } }: Arms): Promise<Attack> {
   }
 }
 
-/** Good credentials of ever new users, `perSecond` on each link. */
+/** Shows a good credential of a user who has not been heard of, under the number of the user. */
+function show({ target }: Arms, link: HostileLink, user: number): number {
+  const { domain, signer } = link.identity
+  const sub = parseAddress(`u${user}@${domain}`)
+  const scope = ['im.send', 'pres.watch'] as const
+  const facts = { sub, aud: target.domain, scope, seconds: undefined, jkt: undefined }
+  const fieldBytes = encodeCredential(signer.signCredential(facts))
+  const payload = requestPayload(commands.credential.number, fieldBytes, nothing)
+  payload.writeUInt32BE(user, 2)
+  link.burst(1, payload, 1)
+  return payload.length
+}
+
+/** Good credentials of ever new users, 2 000 a second on each link. */
 async function credentials(arms: Arms): Promise<Attack> {
   const links = await openLinks(arms, 4, 1)
-  const pace = new Map(links.map((link) => [link, { due: pacer(2000), owed: 0, shown: 0 }]))
+  const paces = new Map(links.map((link) => [link, { due: pacer(2000), owed: 0, shown: 0 }]))
   return onEach(links, (link, ms) => {
-    const state = pace.get(link)
-    if (state === undefined) return 0
-    state.owed = Math.min(state.owed + state.due(ms), 512)
+    const pace = paces.get(link)
+    if (pace === undefined) return 0
+    pace.owed = Math.min(pace.owed + pace.due(ms), 512)
     let bytes = 0
-    for (; state.owed > 0 && link.room(1, 512) > 0; state.owed--) {
-      const { domain, signer } = link.identity
-      const sub = parseAddress(`u${++state.shown}@${domain}`)
-      const facts = { sub, aud: arms.target.domain, scope: ['im.send'], jkt: undefined } as const
-      const token = signer.signCredential({ ...facts, seconds: undefined })
-      const payload = requestPayload(commands.credential.number, encodeCredential(token), nothing)
-      payload.writeUInt32BE(state.shown, 2)
-      link.burst(1, payload, 1)
-      bytes += payload.length
+    for (; pace.owed > 0 && link.room(1, 512) > 0; pace.owed--) {
+      bytes += show(arms, link, ++pace.shown)
     }
     return bytes
   })
@@ -246,25 +263,28 @@ async function chunks(arms: Arms): Promise<Attack> {
 }
 
 /** Sixty claims a second of domains that are not there, each from a network of its own. */
-async function claims(arms: Arms): Promise<Attack> {
+async function claims({ target, trust, networks }: Arms): Promise<Attack> {
   const due = pacer(60)
+  const answers = new Map<number, number>()
   let count = 0
-  const waiting = new Set<Promise<unknown>>()
-  const claim = (): undefined => {
-    const address = arms.networks[count % arms.networks.length] ?? '127.0.0.1'
+  const claim = async (): Promise<undefined> => {
+    const address = networks[count % networks.length] ?? '127.0.0.1'
     const identity = identityOf(`x${++count}.nowhere.example`, address)
-    const tried = HostileLink.open(identity, arms.target, arms.trust).catch(() => undefined)
-    waiting.add(tried)
-    void tried.finally(() => waiting.delete(tried))
+    try {
+      const link = await HostileLink.open(identity, target, trust)
+      link.close()
+    } catch (cause) {
+      const status = cause instanceof Unproven ? cause.status : 0
+      answers.set(status, (answers.get(status) ?? 0) + 1)
+    }
   }
   return {
-    links: [],
+    ...{ links: [], answers, end: () => undefined },
     turn: (ms) => {
       const now = due(ms)
-      for (let i = 0; i < now; i++) claim()
-      return now
+      for (let i = 0; i < now; i++) void claim()
+      return 0
     },
-    end: () => undefined,
   }
 }
 
@@ -289,21 +309,33 @@ async function bodies(arms: Arms): Promise<Attack> {
   })
 }
 
-/** Requests on thirty-two links that read none of the answers. */
+/** Questions for the longest presence there is, on links that read none of the answers. */
 async function unread(arms: Arms): Promise<Attack> {
-  const links = await openLinks(arms, 4, 8)
+  const links = await openLinks(arms, 8, 2)
+  // A sender has a rate, a domain has another: so many senders that only that of the domain counts.
+  for (const link of links) for (let user = 1; user <= senders; user++) show(arms, link, user)
+  await sleepMs(500)
   for (const { socket } of links) socket.pause()
-  const due = pacer(5000)
-  let at = -1
-  let count = 0
+  const to = encodeFields([[fields.to.tag, arms.presentity]])
+  const payload = requestPayload(commands.fetch.number, to, nothing)
+  const paces = new Map(links.map((link) => [link, { due: pacer(100), asked: 0 }]))
   return onEach(links, (link, ms) => {
-    if (ms !== at) count = Math.min(due(ms), 100)
-    at = ms
-    // What was answered gives its credit back, read or not.
-    link.burst(1, shortest, count)
-    return count * shortest.length
+    const pace = paces.get(link)
+    if (pace === undefined) return 0
+    // Half of the burst of a domain at once; then twice its rate.
+    const count = Math.min(
+      pace.due(ms) + (pace.asked === 0 ? 400 : 0),
+      link.room(2, payload.length),
+    )
+    for (let i = 0; i < count; i++) {
+      payload.writeUInt32BE(1 + (pace.asked++ % senders), 2)
+      link.burst(2, payload, 1)
+    }
+    return count * payload.length
   })
 }
+
+const senders = 20
 
 /** Nothing at all: what the machine itself makes of the wait, with one core busy. */
 async function busy(): Promise<Attack> {
@@ -377,7 +409,7 @@ export const floods: readonly Flood[] = [
   {
     name: 'unread',
     rows: '13',
-    says: '32 links, 5 000 refused requests a second each, answers unread',
+    says: '16 links of 8 domains ask for 8 KiB of presence, answers unread',
     ms: 8000,
     begin: unread,
   },

@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { createSecureContext } from 'node:tls'
 import { encodeMessage } from '../../src/command/message.ts'
+import { encodePublish } from '../../src/command/publish.ts'
 import { classShift, commands, frame, trafficClass } from '../../src/wire/registry.ts'
 import { serveParent } from './children.ts'
 import type { User } from './gateway-site.ts'
@@ -69,6 +70,7 @@ serveParent(async (settings: Settings) => {
     else refused[status] = (refused[status] ?? 0) + 1
   }
 
+  const recipients: Socket[] = []
   for (const { name, keyPem } of users) {
     const socket = await attach(to.port, name, to.domain, keyPem, (type, _flags, id) => {
       if (type !== frame.request) return true
@@ -77,7 +79,9 @@ serveParent(async (settings: Settings) => {
       socket.write(grant)
       return true
     })
+    recipients.push(socket)
   }
+  publish(recipients[0])
   const senders: Socket[] = []
   for (const [i, { name, keyPem }] of users.entries()) {
     const onFrame = (type: number, _flags: number, id: number, buffer: Buffer, start: number) => {
@@ -148,6 +152,18 @@ serveParent(async (settings: Settings) => {
   }
   return { facts: {}, tasks: { measure } }
 })
+
+/** The longest presence that there may be. */
+function publish(socket: Socket | undefined): undefined {
+  const document = JSON.stringify({ tuples: { t1: { basic: 'open', note: 'x'.repeat(8100) } } })
+  const wish = { entityTag: randomBytes(16).toString('latin1'), ifMatch: undefined }
+  const payload = requestPayload(
+    commands.publish.number,
+    encodePublish({ ...wish, leaseSeconds: 3600 }),
+    Buffer.from(document),
+  )
+  socket?.write(makeFrame(frame.request, trafficClass.pres << classShift, 3, payload))
+}
 
 /** One more message, and its bytes. */
 const grant = (() => {

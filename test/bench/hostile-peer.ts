@@ -70,6 +70,16 @@ const helloOf = (domain: string): Buffer =>
     ),
   )
 
+/** The claim was answered with a failure. */
+export class Unproven extends Error {
+  readonly status: number
+
+  constructor(status: number) {
+    super(`PROVE was answered with 0x${status.toString(16)}`)
+    this.status = status
+  }
+}
+
 export class HostileLink {
   readonly identity: Identity
   readonly socket: TLSSocket
@@ -79,6 +89,8 @@ export class HostileLink {
   /** Answers by status. */
   readonly answers = new Map<number, number>()
   isOpen = true
+  /** Why the far side let go. */
+  released: number | undefined
   sent = 0
   #lastId = 1
 
@@ -100,26 +112,27 @@ export class HostileLink {
       checkServerIdentity: () => undefined,
     })
     const link = new HostileLink(identity, socket)
-    const late = setTimeout(() => fail('no answer in time'), patienceMs)
-    const fail = (why: string): undefined => {
+    const late = setTimeout(() => fail(new Error('no answer in time')), patienceMs)
+    const fail = (why: Error): undefined => {
       clearTimeout(late)
       link.isOpen = false
+      reject(why)
       raw.destroy()
       socket.destroy()
-      return reject(new Error(why)) as undefined
+      return undefined
     }
     const reader = new FrameReader(limits.frameBytes, (type, flags, id, buffer, start, end) => {
       if (type === frame.response && id === 1) {
         const status = buffer.readUInt16BE(start)
         clearTimeout(late)
         if (status === 0) resolve(link)
-        else fail(`PROVE: 0x${status.toString(16)}`)
+        else fail(new Unproven(status))
         return true
       }
       return link.#take(type, flags, id, buffer, start, end)
     })
-    for (const each of [raw, socket]) each.on('error', (error) => fail(error.message))
-    socket.on('close', () => fail('closed'))
+    for (const each of [raw, socket]) each.on('error', fail)
+    socket.on('close', () => fail(new Error(`closed: ${link.released ?? ''}`)))
     socket.on('data', (chunk: Buffer) => {
       reader.push(chunk)
     })
@@ -200,6 +213,9 @@ export class HostileLink {
       // Whatever is asked (the proof of the other direction) is granted.
       case frame.request:
         this.socket.write(makeFrame(frame.response, 0, id, ok))
+        return true
+      case frame.release:
+        this.released = buffer.readUInt16BE(start)
         return true
       default:
         return true

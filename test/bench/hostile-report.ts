@@ -9,7 +9,7 @@ import { statusOf } from '../../src/errors.ts'
 import type { Fought } from './hostile-attacker.ts'
 import type { Flood } from './hostile-floods.ts'
 import type { Measured } from './hostile-innocents.ts'
-import { percentile } from './measure.ts'
+import { percentile, spreadOf } from './measure.ts'
 import { aligned, rounded } from './report.ts'
 
 export type Endured = {
@@ -33,7 +33,7 @@ export type HostileRun = {
 }
 
 /** What each flood may do at most. */
-const bars = { p99Ratio: 3, rssRatio: 1.2 } as const
+export const bars = { p99Ratio: 3, rssRatio: 1.2 } as const
 
 type Felt = {
   readonly p50Ms: number
@@ -67,6 +67,18 @@ export function feltIn(all: readonly Measured[]): Felt {
   }
 }
 
+/** The quiet values: of each figure the median over the quiet spells, so that one that was disturbed does not count. */
+export function calmIn(all: readonly Measured[]): Felt {
+  const spells = all.map((each) => feltIn([each]))
+  const median = (of: (felt: Felt) => number): number => spreadOf(spells.map(of)).median
+  return {
+    ...feltIn(all),
+    p50Ms: median(({ p50Ms }) => p50Ms),
+    p99Ms: median(({ p99Ms }) => p99Ms),
+    contactMs: median(({ contactMs }) => contactMs),
+  }
+}
+
 /** Which bars a flood went over, in words. */
 export function missed(quiet: Felt, { felt, rssMiB, ended }: Endured): readonly string[] {
   const { p99Ms, lost, refused, unmet } = feltIn([felt])
@@ -81,7 +93,7 @@ export function missed(quiet: Felt, { felt, rssMiB, ended }: Endured): readonly 
 }
 
 export function hostileTable({ quiet, endured }: HostileRun): string {
-  const calm = feltIn(quiet)
+  const calm = calmIn(quiet)
   const head = [
     'flood',
     'row',
@@ -147,7 +159,7 @@ export function hostileJson(
   run: Readonly<Record<string, unknown>>,
   { quiet, endured }: HostileRun,
 ): string {
-  const calm = feltIn(quiet)
+  const calm = calmIn(quiet)
   const found = endured.map((each) => {
     const { flood, felt, fought, cpu, rssMiB, ended } = each
     const { p99Ms, ...figures } = feltIn([felt])

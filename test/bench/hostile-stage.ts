@@ -110,6 +110,7 @@ export async function openStage(children: Children): Promise<Stage> {
   const attacking = await children.start(file('hostile-attacker'), {
     ...common,
     admin: { address: addressB, port: ports.adminB },
+    presentity: `${site.users[0]?.name}@b.example`,
     port: ports.attackers,
     domains: hostile,
     networks,

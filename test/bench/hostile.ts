@@ -10,16 +10,17 @@ import type { Fought } from './hostile-attacker.ts'
 import { type Flood, floods } from './hostile-floods.ts'
 import type { Measured, Order } from './hostile-innocents.ts'
 import { build } from './hostile-program.ts'
-import type { Endured, HostileRun } from './hostile-report.ts'
+import { bars, type Endured, type HostileRun } from './hostile-report.ts'
 import { openStage, type Stage } from './hostile-stage.ts'
 import { cpuUs, rssMiB, sleepMs } from './measure.ts'
 import type { OnStep } from './rounds.ts'
 
 const warmMs = 6000
 const quietMs = 8000
-/** When what a flood left behind is looked at. */
+/** How long a flood is slept off before it is quiet again, and when what it left behind is looked at at the latest. */
+const sleepOffMs = 5000
 const restMs = 30_000
-const newcomersEach = 5
+const newcomersEach = 6
 const graceMs = 60_000
 const sampleMs = 200
 
@@ -28,7 +29,7 @@ export const chosen = (only: string | undefined): readonly Flood[] =>
 
 /** About how long a run takes. */
 export const hostileMs = (list: readonly Flood[]): number =>
-  15_000 + warmMs + quietMs + list.reduce((sum, { ms }) => sum + ms + restMs + 3000, 0)
+  15_000 + warmMs + quietMs + list.reduce((sum, { ms }) => sum + ms + restMs / 2 + 3000, 0)
 
 export async function runHostile(
   children: Children,
@@ -45,6 +46,7 @@ export async function runHostile(
       if (stage === undefined) {
         onStep('start')
         stage = await openStage(children)
+        await stage.attacker.ask('meet', undefined, 2 * graceMs)
         await measure(stage, { ms: warmMs, newcomers: newcomersEach })
         onStep('quiet')
         quiet.push(await measure(stage, { ms: quietMs, newcomers: newcomersEach }))
@@ -75,7 +77,7 @@ async function endure(
   const { attacker, b } = stage
   const memory = new Memory(stage)
   const before = memory.now
-  await attacker.ask('begin', flood.name, graceMs)
+  await attacker.ask('begin', flood.name, 2 * graceMs)
   const cpuBefore = cpuOf(stage)
   const startedMs = performance.now()
   const [felt, fought] = await Promise.all([
@@ -86,7 +88,10 @@ async function endure(
   ])
   await attacker.ask('end', undefined, graceMs)
   onStep(`${flood.name}: rest`)
-  await sleepMs(restMs - quietMs)
+  await sleepMs(sleepOffMs)
+  // What is back in its bounds earlier needs no wait.
+  const untilMs = performance.now() + restMs - sleepOffMs - quietMs
+  while (memory.now > before * bars.rssRatio && performance.now() < untilMs) await sleepMs(sampleMs)
   const after =
     b.ended === undefined
       ? await measure(stage, { ms: quietMs, newcomers: newcomersEach })

@@ -8,10 +8,11 @@
 import { availableParallelism } from 'node:os'
 import { jsonOf } from './bench-json.ts'
 import { Children } from './children.ts'
-import { type Flags, flagsOf, usage } from './flags.ts'
+import { type Flags, flagsOf, usage, usualUsers } from './flags.ts'
 import { GatewayPair } from './gateway.ts'
 import { chosen, hostileMs, runHostile } from './hostile.ts'
 import { hostileJson, hostileTable } from './hostile-report.ts'
+import { returnOfLink, usersThatFit } from './many-users.ts'
 import { probeCold } from './probe-cold.ts'
 import { probeFanout } from './probe-fanout.ts'
 import { probeMemory } from './probe-memory.ts'
@@ -23,7 +24,6 @@ import type { Shape, Subject } from './subject.ts'
 /** A measurement that is no flood: a cold start, a fan-out, the memory of idle links. */
 type Probe = { readonly name: string; readonly run: (onStep: OnStep) => Promise<Figures> }
 
-const users = 50
 const bodyBytes = 200
 const perSecond = 200
 /** Beyond the time that the rounds need: starts, drains, stops. */
@@ -62,23 +62,39 @@ async function hostile({ only, json }: Flags): Promise<number> {
 }
 
 /** The gateway pair against the bare relay, and the probes. */
-async function load({ rounds, seconds, window, json }: Flags): Promise<number> {
+async function load({ rounds, seconds, window, users: wanted, json }: Flags): Promise<number> {
   const children = new Children()
+  const users = usersThatFit(wanted ?? usualUsers)
   const shape: Shape = { users, bodyBytes, window }
   const plan: Plan = {
     rounds,
     floodMs: seconds * 1000,
     warmMs: Math.min(5000, 2 * seconds * 1000),
+    warmMessages: 2 * users,
     pacedMs: seconds * 1000,
     perSecond,
     bodyBytes,
   }
 
+  const pair = new GatewayPair(children, shape)
   // The floor comes first. `key` is where the figures stand in the JSON.
   const subjects: readonly { readonly key: string; readonly subject: Subject }[] = [
     { key: 'relay', subject: new Relay(children, shape) },
-    { key: 'messages', subject: new GatewayPair(children, shape) },
+    { key: 'messages', subject: pair },
   ]
+  // With many users there is one thing more to see, and it needs the pair as it is then.
+  const many: Record<string, number> = {}
+  const behind = async (): Promise<undefined> => {
+    if (wanted === undefined) return
+    const { shown, linksEnded, limitsHit } = await pair.totals()
+    Object.assign(many, {
+      'many.users': users,
+      'many.credentialsShown': shown,
+      'many.linksEnded': linksEnded,
+      'many.limitsHit': limitsHit,
+    })
+    Object.assign(many, await returnOfLink(pair, progress.show))
+  }
   const probes: readonly Probe[] = [
     { name: 'cold start', run: (onStep) => probeCold(children, onStep) },
     { name: 'fan-out', run: (onStep) => probeFanout(children, onStep) },
@@ -90,8 +106,11 @@ async function load({ rounds, seconds, window, json }: Flags): Promise<number> {
   endAfter(aboutMs * 2 + slackMs)
   try {
     const order = subjects.map(({ subject }) => subject)
-    const reports = await children.guard(runRounds(order, plan, progress.show))
-    const found = await children.guard(runProbes(probes, progress.show))
+    const reports = await children.guard(runRounds(order, plan, progress.show, behind))
+    const found =
+      wanted === undefined
+        ? await children.guard(runProbes(probes, progress.show))
+        : { 'many.messagesEach': (reports.at(-1)?.messages ?? 0) / users, ...many }
     progress.clear()
     if (!json) console.log(`${tableOf(reports, found)}\n`)
     const run = { node: process.version, cpus: availableParallelism(), rounds, seconds, ...shape }

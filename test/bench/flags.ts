@@ -12,6 +12,8 @@ export type Flags = {
   readonly rounds: number
   readonly seconds: number
   readonly window: number
+  /** So many pairs of users instead of the usual ones, and no probes but the return of the link. */
+  readonly users: number | undefined
   /** The floods instead of the load; of one name only, if there is one. */
   readonly hostile: boolean
   readonly only: string | undefined
@@ -24,22 +26,28 @@ export const usage = `Usage: npm run bench -- [flags]
   --rounds N    how often each subject is measured (default 8)
   --seconds N   length of one flood and of one light load (default 2)
   --window N    messages without an answer, of all users together (default 1000)
+  --users N     so many pairs of users, and the return of a link that all of them use
   --hostile     an innocent pair of domains under one flood after the other, default limits
   --only NAME   of these floods only one
   --quick       2 rounds of 1 second, for a first look
   --json        only the line of JSON
   --help        this text`
 
+/** Pairs of users without `--users`. */
+export const usualUsers = 50
+
 const bounds = {
   rounds: { least: 1, most: 100, usual: 8, quick: 2 },
   seconds: { least: 1, most: 60, usual: 2, quick: 1 },
   window: { least: 50, most: 20_000, usual: 1000, quick: 1000 },
+  users: { least: 50, most: 100_000, usual: usualUsers, quick: usualUsers },
 } as const
 
 const options = {
   rounds: { type: 'string' },
   seconds: { type: 'string' },
   window: { type: 'string' },
+  users: { type: 'string' },
   hostile: { type: 'boolean', default: false },
   only: { type: 'string' },
   quick: { type: 'boolean', default: false },
@@ -69,6 +77,7 @@ export function flagsOf(words: readonly string[]): Flags | string {
       rounds: number('rounds'),
       seconds: number('seconds'),
       window: number('window'),
+      users: values.users === undefined ? undefined : number('users'),
       hostile: hostile || only !== undefined,
       only,
       json,

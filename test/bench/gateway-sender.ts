@@ -7,7 +7,7 @@ import { classShift, commands, fields, frame, trafficClass } from '../../src/wir
 import { serveParent } from './children.ts'
 import type { User } from './gateway-site.ts'
 import { attach, makeFrame, putU32, requestPayload } from './gateway-user.ts'
-import { type FloodOrder, type Line, type PacedOrder, Sender } from './load.ts'
+import { type FloodOrder, inTurns, type Line, type PacedOrder, Sender } from './load.ts'
 
 export type Settings = {
   readonly port: number
@@ -59,7 +59,7 @@ serveParent(async ({ port, users, bodyBytes, domain, peerDomain }: Settings) => 
   const lines: Line[] = []
   const sender = new Sender(lines)
   const refusals = new Map<number, number>()
-  for (const { name, keyPem } of users) {
+  await inTurns(users, async ({ name, keyPem }) => {
     const socket = await attach(port, name, domain, keyPem, (type, _flags, _id, buffer, start) => {
       if (type !== frame.response) return true
       sender.tally.answered++
@@ -72,12 +72,13 @@ serveParent(async ({ port, users, bodyBytes, domain, peerDomain }: Settings) => 
       return true
     })
     lines.push(lineTo(socket, `${name}@${peerDomain}`, bodyBytes))
-  }
+  })
   return {
     facts: {},
     tasks: {
       flood: (order: FloodOrder) => sender.flood(order),
       paced: (order: PacedOrder) => sender.paced(order),
+      round: (order: { readonly window: number }) => sender.round(order),
       refusals: () => Object.fromEntries(refusals),
     },
   }

@@ -35,7 +35,9 @@ export const raised: Partial<Limits> = {
   claimVerificationsPerNetwork: 10_000,
 }
 
-export type User = { readonly name: string; readonly keyPem: string }
+/** A user as a directory lists it: the public key. */
+export type Listed = { readonly name: string; readonly x: string }
+export type User = Listed & { readonly keyPem: string }
 
 /** What one gateway of a site is told. */
 export type GatewayPlan = {
@@ -51,6 +53,8 @@ export type GatewayPlan = {
   readonly dnsServer: string | undefined
   /** What differs from the defaults. */
   readonly limits: Partial<Limits>
+  /** Whether the file lists the users; true without it. */
+  readonly isListing?: boolean
   /** Pinned keys by domain. */
   readonly pinned: Readonly<Record<string, readonly string[]>>
 }
@@ -64,22 +68,26 @@ export type Site = {
   readonly remove: () => Promise<undefined>
 }
 
+/** Keys are dear to make, and what is measured does not look at those of users: many users share them. */
+const mostKeys = 64
+
 export const userName = (i: number): string => `user${i}.somebody`
 
 export async function makeSite(userCount: number): Promise<Site> {
   const dir = await mkdtemp(join(tmpdir(), 'gatehouse-bench-'))
   const dates = { days: 2, wall: systemClock.wall }
   const ca = await createDevelopmentCa(dates)
-  const pairs = Array.from({ length: userCount }, (_, i) => ({
-    name: userName(i),
-    pair: generateKeyPair(systemRandom),
-  }))
+  const keys = Array.from({ length: Math.min(userCount, mostKeys) }, () => {
+    const pair = generateKeyPair(systemRandom)
+    return { x: pair.publicKey.x, keyPem: writePrivateKey(pair) }
+  })
+  const listed = Array.from({ length: userCount }, (_, i): User => {
+    return { name: userName(i), ...(keys[i % keys.length] as (typeof keys)[number]) }
+  })
   const keep = (name: string, text: string) => writeFile(join(dir, name), text, { mode: 0o600 })
   await keep('ca.pem', ca.certificatePem)
-  const users = Object.fromEntries(
-    pairs.map(({ name, pair }) => [name, { keys: [pair.publicKey.x] }]),
-  )
-  const makeDomain = async (domain: string) => {
+  const users = Object.fromEntries(listed.map(({ name, x }) => [name, { keys: [x] }]))
+  const makeDomain = async (domain: string, isListing: boolean) => {
     const leaf = await createLeaf(ca, [domain], dates)
     await keep(`${domain}.crt`, leaf.certificatePem)
     await keep(`${domain}.tls`, leaf.keyPem)
@@ -89,16 +97,18 @@ export async function makeSite(userCount: number): Promise<Site> {
       key: `${domain}.key`,
       certificate: `${domain}.crt`,
       certificateKey: `${domain}.tls`,
-      directory: { kind: 'static', users },
+      directory: isListing ? { kind: 'static', users } : { kind: 'any' },
     }
   }
   return {
     dir,
-    users: pairs.map(({ name, pair }) => ({ name, keyPem: writePrivateKey(pair) })),
+    users: listed,
     ca,
     configure: async (name, plan) => {
       const domains: unknown[] = []
-      for (const domain of plan.domains) domains.push(await makeDomain(domain))
+      for (const domain of plan.domains) {
+        domains.push(await makeDomain(domain, plan.isListing ?? true))
+      }
       const config = {
         domains,
         listen: {

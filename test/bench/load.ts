@@ -54,6 +54,20 @@ export class Sender {
     return this.#drained(startedUs)
   }
 
+  /** One message of each line. */
+  async round({ window }: { readonly window: number }): Promise<SentReport> {
+    const { tally } = this
+    const startedUs = this.#reset()
+    for (let left = this.#lines.length; left > 0; ) {
+      const credit = Math.min(window - (tally.sent - tally.answered), maxBurst, left)
+      for (let i = 0; i < credit; i++) this.#send(1)
+      left -= Math.max(0, credit)
+      if (credit > 0) await new Promise(setImmediate)
+      else await sleepMs(1)
+    }
+    return this.#drained(startedUs)
+  }
+
   /** `perSecond` messages a second, evenly, one line after the other. */
   async paced({ perSecond, ms }: PacedOrder): Promise<SentReport> {
     const startedUs = this.#reset()
@@ -87,6 +101,19 @@ export class Sender {
     const endUs = monotonicUs() + drainMs * 1000
     while (this.tally.answered < this.tally.sent && monotonicUs() < endUs) await sleepMs(2)
     return { ...this.tally, startedUs }
+  }
+}
+
+/** How many users attach at the same time. */
+const attachedAtOnce = 64
+
+/** Does `attach` for each of many users, some at a time, in their order. */
+export async function inTurns<T>(
+  many: readonly T[],
+  attach: (each: T, i: number) => Promise<undefined>,
+): Promise<undefined> {
+  for (let at = 0; at < many.length; at += attachedAtOnce) {
+    await Promise.all(many.slice(at, at + attachedAtOnce).map((each, i) => attach(each, at + i)))
   }
 }
 

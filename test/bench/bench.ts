@@ -12,20 +12,23 @@ import { type Flags, flagsOf, usage, usualUsers } from './flags.ts'
 import { GatewayPair } from './gateway.ts'
 import { chosen, hostileMs, runHostile } from './hostile.ts'
 import { hostileJson, hostileTable } from './hostile-report.ts'
-import { returnOfLink, usersThatFit } from './many-users.ts'
+import { aboutMany, returnOfLink, usersThatFit } from './many-users.ts'
 import { probeCold } from './probe-cold.ts'
 import { probeFanout } from './probe-fanout.ts'
 import { probeMemory } from './probe-memory.ts'
+import { exchange, exchangeTable, pairsFor } from './providers.ts'
 import { Relay } from './relay.ts'
 import { type Figures, Progress, tableOf } from './report.ts'
 import { type OnStep, type Plan, runRounds, type SubjectReport } from './rounds.ts'
-import type { Shape, Subject } from './subject.ts'
+import { type Shape, type Subject, startMs } from './subject.ts'
 
 /** A measurement that is no flood: a cold start, a fan-out, the memory of idle links. */
 type Probe = { readonly name: string; readonly run: (onStep: OnStep) => Promise<Figures> }
 
 const bodyBytes = 200
 const perSecond = 200
+/** What a user costs until it is attached, and has written. */
+const attachMs = 5
 /** Beyond the time that the rounds need: starts, drains, stops. */
 const slackMs = 120_000
 
@@ -39,7 +42,29 @@ async function main(): Promise<number> {
     console.log(usage)
     return 0
   }
-  return flags.hostile ? hostile(flags) : load(flags)
+  if (flags.hostile) return hostile(flags)
+  return flags.providers === undefined ? load(flags) : providers(flags, flags.providers)
+}
+
+/** What two providers that touch no setting can exchange. */
+async function providers({ users: wanted, seconds, json }: Flags, rate: number): Promise<number> {
+  const children = new Children()
+  const users = usersThatFit(wanted ?? pairsFor(rate))
+  const ms = seconds * 1000
+  const progress = new Progress(2 * users * attachMs + ms)
+  endAfter(2 * startMs(users) + ms + slackMs)
+  try {
+    const shape = { users, bodyBytes, window: rate }
+    const order = { perSecond: rate, ms }
+    const found = await children.guard(exchange(children, shape, order, progress.show))
+    progress.clear()
+    if (!json) console.log(`${exchangeTable(found)}\n`)
+    console.log(JSON.stringify({ node: process.version, cpus: availableParallelism(), ...found }))
+    return 0
+  } finally {
+    progress.clear()
+    await children.stop()
+  }
 }
 
 /** Floods, and what an innocent pair feels of them. */
@@ -101,9 +126,10 @@ async function load({ rounds, seconds, window, users: wanted, json }: Flags): Pr
     { name: 'memory', run: (onStep) => probeMemory(onStep) },
   ]
 
-  const aboutMs = subjects.length * (plan.warmMs + rounds * (plan.floodMs + plan.pacedMs))
+  const roundsMs = subjects.length * (plan.warmMs + rounds * (plan.floodMs + plan.pacedMs))
+  const aboutMs = roundsMs + subjects.length * users * attachMs
   const progress = new Progress(aboutMs)
-  endAfter(aboutMs * 2 + slackMs)
+  endAfter(roundsMs * 2 + 2 * startMs(users) + slackMs)
   try {
     const order = subjects.map(({ subject }) => subject)
     const reports = await children.guard(runRounds(order, plan, progress.show, behind))
@@ -113,6 +139,7 @@ async function load({ rounds, seconds, window, users: wanted, json }: Flags): Pr
         : { 'many.messagesEach': (reports.at(-1)?.messages ?? 0) / users, ...many }
     progress.clear()
     if (!json) console.log(`${tableOf(reports, found)}\n`)
+    if (!json && wanted !== undefined) console.log(`${aboutMany(users, wanted)}\n`)
     const run = { node: process.version, cpus: availableParallelism(), rounds, seconds, ...shape }
     const keyed = reports.map((report, i) => ({ key: subjects[i]?.key ?? report.name, report }))
     console.log(jsonOf(run, keyed, found))

@@ -17,6 +17,8 @@ export type Flags = {
   /** The floods instead of the load; of one name only, if there is one. */
   readonly hostile: boolean
   readonly only: string | undefined
+  /** Messages a second between two providers with default limits, instead of the load. */
+  readonly providers: number | undefined
   readonly json: boolean
   readonly help: boolean
 }
@@ -29,6 +31,7 @@ export const usage = `Usage: npm run bench -- [flags]
   --users N     so many pairs of users, and the return of a link that all of them use
   --hostile     an innocent pair of domains under one flood after the other, default limits
   --only NAME   of these floods only one
+  --providers N N messages a second between two providers with default limits: what passes, what is refused
   --quick       2 rounds of 1 second, for a first look
   --json        only the line of JSON
   --help        this text`
@@ -41,6 +44,7 @@ const bounds = {
   seconds: { least: 1, most: 60, usual: 2, quick: 1 },
   window: { least: 50, most: 20_000, usual: 1000, quick: 1000 },
   users: { least: 50, most: 100_000, usual: usualUsers, quick: usualUsers },
+  providers: { least: 1, most: 50_000, usual: 0, quick: 0 },
 } as const
 
 const options = {
@@ -50,6 +54,7 @@ const options = {
   users: { type: 'string' },
   hostile: { type: 'boolean', default: false },
   only: { type: 'string' },
+  providers: { type: 'string' },
   quick: { type: 'boolean', default: false },
   json: { type: 'boolean', default: false },
   help: { type: 'boolean', short: 'h', default: false },
@@ -80,6 +85,7 @@ export function flagsOf(words: readonly string[]): Flags | string {
       users: values.users === undefined ? undefined : number('users'),
       hostile: hostile || only !== undefined,
       only,
+      providers: values.providers === undefined ? undefined : number('providers'),
       json,
       help,
     }

@@ -14,7 +14,7 @@ import { systemRandom } from '../../src/lib/random.ts'
 import type { Limits } from '../../src/limits.ts'
 
 /** Far above what a run reaches: a limit that is hit shows in the result. */
-export const raised: Partial<Limits> = {
+export const raised = {
   peerPerSecond: 10_000_000,
   peerBurst: 10_000_000,
   senderPerSecond: 10_000_000,
@@ -33,7 +33,7 @@ export const raised: Partial<Limits> = {
   clientHandshakesPerAddress: 10_000,
   clientHandshakesPerAddressBurst: 10_000,
   claimVerificationsPerNetwork: 10_000,
-}
+} as const satisfies Partial<Limits>
 
 /** A user as a directory lists it: the public key. */
 export type Listed = { readonly name: string; readonly x: string }

@@ -9,7 +9,7 @@ import type { Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
 import type * as receiver from './gateway-receiver.ts'
 import type * as sender from './gateway-sender.ts'
-import { type GatewayPlan, makeSite, routed, type Site } from './gateway-site.ts'
+import { type GatewayPlan, makeSite, raised, routed, type Site } from './gateway-site.ts'
 import { Quartet } from './quartet.ts'
 import {
   type FloodResult,
@@ -47,16 +47,25 @@ function roomFor(users: number): Partial<Limits> {
   }
 }
 
+/** With default limits but for the door of the clients, who all come from one address here. */
+const doorOnly: Partial<Limits> = {
+  unprovenClientsPerAddress: raised.unprovenClientsPerAddress,
+  clientHandshakesPerAddress: raised.clientHandshakesPerAddress,
+  clientHandshakesPerAddressBurst: raised.clientHandshakesPerAddressBurst,
+}
+
 export class GatewayPair implements Subject {
   readonly name = 'gateway pair'
   readonly #children: Children
   readonly #shape: Shape
+  readonly #limits: Partial<Limits>
   #quartet: Quartet | undefined
   #site: Site | undefined
 
-  constructor(children: Children, shape: Shape) {
+  constructor(children: Children, shape: Shape, limits: 'raised' | 'default' = 'raised') {
     this.#children = children
     this.#shape = shape
+    this.#limits = limits === 'raised' ? { ...raised, ...roomFor(shape.users) } : doorOnly
   }
 
   async start(): Promise<Pids> {
@@ -116,6 +125,11 @@ export class GatewayPair implements Subject {
     await this.#use().askA('cut')
   }
 
+  /** Answers but `delivered` so far, by status. */
+  refusals(): Promise<Readonly<Record<number, number>>> {
+    return this.#use().refusals()
+  }
+
   /** What the gateways have counted so far. */
   async totals(): Promise<Totals> {
     const atA = await this.#use().askA<Record<string, number>>('counters')
@@ -160,8 +174,8 @@ export class GatewayPair implements Subject {
     const { users } = this.#shape
     const site = this.#site
     if (site === undefined) throw new Error('no site')
-    const limits = { ...plan.limits, ...roomFor(users) }
-    const config = await site.configure(name, { ...plan, limits, isListing: false })
+    const own = { limits: this.#limits, isListing: false }
+    const config = await site.configure(name, { ...plan, ...own })
     const listed = site.users.map(({ name: user, x }) => ({ name: user, x }))
     const settings: gateway.Settings = { config, users: listed }
     return this.#children.start<gateway.Facts>(file('gateway-process'), settings, startMs(users))

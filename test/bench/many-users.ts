@@ -24,6 +24,14 @@ export function usersThatFit(wanted: number): number {
   return Math.min(wanted, most - otherFiles)
 }
 
+/** What stands in the figures, and what does not. */
+export const aboutMany = (users: number, wanted: number): string =>
+  [
+    `${users} pairs of users, each of the two a socket; one message a write, ${users === wanted ? 'all that were wanted' : `not ${wanted}: a process may not open more files`}.`,
+    'In the cost of a message: reading and writing its sockets, keep-alive of silent clients. Not in it: attaching, first credentials.',
+    'return.cpuMs: both gateways, one message of each user over a new link (roundCpuMs) less the same over one that is there (steadyRoundCpuMs).',
+  ].join('\n')
+
 export async function returnOfLink(pair: GatewayPair, onStep: OnStep): Promise<Figures> {
   const { a, b } = pair.pids
   const steady: number[] = []

@@ -46,6 +46,10 @@ export class Quartet {
     return this.#processes.b.ask<Result>(task, undefined, askMs)
   }
 
+  refusals(): Promise<Readonly<Record<number, number>>> {
+    return this.#processes.sender.ask('refusals', undefined, askMs)
+  }
+
   async stop(): Promise<undefined> {
     await Promise.all(Object.values(this.#processes).map((child) => child.stop()))
   }

@@ -21,6 +21,8 @@ export type Endured = {
     readonly attacker: number
     readonly gateway: number
     readonly innocents: number
+    /** What had no part in it: with much of that, times say little. */
+    readonly others: number
   }
   readonly rssMiB: { readonly before: number; readonly peak: number; readonly after: number }
   /** How the gateway ended, if it did. */
@@ -105,7 +107,18 @@ export function hostileTable({ quiet, endured }: HostileRun): string {
     'newcomer ms',
     'max',
   ]
-  head.push('unmet', 'RSS before', 'peak', '+30 s', 'x', 'gateway', 'attackers', 'sent/s', 'MB/s')
+  head.push(
+    'unmet',
+    'RSS before',
+    'peak',
+    '+30 s',
+    'x',
+    'gateway',
+    'attackers',
+    'others',
+    'sent/s',
+    'MB/s',
+  )
   const cells = (felt: Felt): string[] => [
     ...[fixed(felt.p50Ms, 1), fixed(felt.p99Ms, 1), fixed(felt.p99Ms / calm.p99Ms, 1)],
     ...[`${felt.lost}`, `${felt.refused}`, fixed(felt.contactMs, 0), fixed(felt.contactMaxMs, 0)],
@@ -118,7 +131,7 @@ export function hostileTable({ quiet, endured }: HostileRun): string {
       ...[flood.name, flood.rows, ...cells(feltIn([felt]))],
       ...[fixed(rssMiB.before, 0), fixed(rssMiB.peak, 0), fixed(rssMiB.after, 0)],
       fixed(rssMiB.after / rssMiB.before, 2),
-      ...[percent(cpu.gateway), percent(cpu.attacker)],
+      ...[percent(cpu.gateway), percent(cpu.attacker), percent(cpu.others)],
       ...[fixed(fought.requests / seconds, 0), fixed(fought.bytes / seconds / 1e6, 1)],
       [each.ended ?? [], ...missed(calm, each)].flat().join(' '),
     ]
@@ -137,7 +150,7 @@ export function hostileTable({ quiet, endured }: HostileRun): string {
 
 const notes = `p50, p99: message of an innocent user to its answer, 20 a second in all, default limits. x quiet: bar ${bars.p99Ratio}.
 newcomer: a domain that nobody has met, first try to proof. RSS in MiB of the attacked gateway, heap 256 MB; bar ${bars.rssRatio} x before.
-gateway, attackers: CPU, parts of one core; attackers, gateways and innocents share the cores of this machine.`
+gateway, attackers, others: CPU, parts of one core; all share the cores of this machine, and others have no part in it.`
 
 const answersOf = (answers: Readonly<Record<number, number>>): string => {
   const text = statuses(answers)

@@ -12,7 +12,7 @@ import type { Measured, Order } from './hostile-innocents.ts'
 import { build } from './hostile-program.ts'
 import { bars, type Endured, type HostileRun } from './hostile-report.ts'
 import { openStage, type Stage } from './hostile-stage.ts'
-import { cpuUs, rssMiB, sleepMs } from './measure.ts'
+import { cpuUs, machineUs, rssMiB, sleepMs } from './measure.ts'
 import type { OnStep } from './rounds.ts'
 
 const warmMs = 6000
@@ -98,17 +98,12 @@ async function endure(
       : undefined
   const { peak } = memory
   memory.stop()
-  const share = (of: keyof Cpu): number => (fought.cpu[of] - cpuBefore[of]) / (fought.tookMs * 1000)
   return {
     report: {
       flood,
       felt,
       fought: fought.value,
-      cpu: {
-        attacker: share('attacker'),
-        gateway: share('gateway'),
-        innocents: share('innocents'),
-      },
+      cpu: sharesOf(fought.cpu, cpuBefore, fought.tookMs),
       rssMiB: { before, peak, after: memory.now },
       ended: b.ended,
     },
@@ -116,13 +111,22 @@ async function endure(
   }
 }
 
-type Cpu = { readonly attacker: number; readonly gateway: number; readonly innocents: number }
+type Cpu = Readonly<Record<'attacker' | 'gateway' | 'innocents' | 'machine', number>>
 
 const cpuOf = ({ a, b, attacker, innocents }: Stage): Cpu => ({
   attacker: cpuUs(attacker.pid),
   gateway: b.ended === undefined ? cpuUs(b.pid) : Number.NaN,
   innocents: cpuUs(innocents.pid) + cpuUs(a.pid),
+  machine: machineUs(),
 })
+
+/** Parts of one core; `others`: what had no part in the bench. */
+function sharesOf(after: Cpu, before: Cpu, tookMs: number): Endured['cpu'] {
+  const share = (of: keyof Cpu): number => (after[of] - before[of]) / (tookMs * 1000)
+  const [attacker, gateway, innocents] = [share('attacker'), share('gateway'), share('innocents')]
+  const others = Math.max(0, share('machine') - attacker - gateway - innocents)
+  return { attacker, gateway, innocents, others }
+}
 
 /** Resident memory of the attacked gateway, looked at again and again. */
 class Memory {

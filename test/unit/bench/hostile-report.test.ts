@@ -26,7 +26,7 @@ const endured = (felt: Partial<Measured> = {}, changes: Partial<Endured> = {}): 
   flood: { name: 'rain', rows: '7', says: 'it rains' },
   felt: spell(felt),
   fought: { requests: 800, bytes: 8e6, tookMs: 8000, links: 4, ended: 1, answers: { 1: 3 } },
-  cpu: { attacker: 0.25, gateway: 0.9, innocents: 0.1 },
+  cpu: { attacker: 0.25, gateway: 0.9, innocents: 0.1, others: 0.5 },
   rssMiB: { before: 100, peak: 300, after: 110 },
   ended: undefined,
   ...changes,
@@ -99,7 +99,7 @@ describe('the report', () => {
     expect(head).toMatch(/^(.\[1m)?flood +row +p50 ms +p99 ms +x quiet/)
     expect(calm).toMatch(/^quiet +2\.0 +4\.0 +1\.0 +0 +0 +50 +50 +0$/)
     expect(rain).toMatch(
-      /^rain +7 +40\.0 +40\.0 +10\.0 .* 100 +300 +110 +1\.10 +90 % +25 % +100 +1\.0 +p99$/,
+      /^rain +7 +40\.0 +40\.0 +10\.0 .* 100 +300 +110 +1\.10 +90 % +25 % +50 % +100 +1\.0 +p99$/,
     )
     expect(text).toContain('rain   it rains; answered delivered 3')
   })

@@ -107,7 +107,7 @@ export class Sender {
 }
 
 /** How many users attach at the same time. */
-const attachedAtOnce = 64
+const attachedAtOnce = 256
 
 /** Does `attach` for each of many users, some at a time, in their order. */
 export async function inTurns<T>(

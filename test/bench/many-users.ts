@@ -8,6 +8,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { openFilesIn } from '../../src/cli/open-files.ts'
+import { statusOf } from '../../src/errors.ts'
 import type { GatewayPair } from './gateway.ts'
 import { cpuUs, sleepMs, spreadOf } from './measure.ts'
 import type { Figures } from './report.ts'
@@ -66,5 +67,11 @@ export async function returnOfLink(pair: GatewayPair, onStep: OnStep): Promise<F
     'return.roundMs': spreadOf(tookMs).median,
     'return.credentialsShown': (after.shown - before.shown) / returns,
     'return.refused': refused,
+    ...Object.fromEntries(
+      Object.entries(await pair.refusals()).map(([status, count]) => [
+        `refused.${statusOf(Number(status)) ?? status}`,
+        count,
+      ]),
+    ),
   }
 }

@@ -119,6 +119,9 @@ export async function inTurns<T>(
   }
 }
 
+/** Where a user comes from: with many users at one address the system has to search long for a port that is free. */
+export const sourceOf = (i: number): string => `127.0.0.${2 + (i % 16)}`
+
 /** Counts what arrives. `expect` starts a new count. */
 export class Receiver {
   #received = 0

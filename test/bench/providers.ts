@@ -22,6 +22,8 @@ export type Exchange = {
   /** By status. */
   readonly refused: Readonly<Record<number, number>>
   readonly limitsHit: number
+  /** Links between them and of their users that ended meanwhile. */
+  readonly linksEnded: number
 }
 
 /** Each lane has a rate of its own, and clients share `links`: so many pairs that neither is what is met. */
@@ -49,7 +51,7 @@ export async function exchange(
     onStep('meet')
     await pair.paced(meetPerSecond, meetMs)
     const before = await pair.refusals()
-    const { limitsHit } = await pair.totals()
+    const { limitsHit, linksEnded } = await pair.totals()
     onStep(`${perSecond} messages a second`)
     const { sent, received } = await pair.paced(perSecond, ms)
     const refused = Object.fromEntries(
@@ -57,6 +59,7 @@ export async function exchange(
         return [status, count - (before[Number(status)] ?? 0)]
       }),
     )
+    const after = await pair.totals()
     const all = Object.values(refused).reduce((sum, count) => sum + count, 0)
     return {
       users: shape.users,
@@ -65,7 +68,8 @@ export async function exchange(
       deliveredPerSecond: (received * 1000) / ms,
       unanswered: Math.max(0, sent - received - all),
       refused,
-      limitsHit: (await pair.totals()).limitsHit - limitsHit,
+      limitsHit: after.limitsHit - limitsHit,
+      linksEnded: after.linksEnded - linksEnded,
     }
   } finally {
     await pair.stop()
@@ -82,4 +86,5 @@ export const exchangeTable = (found: Exchange): string =>
     ['without an answer', `${found.unanswered}`],
     ['refused', statuses(found.refused) || 'none'],
     ['limits hit', `${found.limitsHit}`],
+    ['links ended', `${found.linksEnded}`],
   ])

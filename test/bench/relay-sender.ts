@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { serveParent } from './children.ts'
-import { type FloodOrder, inTurns, type Line, type PacedOrder, Sender } from './load.ts'
+import { type FloodOrder, inTurns, type Line, type PacedOrder, Sender, sourceOf } from './load.ts'
 import * as wire from './relay-frame.ts'
 import { attach, ownReference, userName } from './relay-user.ts'
 
@@ -47,7 +47,7 @@ serveParent(async ({ port, users, bodyBytes, domain, peerDomain }: Settings) => 
   const lines: Line[] = []
   const sender = new Sender(lines)
   await inTurns(Array.from({ length: users }), async (_user, i) => {
-    const socket = await attach(port, userName(i, domain), () => {
+    const socket = await attach(port, userName(i, domain), sourceOf(i), () => {
       sender.tally.answered++
     })
     lines.push(lineTo(socket, userName(i, peerDomain), bodyBytes))

@@ -1,7 +1,8 @@
 /** The attackers of the hostile bench, in one process: their domains, their listeners for key fetches, one flood at a time. */
 import { createSecureContext } from 'node:tls'
 import { serveParent } from './children.ts'
-import { type Arms, type Attack, floods, meet } from './hostile-floods.ts'
+import { type Arms, type Attack, meet } from './hostile-arms.ts'
+import { floods } from './hostile-floods.ts'
 import { identityOf, type Leaf, serveKeys, type Target } from './hostile-peer.ts'
 import { monotonicUs, sleepMs } from './measure.ts'
 

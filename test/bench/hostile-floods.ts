@@ -7,36 +7,23 @@
  * Fails: `begin` rejects when a link that it needs is not to be had.
  */
 import { connect as connectTcp, type Socket } from 'node:net'
-import type { SecureContext } from 'node:tls'
-import { parseAddress } from '../../src/address/address.ts'
-import { encodeCredential } from '../../src/command/credential.ts'
 import { encodeFields } from '../../src/wire/fields.ts'
-import { commands, fields, flag, frame, type TrafficClass } from '../../src/wire/registry.ts'
+import { commands, fields, flag, frame } from '../../src/wire/registry.ts'
 import { makeFrame, requestPayload } from './gateway-user.ts'
-import { HostileLink, type Identity, identityOf, type Target, Unproven } from './hostile-peer.ts'
+import {
+  type Arms,
+  type Attack,
+  aheadBytes,
+  classes,
+  isFull,
+  onEach,
+  openLinks,
+  pacer,
+  pour,
+  show,
+} from './hostile-arms.ts'
+import { HostileLink, identityOf, Unproven } from './hostile-peer.ts'
 import { sleepMs } from './measure.ts'
-
-/** What an attacker has. */
-export type Arms = {
-  readonly target: Target
-  readonly admin: { readonly address: string; readonly port: number }
-  readonly trust: SecureContext
-  /** Domains that are found, each in a network of its own. */
-  readonly identities: readonly Identity[]
-  /** A user there, who has published the longest presence that there may be. */
-  readonly presentity: string
-  /** One address in each of many networks. */
-  readonly networks: readonly string[]
-}
-
-export type Attack = {
-  /** Does what is due at `ms` since the begin; how many bytes that were. */
-  readonly turn: (ms: number) => number
-  readonly links: readonly HostileLink[]
-  /** Answers on links that did not last, by status. */
-  readonly answers?: Map<number, number>
-  readonly end: () => undefined
-}
 
 export type Flood = {
   readonly name: string
@@ -48,85 +35,11 @@ export type Flood = {
 }
 
 const nothing = Buffer.alloc(0)
-/** A key fetch that failed is tried again after a minute. */
-const patienceMs = 90_000
-const classes: readonly TrafficClass[] = [1, 2, 0]
-/** Ahead of the socket: enough to keep it full, too little to fill the memory of the attacker. */
-const aheadBytes = 262_144
-
 /** The shortest request there is: a MESSAGE that names a credential that nobody showed. */
 const shortest = requestPayload(commands.message.number, nothing, nothing)
 shortest.writeUInt32BE(1, 2)
 /** A CREDENTIAL without a token. */
 const empty = requestPayload(commands.credential.number, nothing, nothing)
-
-/** How many are due, at an even rate, since the last time. */
-function pacer(perSecond: number): (ms: number) => number {
-  let done = 0
-  return (ms) => {
-    const due = Math.floor((ms * perSecond) / 1000) - done
-    done += due
-    return due
-  }
-}
-
-async function openLinks(arms: Arms, domains: number, each: number): Promise<HostileLink[]> {
-  const open = async (identity: Identity): Promise<HostileLink[]> => {
-    const links: HostileLink[] = []
-    // One after the other: a network has a rate of new connections, and few may be unproven at once.
-    while (links.length < each) links.push(await openOne(arms, identity))
-    return links
-  }
-  return (await Promise.all(arms.identities.slice(0, domains).map(open))).flat()
-}
-
-/** Makes each domain known: its keys are fetched once, and not while a flood needs them. */
-export async function meet(arms: Arms): Promise<undefined> {
-  for (const identity of arms.identities) (await openOne(arms, identity)).close()
-}
-
-/** Waits for a place as long as it takes: what is refused for a time is asked for again. */
-async function openOne({ target, trust }: Arms, identity: Identity): Promise<HostileLink> {
-  for (const end = performance.now() + patienceMs; ; await sleepMs(250)) {
-    try {
-      return await HostileLink.open(identity, target, trust)
-    } catch (cause) {
-      if (performance.now() > end) throw cause
-    }
-  }
-}
-
-const closing = (links: readonly HostileLink[]) => (): undefined => {
-  for (const link of links) link.close()
-}
-
-/** An attack that does the same on each of its links. */
-function onEach(
-  links: readonly HostileLink[],
-  turn: (link: HostileLink, ms: number) => number,
-): Attack {
-  return {
-    links,
-    turn: (ms) => links.reduce((sum, link) => sum + (link.isOpen ? turn(link, ms) : 0), 0),
-    end: closing(links),
-  }
-}
-
-/** As many requests as the credit allows, in every class, or `due` of them. */
-function pour(link: HostileLink, payload: Buffer, due = Number.POSITIVE_INFINITY): number {
-  let left = due
-  let bytes = 0
-  for (const trafficClass of classes) {
-    const count = Math.min(left, link.room(trafficClass, payload.length))
-    link.burst(trafficClass, payload, count)
-    left -= count
-    bytes += count * payload.length
-  }
-  return bytes
-}
-
-const isFull = ({ socket }: { readonly socket: Socket }): boolean =>
-  socket.writableLength > aheadBytes
 
 /** Pipelined requests to the admin port, without a token. */
 async function admin({ admin: { address, port } }: Arms): Promise<Attack> {
@@ -159,19 +72,6 @@ async function admin({ admin: { address, port } }: Arms): Promise<Attack> {
       for (const socket of sockets.splice(0)) socket.removeAllListeners('close').destroy()
     },
   }
-}
-
-/** Shows a good credential of a user who has not been heard of, under the number of the user. */
-function show({ target }: Arms, link: HostileLink, user: number): number {
-  const { domain, signer } = link.identity
-  const sub = parseAddress(`u${user}@${domain}`)
-  const scope = ['im.send', 'pres.watch'] as const
-  const facts = { sub, aud: target.domain, scope, seconds: undefined, jkt: undefined }
-  const fieldBytes = encodeCredential(signer.signCredential(facts))
-  const payload = requestPayload(commands.credential.number, fieldBytes, nothing)
-  payload.writeUInt32BE(user, 2)
-  link.burst(1, payload, 1)
-  return payload.length
 }
 
 /** Good credentials of ever new users, 2 000 a second on each link. */

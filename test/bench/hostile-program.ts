@@ -12,7 +12,7 @@ import { join } from 'node:path'
 import { sleepMs } from './measure.ts'
 
 const root = join(import.meta.dirname, '../..')
-const readyMs = 20_000
+const readyMs = 60_000
 const heapMiB = 256
 
 /** Compiles the program. */

@@ -327,7 +327,8 @@ export class Peer implements Adapter {
     const { link } = session
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
-    if (link.hello !== undefined) this.#reports.joined(link.hello.state, pair)
+    const isForPresence = pair.services.includes('pres')
+    if (link.hello !== undefined && isForPresence) this.#reports.joined(link.hello.state, pair)
   }
 
   /** No request can use it any more; what stays of it is for the sake of answers. */

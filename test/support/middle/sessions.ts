@@ -122,7 +122,7 @@ export function proveBy(
   kinds: readonly ProofKind[] = ['key'],
 ): undefined {
   const pair = { local: domain(local), remote: domain(remote), kinds: new Set(kinds), kid: 'kid' }
-  session.admit(session.prove(pair))
+  session.admit(session.prove(pair), ['im', 'pres'])
 }
 
 const dialledFor = (local: string, remote: string, wish: Partial<Dialled>): Dialled => ({

@@ -54,6 +54,8 @@ export class World {
   /** What the next dials meet. */
   dialFault: Status | undefined
   needsKnownKey = false
+  /** The services for which certificates of far sides name their domain, by SRV-IDs if it is not all. */
+  certified: readonly Service[] = ['im', 'pres']
   /** Dials take until then. */
   dialsTake: Promise<undefined> = Promise.resolve(undefined)
   /** Whether dials are plain TCP. */
@@ -207,7 +209,9 @@ export class World {
     if (this.dialFault !== undefined) {
       throw new GatewayError(this.dialFault, `no way to ${service}:${remote}`)
     }
-    const certificate = { covers: (asked: Domain) => asked === remote, fingerprint: remote }
+    const { certified } = this
+    const covers = (asked: Domain, of: Service) => asked === remote && certified.includes(of)
+    const certificate = { covers, fingerprint: remote }
     const facts = this.isPlain ? plainFacts() : tlsLikeFacts(certificate, `out ${++this.#links}`)
     const pair = memoryChannelPair({ clock: this.clock, ...facts })
     this.dialled.push(this.#script(pair, pair.receiving, 'receiving', remote))

@@ -226,6 +226,7 @@ describe('[LINK-6.13-6] what did not get through is told back', () => {
     const { notices, codes } = makeNotices()
     const pair = (remote: string): Pair => ({
       ...{ local: bob.domain, remote: domain(remote), kinds: new Set(['key']), kid: 'k' },
+      services: ['im', 'pres'],
     })
     const session = { pairs: [pair('a.example'), pair('a2.example')] }
     const named = (value: string) =>

@@ -5,7 +5,7 @@ import type { DomainContext, Verifier } from '../../../src/credential/verify.ts'
 import type { Status } from '../../../src/errors.ts'
 import type { Limits } from '../../../src/limits.ts'
 import type { RequestView } from '../../../src/link/link.ts'
-import type { Pair } from '../../../src/peer/pair.ts'
+import type { Proof } from '../../../src/peer/pair.ts'
 import { createProofs, type Proofs } from '../../../src/peer/proofs.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { commands } from '../../../src/wire/registry.ts'
@@ -58,7 +58,7 @@ function makeProofs(limits: Partial<Limits> = {}) {
       return true
     },
     steps: {
-      proven: (session, { local, remote, kinds }: Pair) => {
+      proven: (session, { local, remote, kinds }: Proof) => {
         told.push(`proven ${local} ${remote} ${[...kinds]}`)
         proveBy(session, local, remote, [...kinds])
       },

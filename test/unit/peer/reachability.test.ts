@@ -8,6 +8,7 @@ import { TestCore } from '../../support/middle/peer-rooms.ts'
 
 const pairOf = (local: string, remote: string): Pair => ({
   ...{ local: domain(local), remote: domain(remote), kinds: new Set(['key']), kid: 'k' },
+  services: ['im', 'pres'],
 })
 const pair = pairOf('b.example', 'a.example')
 

@@ -46,10 +46,22 @@ describe('[LINK-5.4-1] pairs of domains on one link', () => {
   test('are used once all proofs are there, which is told once', () => {
     const { session } = openSession(roomEnv())
     const kinds = new Set(['key'] as const)
-    const pair = session.prove({ local: domain(b), remote: domain(a), kinds, kid: 'k' })
+    const proof = session.prove({ local: domain(b), remote: domain(a), kinds, kid: 'k' })
     expect([session.isProven(b, a), session.standing]).toEqual([false, 'silent'])
-    expect([session.admit(pair), session.admit(pair)]).toEqual([true, false])
-    expect(session.pair(b, a)).toBe(pair)
+    const admitted = [1, 2].map(() => session.admit(proof, ['im', 'pres']).isMore)
+    expect(admitted).toEqual([true, false])
+    expect(session.pair(b, a)).toMatchObject(proof)
+  })
+
+  test('[LINK-5.4-12] may be used for more once more is proven, also by who has them already', () => {
+    const { session } = openSession(roomEnv())
+    const kinds = new Set(['certificate'] as const)
+    const proof = session.prove({ local: domain(b), remote: domain(a), kinds, kid: '' })
+    const { pair } = session.admit(proof, ['pres'])
+    expect([session.serves(b, a, 'im'), session.serves(b, a, 'pres')]).toEqual([false, true])
+    expect(session.admit(proof, ['im', 'pres'])).toEqual({ pair, isMore: true })
+    expect(pair.services).toEqual(['im', 'pres'])
+    expect([session.serves(b, a, 'im'), session.serves(a, b, 'im')]).toEqual([true, false])
   })
 
   test('are so many and no more; one that is known may be proven again', () => {

@@ -180,7 +180,8 @@ export const limitTable = {
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
 
   // Admin
-  adminSockets: row(64, 'count', 'Connections to the admin port.'),
+  adminSockets: row(64, 'count', 'Connections to the admin port; for one more the oldest is closed, first of those that have not asked yet.'),
+  adminPerSecond: row(100, 'per second', 'Requests to the admin port that show its token, and as many that do not, and as many for /healthz and /readyz; more are answered 429 after a second.'),
   adminExplains: row(4, 'count', 'Explanations under way on the admin port; more are answered 503.'),
   adminExplainMs: row(10 * second, 'ms', 'One explanation on the admin port; what was found by then is told.'),
   journalDomains: row(1000, 'count', 'Domains whose last events are kept for explain: so many that we dialled, as many that came to us and are known, as many that somebody said to be; the one silent longest is forgotten.'),

@@ -76,7 +76,7 @@ export const limitTable = {
   drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),
   lingerMs: row(5 * second, 'ms', 'End of a link to close of its socket, for bytes that were written before.'),
   restartMs: row(2 * second, 'ms', 'Retry time that we say in RELEASE when we stop: the far side dials again after it.'),
-  restMaxMs: row(15 * minute, 'ms', 'Longest retry time in a RELEASE that we keep to.'),
+  restMaxMs: row(15 * minute, 'ms', 'Longest wait that we keep to when a far side asks for one: the retry time of a RELEASE, `retryAfter` of an answer.'),
   linksPerPair: row(8, 'count', 'Accepted links of one pair of domains; more are released with resource-shortage.'),
   pairsPerLink: row(1024, 'count', 'Pairs of domains proven on one link; a claim to more is refused with limit-reached.'),
   links: row(4096, 'count', 'Links in all; beyond it new ones are closed at accept and idle ones released. Lowered at start where the process may not open as many files.'),

@@ -195,7 +195,9 @@ export class ExchangeReader {
     const answer = this.#answer
     // [LINK-4.3-3] A number that is not known is a fault of somebody, and may pass.
     answer.status = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
-    answer.retryAfterMs = this.#fields.u32(fields.retryAfter.tag)
+    // [LINK-4.3-5] -1: nothing is said.
+    const waitMs = this.#fields.u32(fields.retryAfter.tag)
+    answer.retryAfterMs = Math.min(waitMs, this.#needs.limits.restMaxMs)
     if (answer.buffer !== buffer) answer.buffer = buffer
     answer.fieldsAt = this.#fields.endToEndAt
     answer.bodyAt = bodyAt

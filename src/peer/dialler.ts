@@ -174,6 +174,6 @@ export class Dialler {
   }
 
   #provenByCertificate(session: Session, local: Domain, remote: Domain): undefined {
-    this.#admission.proven(session, { local, remote, kinds: new Set(['certificate']), kid: '' })
+    this.#admission.proven(session, { local, remote, kinds: new Set(['certificate']), key: '' })
   }
 }

@@ -9,8 +9,8 @@ export type Proof = {
   readonly local: Domain
   readonly remote: Domain
   readonly kinds: Set<ProofKind>
-  /** Id of the key that proved it; empty if only a certificate did. */
-  readonly kid: string
+  /** Thumbprint of the key that proved it, whatever its id; empty if only a certificate did. */
+  readonly key: string
 }
 
 /** [LINK-5.4-1] A pair that this link may speak for. */

@@ -249,11 +249,11 @@ export class Session implements LinkOwner {
   }
 
   /** Adds a proof, and returns it with all that the pair has. */
-  prove({ local, remote, kinds, kid }: Proof): Proof {
+  prove({ local, remote, kinds, key }: Proof): Proof {
     const name = `${local} ${remote}`
     const known = this.#proofs.get(name)
     const all = new Set([...(known?.kinds ?? []), ...kinds])
-    const proof = { local, remote, kinds: all, kid: kid || (known?.kid ?? '') }
+    const proof = { local, remote, kinds: all, key: key || (known?.key ?? '') }
     this.#proofs.set(name, proof)
     return proof
   }

@@ -206,7 +206,8 @@ describe('claims', () => {
     expect(peer.release?.reason).toBe('proof-timeout')
   })
 
-  test('[LINK-5.4-8] a link ends when the key that proved it is revoked', async () => {
+  /** A link that a key proved, and the next set of its domain, an hour later. */
+  async function afterNextSet(next: (peer: ScriptedPeer) => Parameters<World['tellKeys']>[0]) {
     const world = new World({ pinned: [], limits: { idleMs: 86_400_000 } })
     const peer = world.dialIn()
     peer.sayHello()
@@ -218,8 +219,23 @@ describe('claims', () => {
       await world.run(1000)
       if (i % 20 === 0) peer.write(type.ping, 0, 0, wire.u32(0, i))
     }
-    await world.tellKeys({ ver: 2, keys: [{ name: 'another key' }], revoked: [peer.key.kid] })
-    expect(peer.release?.reason).toBe('key-changed')
+    await world.tellKeys({ ver: 2, ...next(peer) })
+    return peer.release?.reason
+  }
+
+  test('[LINK-5.4-8] a link ends when the key that proved it is revoked', async () => {
+    const keys = [{ name: 'another key' }]
+    expect(await afterNextSet(({ key }) => ({ keys, revoked: [key.kid] }))).toBe('key-changed')
+  })
+
+  test('[LINK-5.4-8] a link ends when another key stands under the id of the one that proved it', async () => {
+    const next = ({ key }: ScriptedPeer) => ({ keys: [{ name: 'another key', kid: key.kid }] })
+    expect(await afterNextSet(next)).toBe('key-changed')
+  })
+
+  test('[LINK-5.4-8] a link stays when the key that proved it stands there under another id', async () => {
+    const keys = [{ name: 'script: a.example', kid: 'renamed' }]
+    expect(await afterNextSet(() => ({ keys }))).toBeUndefined()
   })
 
   test('[LINK-5.4-9] of the initiating side that are refused end the link', async () => {

@@ -121,7 +121,7 @@ export function proveBy(
   remote = 'a.example',
   kinds: readonly ProofKind[] = ['key'],
 ): undefined {
-  const pair = { local: domain(local), remote: domain(remote), kinds: new Set(kinds), kid: 'kid' }
+  const pair = { local: domain(local), remote: domain(remote), kinds: new Set(kinds), key: 'kid' }
   session.admit(session.prove(pair), ['im', 'pres'])
 }
 

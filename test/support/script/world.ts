@@ -256,7 +256,8 @@ export const userKey = (user: string) => forgeKey(`script: ${user}`)
 export type SetWish = {
   readonly domain?: string
   readonly ver?: number
-  readonly keys?: readonly { readonly name: string; readonly use?: KeyUse }[]
+  /** `kid`: of its own, not the thumbprint. */
+  readonly keys?: readonly { readonly name: string; readonly use?: KeyUse; readonly kid?: string }[]
   readonly revoked?: readonly string[]
   readonly seconds: number
 }
@@ -264,8 +265,10 @@ export type SetWish = {
 /** The key set of a scripted domain, signed by all of its keys. */
 export function keySetOf(wish: SetWish): Buffer {
   const { domain = 'a.example', ver = 1, revoked = [], seconds } = wish
-  const keys = (wish.keys ?? [{ name: `script: ${domain}` }]).map(({ name, use = 'both' }) => ({
+  const named: NonNullable<SetWish['keys']> = wish.keys ?? [{ name: `script: ${domain}` }]
+  const keys = named.map(({ name, kid = forgeKey(name).kid, use = 'both' }) => ({
     pair: pairFor(name),
+    kid,
     use,
     nbf: seconds - 86_400,
     naf: seconds + 86_400,
@@ -275,8 +278,8 @@ export function keySetOf(wish: SetWish): Buffer {
     ver,
     iat: seconds,
     exp: seconds + 86_400,
-    keys: keys.map(({ pair, use, nbf, naf }) => ({
-      kid: pair.publicKey.thumbprint,
+    keys: keys.map(({ pair, kid, use, nbf, naf }) => ({
+      kid,
       kty: 'OKP',
       crv: 'Ed25519',
       x: pair.publicKey.x,
@@ -290,8 +293,8 @@ export function keySetOf(wish: SetWish): Buffer {
   return Buffer.from(
     JSON.stringify({
       set: text,
-      signatures: (wish.keys ?? [{ name: `script: ${domain}` }]).map(({ name }) => {
-        const { kid, privateKey } = forgeKey(name)
+      signatures: named.map(({ name, kid = forgeKey(name).kid }) => {
+        const { privateKey } = forgeKey(name)
         const header = b64(`{"alg":"Ed25519","typ":"pitp-keys+jws","kid":"${kid}"}`)
         return { kid, sig: b64(signBytes(null, Buffer.from(`${header}.${text}`), privateKey)) }
       }),

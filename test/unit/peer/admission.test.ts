@@ -72,7 +72,7 @@ const textOf = (value: unknown): string =>
     : String(value)
 
 const pairBy = (...kinds: readonly ProofKind[]): Proof => ({
-  ...{ local: domain('b.example'), remote: domain('a.example'), kinds: new Set(kinds), kid: 'k' },
+  ...{ local: domain('b.example'), remote: domain('a.example'), kinds: new Set(kinds), key: 'k' },
 })
 
 describe('[LINK-5.4-3] a domain that has proven itself', () => {

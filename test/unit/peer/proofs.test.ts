@@ -1,5 +1,6 @@
 /** Claims of the far side, judged up to the signature; and our own claims. */
 import { describe, expect, test } from 'vitest'
+import { generateKeyPair } from '../../../src/credential/ed25519.ts'
 import { accept, refuse, type Verdict } from '../../../src/credential/verdict.ts'
 import type { DomainContext, Verifier } from '../../../src/credential/verify.ts'
 import type { Status } from '../../../src/errors.ts'
@@ -15,8 +16,10 @@ import { hostedBy, TestCore } from '../../support/middle/peer-rooms.ts'
 import { openSession, proveBy, type SessionWish } from '../../support/middle/sessions.ts'
 import * as wire from '../../support/script/codec.ts'
 import { userKey } from '../../support/script/world.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
 
 const { tag } = wire
+const signer = generateKeyPair(seededRandom(4)).publicKey
 const thumbprint = Buffer.alloc(32).toString('base64url')
 type Answer<T> = Verdict<T> | Promise<Verdict<T>>
 
@@ -37,7 +40,7 @@ function makeProofs(limits: Partial<Limits> = {}) {
     link: (token, context, spend) => {
       contexts.push(context)
       spend()
-      return found.link ?? accept(token.claims)
+      return found.link ?? accept({ claims: token.claims, key: signer })
     },
     holder: (token) => found.holder ?? accept(token.claims),
     credential: (token) =>

@@ -375,8 +375,8 @@ describe('a client', () => {
     ['somebody else’s key', 'bob@b.example', raw(dave), dave, 'credential-key'],
     ['no key', 'bob@b.example', undefined, bob, 'credential-key'],
     ['another key than it shows', 'bob@b.example', raw(bob), dave, 'credential-key'],
-    ['a key that is not listed', 'dave@b.example', raw(dave), dave, 'credential-missing'],
-    ['the name of nobody', 'eve@b.example', raw(bob), bob, 'refused'],
+    ['a key that is not listed', 'dave@b.example', raw(dave), dave, 'credential-key'],
+    ['the name of nobody', 'eve@b.example', raw(bob), bob, 'credential-key'],
     ['a name of another domain', 'alice@a.example', raw(bob), bob, 'credential-issuer'],
     ['the name of the domain', 'b.example', raw(bob), bob, 'credential-issuer'],
   ] as const)('[LINK-5.4-7] does not attach with %s', async ([, user, shown, key, expected]) => {
@@ -421,6 +421,38 @@ describe('a client', () => {
     await world.run()
     expect(peer.status(id)).toBe('credential-key')
   })
+
+  const forged = (peer: ScriptedPeer, user: string, jkt: string): string =>
+    peer.credentialOf(user, {
+      key: forgeKey('a liar'),
+      claims: { cnf: { jkt }, scope: 'im.send' },
+    })
+  test.each([
+    ['no credential', () => undefined, 'credential-key'],
+    ['one that is none', () => 'x', 'credential-format'],
+    ['one that the domain did not sign', forged, 'credential-key'],
+  ] as const)(
+    '[LINK-5.4-13] learns nothing of who exists, with a key of its own and %s',
+    async (_, credential, expected) => {
+      const stranger = forgeKey('a stranger')
+      const answers: unknown[] = []
+      // Of the first other keys are listed, of the second none, and nobody is the third.
+      for (const user of ['bob@b.example', 'dave@b.example', 'eve@b.example']) {
+        const world = new World()
+        const peer = world.dialIn('client', 'b.example')
+        peer.sayHello({ role: 'client' })
+        const token = credential(peer, user, stranger.kid)
+        const id = peer.prove({ key: stranger, claims: { iss: user } }, [
+          ...(token === undefined ? [] : ([[tag.userCredential, token]] as const)),
+          [tag.publicKey, raw(stranger)],
+        ])
+        await world.run()
+        expect(peer.status(id)).toBe(expected)
+        answers.push(peer.answer(id))
+      }
+      expect(new Set(answers.map((answer) => JSON.stringify(answer))).size).toBe(1)
+    },
+  )
 
   test('[LINK-5.4-11] that is attached stays attached as who it is', async () => {
     const world = new World()

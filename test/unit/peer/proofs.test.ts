@@ -334,9 +334,9 @@ describe('[LINK-5.4-7] the claim of a user', () => {
   })
 
   test.each([
-    ['there is no such user', undefined, 'refused'],
+    ['there is no such user', undefined, 'credential-key'],
     ['other keys are listed', { keys: ['other'] }, 'credential-key'],
-    ['no key is listed, and no credential names this one', { keys: [] }, 'credential-missing'],
+    ['no key is listed, and no credential names this one', { keys: [] }, 'credential-key'],
   ] as const)('is refused if %s', async (_, entry, code) => {
     const room = makeProofs()
     room.core.entry = Promise.resolve(entry)

@@ -148,7 +148,8 @@ export class Peer implements Adapter {
       hosted,
       isKnown: (domain) => this.isProven(domain),
       isPinned: (domain) => options.pinned.has(domain),
-      mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
+      mayFetchFor: (session, domain) =>
+        this.#keyStore.isFetching(domain) || this.#keys.mayFetchForStranger(session, domain),
       spend: (session) => this.#spend(session, undefined),
       steps: {
         proven: (session, pair) => this.#admission.proven(session, pair),

@@ -26,11 +26,11 @@ describe('init', () => {
     })
   })
 
-  test.each([0o000, 0o022, 0o077])(
-    'keeps keys to their owner under the umask %o',
+  test.each(['000', '022', '077'])(
+    'keeps keys to their owner under the umask %s',
     async (umask) => {
       const folder = await temporaryFolder()
-      const before = process.umask(umask)
+      const before = process.umask(Number.parseInt(umask, 8))
       const { code } = await runCli(['init', 'a.example'], { folder }).finally(() =>
         process.umask(before),
       )

@@ -18,6 +18,7 @@ import type { Clock } from '../lib/clock.ts'
 import { isLoopback } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
+import { printable } from '../lib/printable.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 import type { Explain } from './explaining.ts'
@@ -252,7 +253,8 @@ const open = (answer: Answer): Resource => ({ isOpen: true, answer: () => answer
 const object = (status: number, value: unknown): Answer => ({
   status,
   type: json,
-  body: `${JSON.stringify(value)}\n`,
+  // What a far side said of itself is in it, and an operator may look at it on a terminal.
+  body: `${printable(JSON.stringify(value))}\n`,
 })
 
 const words: Readonly<Record<number, string>> = {

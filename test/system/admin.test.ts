@@ -115,7 +115,7 @@ describe('what it tells', () => {
     const { admin } = await opened({
       explain: async (query) => {
         asked.push([...query].join(' '))
-        return { status: 503, value: { error: 'busy' } }
+        return { status: 503, value: { error: 'busy', said: '\u009b2J\u202e' } }
       },
     })
     const { status, headers, body } = await ask(
@@ -123,7 +123,8 @@ describe('what it tells', () => {
       '/explain?address=bob%40b.example&service=im',
     )
     expect([status, headers['content-type']]).toEqual([503, 'application/json; charset=utf-8'])
-    expect(JSON.parse(body)).toEqual({ error: 'busy' })
+    expect(JSON.parse(body)).toEqual({ error: 'busy', said: '\u009b2J\u202e' })
+    expect(body).toContain(String.raw`\u009b2J\u202e`)
     expect(asked).toEqual(['address,bob@b.example service,im'])
   })
 

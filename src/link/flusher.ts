@@ -38,6 +38,9 @@ export class Flusher {
   #now: number
   #wroteAt: number
   #progressAt: number
+  /** Bytes that were handed to the channel, and those of them that had left when that was last looked at. */
+  #handed = 0
+  #left = 0
 
   /** `full`: more than `mostBytes` were written and are not out. */
   constructor(
@@ -65,7 +68,7 @@ export class Flusher {
     return this.#writer.length + this.#channel.queued()
   }
 
-  /** How long nothing moved. */
+  /** How long nothing of what is written has left, to a second. */
   get stuckMs(): number {
     return this.#now - this.#progressAt
   }
@@ -81,19 +84,19 @@ export class Flusher {
   flush(): undefined {
     if (this.#isStopped || this.#writer.length === 0) return
     this.#wroteAt = this.#now
-    if (this.#channel.queued() === 0) this.#progressAt = this.#now
+    this.#handed += this.#writer.length
     this.#bytes.n += this.#writer.length
     this.#channel.write(this.#writer.take())
-  }
-
-  drained(): undefined {
-    this.#progressAt = this.#now
   }
 
   /** Once a second. */
   sweep(now: number): undefined {
     this.#now = now
     if (now - this.#wroteAt > restMs) this.#writer.rest()
+    const queued = this.#channel.queued()
+    const left = this.#handed - queued
+    if (queued === 0 || left > this.#left) this.#progressAt = now
+    this.#left = left
   }
 
   /** Nothing more is written. */

@@ -10,7 +10,7 @@
 import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import { FrameReader } from '../wire/reader.ts'
+import { FrameReader, type Pace } from '../wire/reader.ts'
 import { flag, frame, type TrafficClass } from '../wire/registry.ts'
 import { type Release, readRelease, releaseBytes } from '../wire/release.ts'
 import { type ExchangeEvents, ExchangeReader } from './exchange-reader.ts'
@@ -34,6 +34,10 @@ export type InboxNeeds = {
   readonly frames: { n: number }
   readonly bytes: { n: number }
   readonly limitHit: (limit: string) => undefined
+  /** In whose turns it is read; nothing: all at once. */
+  readonly pace: Pace | undefined
+  /** Whether the far side uses more than its share of our time. */
+  readonly isOver: () => boolean
   readonly outbox: Outbox
   readonly events: InboxEvents
 }
@@ -58,16 +62,20 @@ export class Inbox {
     this.#events = events
     this.#outbox = outbox
     this.heardAt = now
-    const window = new ReceiveWindow(limits, (trafficClass, requests, bytes) =>
-      this.#sendCredit(trafficClass, requests, bytes),
+    const window = new ReceiveWindow(
+      limits,
+      (trafficClass, requests, bytes) => this.#sendCredit(trafficClass, requests, bytes),
+      needs.isOver,
     )
     const floods = new FloodGuard(limits, now)
     this.#window = window
     this.#floods = floods
     const exchanges = { idParity, limits, limitHit, outbox, window, floods, events }
     this.#exchanges = new ExchangeReader(exchanges, now)
-    this.#reader = new FrameReader(limits.frameBytes, (type, flags, id, buffer, start, end) =>
-      this.#frame(type, flags, id, buffer, start, end),
+    this.#reader = new FrameReader(
+      limits.frameBytes,
+      (type, flags, id, buffer, start, end) => this.#frame(type, flags, id, buffer, start, end),
+      needs.pace,
     )
   }
 
@@ -86,17 +94,21 @@ export class Inbox {
     return this.#window.underWay
   }
 
-  read(chunk: Buffer): undefined {
-    this.heardAt = this.#needs.clock.now()
-    this.#exchanges.now = this.heardAt
-    this.#needs.bytes.n += chunk.length
-    if (!this.#reader.push(chunk) && !this.#isClosed) {
-      this.#events.fault('bad-frame', 'a frame is too long')
-    }
+  /** Bytes of `chunk` that were taken, at `now`; what comes after the end is passed over. */
+  read(chunk: Buffer, now: number): number {
+    this.heardAt = now
+    this.#exchanges.now = now
+    const taken = this.#reader.push(chunk)
+    if (taken < 0 && !this.#isClosed) this.#events.fault('bad-frame', 'a frame is too long')
+    const count = taken < 0 ? chunk.length : taken
+    this.#needs.bytes.n += count
+    return count
   }
 
   /** Reads a request again that was put aside, as it arrived. */
   readAgain(trafficClass: TrafficClass, id: number, payload: Buffer): undefined {
+    // [LINK-6.5-6] What waited for a proof or a key counts from the end of that wait.
+    this.#exchanges.now = this.#needs.clock.now()
     this.#exchanges.readAgain(trafficClass, id, payload)
   }
 
@@ -116,9 +128,10 @@ export class Inbox {
     this.#window.open()
   }
 
-  /** Once a second: credit that was not given for too many requests is given now. */
+  /** Once a second: credit that was kept back or is lent, and bodies that come too slowly. */
   tick(): undefined {
-    if (this.#window.tick()) this.#needs.limitHit('creditPerSecond')
+    this.#window.tick()
+    this.#exchanges.sweep(this.#needs.clock.now())
   }
 
   /** [LINK-8.2-3] Our RELEASE is written: no request is taken any more. */
@@ -189,18 +202,19 @@ export class Inbox {
     if (end - start !== 9) return this.#fault('bad-frame', 'CREDIT of a wrong length')
     const trafficClass = buffer[start] as number
     if (trafficClass > 2) return this.#fault('bad-frame', 'CREDIT for an unknown class')
-    const fits = this.#outbox.grant(
-      trafficClass as TrafficClass,
-      buffer.readUInt32BE(start + 1),
-      buffer.readUInt32BE(start + 5),
-    )
-    return fits || this.#fault('flow-exceeded', 'CREDIT over 2^31-1')
+    const requests = buffer.readUInt32BE(start + 1)
+    const bytes = buffer.readUInt32BE(start + 5)
+    if (!this.#outbox.grant(trafficClass as TrafficClass, requests, bytes)) {
+      return this.#fault('flow-exceeded', 'CREDIT over 2^31-1')
+    }
+    const isOwed = this.#outbox.isOwed() && requests + bytes > 0
+    return isOwed || this.#isSeldom('CREDIT')
   }
 
   #onPing(flags: number, payload: Buffer): boolean {
     // [LINK-8.3-1]
     if (payload.length !== 8) return this.#fault('bad-frame', 'PING of a wrong length')
-    if ((flags & flag.ack) !== 0) return true
+    if ((flags & flag.ack) !== 0) return this.#isSeldom('answers to PING')
     if (!this.#floods.ping(this.heardAt)) return this.#fault('flood', 'PING')
     this.#outbox.control(frame.ping, flag.ack, 0, payload)
     return true
@@ -211,7 +225,12 @@ export class Inbox {
       return this.#fault('bad-frame', 'RELEASE of a wrong length')
     }
     this.#events.released(readRelease(buffer, start))
-    return true
+    return this.#isSeldom('RELEASE')
+  }
+
+  /** [LINK-8.1-1] A frame without effect. */
+  #isSeldom(what: string): boolean {
+    return this.#floods.idle(this.heardAt) || this.#fault('flood', what)
   }
 
   #sendCredit(trafficClass: TrafficClass, requests: number, bytes: number): undefined {

@@ -14,12 +14,13 @@ import { frame, type TrafficClass } from '../wire/registry.ts'
 import { encodeRelease, type Release } from '../wire/release.ts'
 import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
+import { ChunkReader, type ReadShare } from './chunk-reader.ts'
 import { ClaimPace } from './claim-pace.ts'
 import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
-import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
+import { type AnswerView, isTooLarge, type Outgoing, type Reference } from './outgoing.ts'
 import { plainBinding } from './plain-binding.ts'
 import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
@@ -59,6 +60,8 @@ export type LinkOptions = {
     readonly bytesIn: { n: number }
   }
   readonly limitHit: (limit: string) => undefined
+  /** Nothing: it is read at once. */
+  readonly share?: ReadShare
 }
 
 const empty = Buffer.alloc(0)
@@ -71,22 +74,24 @@ export class Link {
   readonly #options: LinkOptions
   readonly #outbox: Outbox
   readonly #inbox: Inbox
+  /** For whom it is read can change. */
+  readonly reader: ChunkReader
   readonly #claims: ClaimPace
   readonly #bornAt: number
   #state: State = { name: 'greeting' }
   #binding: Buffer | undefined
   #drainAt = 0
   readonly #keepAlive = new KeepAlive()
+  /** The last request of ours that the far side took, if it let go. */
+  #takenThere = Number.POSITIVE_INFINITY
   #detail = ''
   #saidRelease = false
   /** What our RELEASE says, and until when that of the far side asks to be left alone. */
   #retryMs = 0
   #restUntil = 0
-  /** The last request of ours that the far side took, if it let go. */
-  #takenThere = Number.POSITIVE_INFINITY
 
   constructor(options: LinkOptions) {
-    const { channel, side, limits, clock, counters } = options
+    const { channel, side, limits, clock, counters, share } = options
     this.#options = options
     this.channel = channel
     this.side = side
@@ -111,9 +116,12 @@ export class Link {
       frames: counters.framesIn,
       bytes: counters.bytesIn,
       limitHit: options.limitHit,
+      pace: share?.shares.turns,
+      isOver: () => this.reader.isOver,
       outbox: this.#outbox,
       events: this.#events(),
     })
+    this.reader = new ChunkReader(share, clock, channel, this.#inbox, this.#keepAlive)
   }
 
   #events(): InboxEvents {
@@ -135,10 +143,7 @@ export class Link {
   start(): undefined {
     this.#outbox.control(frame.hello, 0, 0, encodeHello(this.#options.hello))
     this.channel.start({
-      data: (chunk) => {
-        this.#keepAlive.heard()
-        this.#inbox.read(chunk)
-      },
+      data: (chunk) => this.reader.take(chunk),
       drained: () => this.#outbox.drained(),
       closed: (detail) => {
         this.#detail ||= detail
@@ -191,6 +196,7 @@ export class Link {
   /** Sends a request; the outcome comes to `outgoing`, exactly once. */
   ask(outgoing: Outgoing): undefined {
     if (!this.isUsable) return outgoing.failed('link-lost', false)
+    if (isTooLarge(outgoing, this.hello)) return outgoing.failed('too-large', false)
     this.#inbox.use(outgoing.trafficClass)
     this.#outbox.ask(outgoing)
   }
@@ -285,8 +291,8 @@ export class Link {
 
   /** Once a second. */
   tick(now: number): undefined {
-    const { limits, owner } = this.#options
     if (this.#state.name === 'closed') return
+    const { limits, owner } = this.#options
     this.#outbox.sweep(now)
     if (this.#state.name === 'draining') {
       if (now - this.#drainAt > limits.drainMs) this.#step({ type: 'quiet' })

@@ -13,8 +13,8 @@ import type { CredentialToken } from '../credential/token.ts'
 import { parseCredentialToken } from '../credential/token.ts'
 import { type Refusal, refuse, type Verdict } from '../credential/verdict.ts'
 import type { Verifier, Vouched } from '../credential/verify.ts'
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { RequestView } from '../link/link.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
@@ -50,9 +50,10 @@ export class Credentials {
     held.named ??= named
     if (!token.ok) return this.#settle(session, held, token, answer)
     const { iss, aud } = token.value.claims
+    held.pair = `${aud} ${iss}`
     // [LINK-6.3-8] Its pair may be the one whose proof is still being checked.
     if (session.claimsUnderWay > 0 && !session.isProven(aud, iss)) {
-      return session.waiting.enter(request, reference, this.#env.clock.now())
+      return session.waiting.enter(request, reference, this.#env.clock.now(), held.pair)
     }
     const verdict = this.#verify(session, token.value)
     if (!(verdict instanceof Promise)) return this.#settle(session, held, verdict, answer)

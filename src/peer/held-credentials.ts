@@ -32,6 +32,8 @@ export class Held implements LinkCaller {
   code: Status = 'credential-ref-unknown'
   /** The domain that it says it is meant for, good or not. */
   named: string | undefined = undefined
+  /** That domain and the one that it says it is of: whose proof and key it waits for. */
+  pair = ''
   #said: Said | undefined = undefined
 
   constructor(number: number) {

@@ -2,7 +2,8 @@
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { SetKey } from '../credential/key-set.ts'
-import type { Signer } from '../credential/sign.ts'
+import type { CredentialFacts, Signer } from '../credential/sign.ts'
+import { limitTable } from '../limits.ts'
 
 export type HostedDomain = {
   readonly domain: Domain
@@ -35,6 +36,15 @@ export class Hosted {
   /** Of a domain that is hosted. */
   signer(domain: Domain): Signer {
     return (this.#byName.get(domain) as HostedDomain).signer
+  }
+
+  /**
+   * [LINK-10.1-1] A credential of a user of ours; nothing: it is too long for a field, as it can be with the longest of
+   * names.
+   */
+  credential(facts: CredentialFacts): string | undefined {
+    const token = this.signer(facts.sub.domain).signCredential(facts)
+    return token.length <= limitTable.tokenBytes.value ? token : undefined
   }
 
   keySet(domain: string): Buffer | undefined {

@@ -16,10 +16,10 @@ import type { SetKey } from '../credential/key-set.ts'
 import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
 import { createSignatureCache } from '../credential/signature-cache.ts'
 import { createVerifier } from '../credential/verify.ts'
+import type { Env } from '../env.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import { type Cancel, every } from '../lib/clock.ts'
-import type { Env } from '../lib/env.ts'
 import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import { networkOf } from '../link/network-prefix.ts'
@@ -36,7 +36,7 @@ import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
 import { Keys } from './keys.ts'
-import { shedLinks } from './load-shedding.ts'
+import { shedBusy, shedLinks } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
@@ -173,7 +173,7 @@ export class Peer implements Adapter {
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
     this.#commands = new Commands(env, core, commandTable(rooms))
     this.#messages = new MessagesOut(env, this.pool)
-    this.#questions = new Questions(this.pool, limits)
+    this.#questions = new Questions(env, this.pool)
     this.#notices = new NoticesOut(this.pool, meter, (domain, subscription, outcome) =>
       core().refused(native, domain as Domain, subscription, outcome),
     )
@@ -295,7 +295,8 @@ export class Peer implements Adapter {
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
     const scope = scopesOf[purpose]
     const claims = { sub: subject, aud: audience, scope, seconds, jkt: undefined }
-    const token = this.#hosted.signer(subject.domain).signCredential(claims)
+    // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
+    const token = this.#hosted.credential(claims) ?? ''
     return { token, refreshAt: clock.now() + seconds * 800 }
   }
 
@@ -306,7 +307,9 @@ export class Peer implements Adapter {
       session.waiting.sweep(now)
       session.shown.sweep(now)
     }
+    this.pool.sweep(now)
     shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
+    shedBusy(this.#env.shares, this.#table.all, now)
   }
 
   /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */

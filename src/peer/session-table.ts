@@ -5,7 +5,7 @@
  * Out:   sessions.
  */
 import type { Domain } from '../address/domain.ts'
-import type { Env } from '../lib/env.ts'
+import type { Env } from '../env.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Channel } from '../link/channel.ts'
 import type { LinkCounters } from '../link/counters.ts'
@@ -48,7 +48,7 @@ export class SessionTable {
   }
 
   remove(session: Session): undefined {
-    this.#sessions.delete(session)
+    if (this.#sessions.delete(session)) session.leave()
   }
 }
 

@@ -229,9 +229,9 @@ export class ExchangeReader {
     return ++this.#answersRead * 2 <= this.#outbox.lastAsked + 1 || this.#isSeldom('answers')
   }
 
-  /** [LINK-4.4-1] Whether the fields declare a body that the `here` bytes of this frame are a part of. */
+  /** [LINK-4.4-1] [LINK-4.4-2] Whether the fields declare a body of which `here` bytes are in this frame, and more to come. */
   #declares(here: number): boolean {
-    const isGood = this.#fields.u32(fields.bodyLength.tag) >= here
+    const isGood = this.#fields.u32(fields.bodyLength.tag) > here
     return isGood || this.#fault('bad-frame', 'body length missing or too small')
   }
 

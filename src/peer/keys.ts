@@ -71,11 +71,9 @@ export class Keys {
     if (!link.mayClaim()) return no('rate-limited')
     const read = readKeys(request)
     if (typeof read === 'string') return no(read)
-    const domain = readDomain(read.domain)
-    const body =
-      domain !== undefined && domain === read.domain && link.channel.facts.showedFor(domain)
-        ? this.#ports.hosted.keySet(domain)
-        : undefined
+    const { domain } = read
+    const isShown = link.channel.facts.showedFor(domain)
+    const body = isShown ? this.#ports.hosted.keySet(domain) : undefined
     if (body === undefined) return no('domain-not-hosted')
     // [LINK-4.4-4] Without a grant the answer has to fit one frame.
     const granted = request.fields.u32(fields.answerCredit.tag)

@@ -40,6 +40,8 @@ function judge(needs: ProofNeeds, session: Session, request: RequestView): undef
   if (!link.mayClaim()) return answer('rate-limited')
   const prove = readProve(request)
   if (typeof prove === 'string') return answer(prove)
+  // [LINK-6.1-1] Of a client the key is required.
+  if (session.role === 'client' && prove.publicKey === undefined) return answer('bad-request')
   const { binding } = link
   if (binding === undefined) return answer('proof-pending')
   const channel = encodeBase64url(binding)

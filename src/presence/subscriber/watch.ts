@@ -56,6 +56,8 @@ export type WatchRow = {
   /** The last document, one character a byte: a string needs half the memory of a buffer. */
   document: string | undefined
   isUnknown: boolean
+  /** When the far side ended it last and asked for another try. */
+  revivedAt: number
   /** The next document is shown from this tick of the pace on, and then it stands in this slot. */
   paceTick: number
   paceSlot: number
@@ -100,6 +102,7 @@ export const newWatch = ({ watcher, presentity }: Interest, id: string): WatchRo
   formerEpoch: nothing,
   document: undefined,
   isUnknown: false,
+  revivedAt: Number.NEGATIVE_INFINITY,
   paceTick: 0,
   paceSlot: nowhere,
   slot: nowhere,

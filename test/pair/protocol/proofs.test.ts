@@ -373,7 +373,7 @@ describe('a client', () => {
 
   test.for([
     ['somebody else’s key', 'bob@b.example', raw(dave), dave, 'credential-key'],
-    ['no key', 'bob@b.example', undefined, bob, 'credential-key'],
+    ['no key', 'bob@b.example', undefined, bob, 'bad-request'],
     ['another key than it shows', 'bob@b.example', raw(bob), dave, 'credential-key'],
     ['a key that is not listed', 'dave@b.example', raw(dave), dave, 'credential-key'],
     ['the name of nobody', 'eve@b.example', raw(bob), bob, 'credential-key'],
@@ -562,7 +562,7 @@ describe('KEYS', () => {
     expect(ids.map((id) => peer.status(id))).toEqual([
       'ok',
       'domain-not-hosted',
-      'domain-not-hosted',
+      'bad-request',
       'domain-not-hosted',
     ])
   })

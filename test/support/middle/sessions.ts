@@ -139,5 +139,5 @@ const helloOf = (local: string): Hello => ({
     boot: 'boot',
     state: 'state',
   },
-  ...{ nonce: 'n'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
+  ...{ nonce: 'A'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
 })

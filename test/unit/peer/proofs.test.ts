@@ -307,7 +307,6 @@ describe('[LINK-5.4-7] the claim of a user', () => {
       'credential-issuer',
     ],
     ['of a domain', { iss: 'b.example' }, undefined, undefined, 'credential-issuer'],
-    ['without a key', {}, [], 'b.example', 'credential-key'],
     ['that cannot be read', { jti: '' }, undefined, undefined, 'credential-format'],
   ] as const)(
     '%s is refused before the directory is asked',
@@ -323,6 +322,14 @@ describe('[LINK-5.4-7] the claim of a user', () => {
       ])
     },
   )
+
+  test('[LINK-6.1-1] without a key breaks its grammar', async () => {
+    const room = makeProofs()
+    const link = await client(room)
+    const id = prove(link, {}, [])
+    await room.env.clock.advance(0)
+    expect([link.far.status(id), room.told]).toEqual(['bad-request', []])
+  })
 
   test('whose signature does not fit is refused before the directory is asked', async () => {
     const room = makeProofs()

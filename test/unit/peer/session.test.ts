@@ -238,6 +238,9 @@ describe('[LINK-6.3-1] the credentials that the far side showed', () => {
     expect(unproven.may('im.send', alice, bob.domain)).toBe('domain-not-proven')
     proveBy(session, b, a)
     const one = hold(session, 2, { scope: ['im.send'] })
+    // [LINK-6.5-1] The proof comes before the credential.
+    expect(one.may('im.send', alice, domain(b2))).toBe('domain-not-proven')
+    proveBy(session, b2, a)
     expect([
       one.may('im.send', alice, bob.domain),
       one.may('im.send', alice, domain(b2)),

@@ -80,7 +80,7 @@ export const limitTable = {
   drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),
   lingerMs: row(5 * second, 'ms', 'End of a link to close of its socket, for bytes that were written before.'),
   restartMs: row(2 * second, 'ms', 'Retry time that we say in RELEASE when we stop: the far side dials again after it.'),
-  restMaxMs: row(15 * minute, 'ms', 'Longest retry time in a RELEASE that we keep to.'),
+  restMaxMs: row(15 * minute, 'ms', 'Longest wait that we keep to when a far side asks for one: the retry time of a RELEASE, `retryAfter` of an answer.'),
   pairsPerLink: row(1024, 'count', 'Pairs of domains proven on one link; a claim to more is refused with limit-reached.'),
   links: row(4096, 'count', 'Links with gateways, those that prove nothing aside; short of it idle ones are released, of those who have most first. Lowered at start where the process may not open as many files.'),
   clients: row(16_384, 'count', 'Attached clients; more are refused busy. Lowered at start where the process may not open as many files.'),
@@ -187,7 +187,8 @@ export const limitTable = {
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
 
   // Admin
-  adminSockets: row(64, 'count', 'Connections to the admin port.'),
+  adminSockets: row(64, 'count', 'Connections to the admin port; for one more the oldest is closed, first of those that have not asked yet.'),
+  adminPerSecond: row(100, 'per second', 'Requests to the admin port that show its token, and as many that do not, and as many for /healthz and /readyz; more are answered 429 after a second.'),
   adminExplains: row(4, 'count', 'Explanations under way on the admin port; more are answered 503.'),
   adminExplainMs: row(10 * second, 'ms', 'One explanation on the admin port; what was found by then is told.'),
   journalDomains: row(1000, 'count', 'Domains whose last events are kept for explain: so many that we dialled, as many that came to us and are known, as many that somebody said to be; the one silent longest is forgotten.'),

@@ -9,11 +9,11 @@ import { type Clock, isoTime } from '../lib/clock.ts'
 import { LineBuffer, type Sink } from '../lib/line-buffer.ts'
 import type { Facts, Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
+import { printable } from '../lib/printable.ts'
 import { SampledLog } from '../lib/sampled-log.ts'
 import type { Limits } from '../limits.ts'
 import type { LogLevel } from './host.ts'
 import type { Colour, Paint } from './paint.ts'
-import { printable } from './table.ts'
 
 export type ProcessLog = Log & {
   /** From now on lines of less weight are not written. */

@@ -1,7 +1,8 @@
 /** A token and the verdict on it, explained line by line. */
+import { printable } from '../lib/printable.ts'
 import type { Host } from './host.ts'
 import { type Paint, painter } from './paint.ts'
-import { columns, printable } from './table.ts'
+import { columns } from './table.ts'
 import type { Inspection } from './token-report.ts'
 
 const meanings: Readonly<Record<string, string>> = {

@@ -3,7 +3,8 @@
  *
  * In:    the Entry of a domain; KEYS bodies by way of `fetch`.
  * Out:   the Entry, changed; `onChange` after a change that others must know of, `landed` after each fetch.
- * Fails: a failed fetch leaves the last set as it is and makes the next try wait: 60 s, doubling to 15 min.
+ * Fails: a failed fetch leaves the last set as it is and makes the next try wait: 60 s, doubling to 15 min. It takes the
+ *        whole time of a fetch, however soon it failed: [LINK-6.1-3].
  */
 import { GatewayError, type Status } from '../errors.ts'
 import { backOff } from '../lib/back-off.ts'
@@ -100,12 +101,20 @@ export class KeyFetcher {
     const abort = new AbortController()
     entry.abort = abort
     const tooLate = Promise.withResolvers<never>()
+    let reason: unknown = new GatewayError('remote-timeout', `no keys of ${entry.domain} in time`)
+    // How soon it failed would tell whoever claimed the domain what listens at the address that its DNS names.
+    const failed = (error: unknown): Promise<never> => {
+      if (error instanceof GatewayError && error.code === 'busy') throw error
+      reason = error
+      return tooLate.promise
+    }
     abort.signal.addEventListener('abort', () => tooLate.reject(abort.signal.reason))
     const cancel = clock.after(limits.keyFetchMs, () => {
-      abort.abort(new GatewayError('remote-timeout', `no keys of ${entry.domain} in time`))
+      abort.abort(reason)
     })
     try {
-      return await Promise.race([fetch(entry.domain, abort.signal), tooLate.promise])
+      const asked = fetch(entry.domain, abort.signal).catch(failed)
+      return await Promise.race([asked, tooLate.promise])
     } finally {
       cancel()
       entry.abort = undefined

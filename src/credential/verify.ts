@@ -28,13 +28,16 @@ import { accept, refuse, type Verdict } from './verdict.ts'
 /** Takes one signature out of the budget of the link; `false`: used up. */
 export type Spend = () => boolean
 
+/** `key`: the one that signed it. */
+export type Spoken = { readonly claims: LinkClaims; readonly key: PublicKey }
+
 export type Vouched = { readonly sender: Address; readonly claims: CredentialClaims }
 
 type Soon<T> = Verdict<T> | Promise<Verdict<T>>
 
 export type Verifier = {
   /** A domain speaks on this channel. */
-  readonly link: (token: LinkToken, context: DomainContext, spend: Spend) => Soon<LinkClaims>
+  readonly link: (token: LinkToken, context: DomainContext, spend: Spend) => Soon<Spoken>
   /** A user speaks on this channel, with a key that the one who asks knows to be theirs. */
   readonly holder: (token: LinkToken, context: HolderContext, spend: Spend) => Verdict<LinkClaims>
   /** A domain vouches for a user on this link. */
@@ -80,7 +83,7 @@ function verifyLink(
   context: DomainContext,
   spend: Spend,
   needs: VerifierNeeds,
-): Soon<LinkClaims> {
+): Soon<Spoken> {
   // A user has no key set: nothing may be fetched for one.
   if (token.claims.iss.includes('@')) return refuse('credential-issuer', 'iss is not a domain')
   const { find, findSeen } = needs.keys
@@ -91,7 +94,9 @@ function verifyLink(
     purpose: 'link',
     after: (key) => {
       const signed = checkSignature(token, key, spend, needs.signatures)
-      return signed.ok ? checkChannel(token, context.channel) : signed
+      if (!signed.ok) return signed
+      const claims = checkChannel(token, context.channel)
+      return claims.ok ? accept({ claims: claims.value, key }) : claims
     },
   })
 }

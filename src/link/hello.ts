@@ -8,6 +8,7 @@
 import type { Service } from '../address/address.ts'
 import { type Domain, readDomain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
+import { decodeBase64url } from '../lib/base64url.ts'
 import {
   isArray,
   isObject,
@@ -91,8 +92,9 @@ export function decodeHello(bytes: Buffer): HelloResult {
     messageBytes: countOf(limits['messageBytes'], 65_536),
     references: countOf(limits['references'], 16_384),
   }
-  if (hello.boot === '' || hello.nonce.length !== 43) {
-    return refuse('HELLO: expected boot, and a nonce of 43 characters')
+  // 256 bits in base64url are 43 characters.
+  if (hello.boot === '' || decodeBase64url(hello.nonce)?.length !== 32) {
+    return refuse('HELLO: expected boot, and a nonce of 32 bytes in base64url')
   }
   return { ok: true, hello }
 }

@@ -104,6 +104,7 @@ export class Credentials {
       subject: sender,
       audience: claims.aud as Domain,
       pair: session.pair(claims.aud, claims.iss),
+      proofs: session,
       scope: claims.scope,
       expiresAt: (claims.exp + this.#env.limits.clockSkewSeconds) * 1000,
     })

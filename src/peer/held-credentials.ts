@@ -4,7 +4,7 @@
  * Fails: `credential-ref-unknown`, or the code that its CREDENTIAL was refused with.
  * Spec:  [LINK-6.3-1] numbers, [LINK-6.3-4] refresh, [LINK-6.4-1] FORGET
  */
-import type { Address } from '../address/address.ts'
+import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
 import type { Scope } from '../wire/registry.ts'
@@ -17,6 +17,8 @@ type Said = {
   readonly audience: Domain
   /** The pair of domains on whose proof it rests. */
   readonly pair: Pair | undefined
+  /** What else is proven on this link. */
+  readonly proofs: { serves(local: string, remote: string, service: Service): boolean }
   readonly scope: ReadonlySet<Scope>
   /** Wall time in ms from which on it is refused as expired; the skew is in it. */
   readonly expiresAt: number
@@ -72,15 +74,25 @@ export class Held implements LinkCaller {
     this.#said = said
   }
 
-  /** [LINK-6.5-2] The pair of domains is proven on this link; the credential is meant for the recipient's domain. */
+  /**
+   * [LINK-6.5-1] [LINK-6.5-2] [LINK-5.4-12] The pair of domains is proven on this link for the service, and the credential
+   * is meant for the recipient's domain.
+   */
   may(scope: Scope, from: Address, audience: Domain): Status | undefined {
     const said = this.#said
-    if (said?.pair === undefined) return 'domain-not-proven'
-    if (said.audience !== audience) return 'credential-audience'
+    const service = serviceOf(scope)
+    if (said === undefined) return 'domain-not-proven'
+    if (said.audience !== audience) {
+      const isProven = said.proofs.serves(audience, said.subject.domain, service)
+      return isProven ? 'credential-audience' : 'domain-not-proven'
+    }
+    if (said.pair?.services.includes(service) !== true) return 'domain-not-proven'
     if (!said.scope.has(scope)) return 'credential-scope'
     return from.text === said.subject.text ? undefined : 'credential-subject'
   }
 }
+
+const serviceOf = (scope: Scope): Service => (scope === 'im.send' ? 'im' : 'pres')
 
 export class HeldCredentials {
   readonly #byNumber = new Map<number, Held>()

@@ -148,7 +148,8 @@ export class Peer implements Adapter {
       hosted,
       isKnown: (domain) => this.isProven(domain),
       isPinned: (domain) => options.pinned.has(domain),
-      mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
+      mayFetchFor: (session, domain) =>
+        this.#keyStore.isFetching(domain) || this.#keys.mayFetchForStranger(session, domain),
       spend: (session) => this.#spend(session, undefined),
       steps: {
         proven: (session, pair) => this.#admission.proven(session, pair),
@@ -210,9 +211,7 @@ export class Peer implements Adapter {
     }
     shares.onFull('links', { shed, isReplaceable: false })
     const keys = this.#keyStore
-    const unwatch = keys.onChange((domain) =>
-      this.#keysChanged(domain, (kid) => keys.find(domain, kid, 'link').state === 'found'),
-    )
+    const unwatch = keys.onChange((domain) => this.#keysChanged(domain))
     this.#cancels = [every(clock, 1000, () => this.#tick(clock.now())), unwatch]
   }
 
@@ -319,13 +318,18 @@ export class Peer implements Adapter {
   }
 
   /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */
-  #keysChanged(domain: string, isFit: (kid: string) => boolean): undefined {
+  #keysChanged(domain: string): undefined {
+    const fit = new Set<string>()
+    for (const kid of this.#keyStore.seenKeyIds(domain)) {
+      const found = this.#keyStore.find(domain, kid, 'link')
+      if (found.state === 'found') fit.add(found.key.key.thumbprint)
+    }
     for (const session of this.#table.all) {
       session.held.dropIssuer(domain)
-      for (const { remote, kid } of session.pairs) {
-        // [LINK-5.4-8] A link does not outlive the key that proved it.
-        if (remote === domain && kid !== '' && !isFit(kid)) {
-          session.link.break('key-changed', `key ${kid} of ${domain} is not valid any more`)
+      for (const { remote, key } of session.pairs) {
+        // [LINK-5.4-8] A link does not outlive the key that proved it: the key is compared, not what it is called.
+        if (remote === domain && key !== '' && !fit.has(key)) {
+          session.link.break('key-changed', `key ${key} of ${domain} is not valid any more`)
         }
       }
     }
@@ -335,7 +339,8 @@ export class Peer implements Adapter {
     const { link } = session
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
-    if (link.hello !== undefined) this.#reports.joined(link.hello.state, pair)
+    const isForPresence = pair.services.includes('pres')
+    if (link.hello !== undefined && isForPresence) this.#reports.joined(link.hello.state, pair)
   }
 
   /** No request can use it any more; what stays of it is for the sake of answers. */

@@ -103,11 +103,12 @@ export class Pool {
     return Math.max(0, Math.ceil(destination.retryAt - this.#env.clock.now()))
   }
 
-  /** The session serves these services of the pair; a second link of the pair is judged. */
+  /** The session serves those of these services for which the pair is proven; a second link of it is judged. */
   list(session: Session, local: Domain, remote: Domain, offered: readonly Service[]): undefined {
     for (const service of services) {
       // What waited for the first service may have ended the link.
       if (!offered.includes(service) || !session.link.isUsable) continue
+      if (!session.serves(local, remote, service)) continue
       const destination = this.#destinations.of(local, remote, service)
       if (destination === undefined || destination.sessions.includes(session)) continue
       if (isPreferred(session, local, remote)) destination.sessions.unshift(session)
@@ -239,7 +240,7 @@ export class Pool {
       const session =
         this.find(local, remote, service) ?? (await this.#dialTo(local, remote, service))
       destination.isDialling = false
-      if (session.isProven(local, remote)) this.list(session, local, remote, [service])
+      this.list(session, local, remote, [service])
       this.#flush(destination)
     } catch (error) {
       destination.isDialling = false

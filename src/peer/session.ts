@@ -23,7 +23,7 @@ import type { Outcome } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { commandOf } from '../wire/registry.ts'
 import { HeldCredentials } from './held-credentials.ts'
-import type { Pair } from './pair.ts'
+import type { Pair, Proof } from './pair.ts'
 import { type Answerable, writeReply } from './reply.ts'
 import { type Mint, ShownCredentials } from './shown-credentials.ts'
 import type { AttachedSession } from './user-session.ts'
@@ -94,7 +94,7 @@ export class Session implements LinkOwner {
   /** Those of them that the far side refused: nothing of ours can pass there. */
   readonly #refusedClaims = new Set<string>()
   /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
-  readonly #proofs = new Map<string, Pair>()
+  readonly #proofs = new Map<string, Proof>()
   readonly #pairs = new Map<string, Pair>()
   readonly #accounts = new Map<string, Account>()
   /** The table in which the link has a place, since it is known whose it is. */
@@ -235,6 +235,11 @@ export class Session implements LinkOwner {
     return this.#pairs.has(`${local} ${remote}`)
   }
 
+  /** Whether the pair is proven for the service. */
+  serves(local: string, remote: string, service: Service): boolean {
+    return this.pair(local, remote)?.services.includes(service) === true
+  }
+
   /** Whether `remote` is proven for any domain of ours. */
   speaksFor(remote: string): boolean {
     for (const pair of this.#pairs.values()) if (pair.remote === remote) return true
@@ -253,14 +258,14 @@ export class Session implements LinkOwner {
     return this.#proofs.size < pairsPerLink || this.#proofs.has(`${local} ${remote}`)
   }
 
-  /** Adds a proof, and returns the pair with all that it has. */
-  prove({ local, remote, kinds, kid }: Pair): Pair {
+  /** Adds a proof, and returns it with all that the pair has. */
+  prove({ local, remote, kinds, key }: Proof): Proof {
     const name = `${local} ${remote}`
     const known = this.#proofs.get(name)
     const all = new Set([...(known?.kinds ?? []), ...kinds])
-    const pair = { local, remote, kinds: all, kid: kid || (known?.kid ?? '') }
-    this.#proofs.set(name, pair)
-    return pair
+    const proof = { local, remote, kinds: all, key: key || (known?.key ?? '') }
+    this.#proofs.set(name, proof)
+    return proof
   }
 
   /** The far side does not take us for `local`. */
@@ -273,15 +278,20 @@ export class Session implements LinkOwner {
     return this.#refusedClaims.has(`${local} ${remote}`)
   }
 
-  /** The pair may be used from now on; true if it could not be used before. */
-  admit(pair: Pair): boolean {
-    const name = `${pair.local} ${pair.remote}`
-    const isNew = !this.#pairs.has(name)
+  /** The pair may be used for `services` from now on; `isMore`: for one that it could not be used for before. */
+  admit(
+    proof: Proof,
+    services: readonly Service[],
+  ): { readonly pair: Pair; readonly isMore: boolean } {
+    const name = `${proof.local} ${proof.remote}`
+    const known = this.#pairs.get(name)
+    const isMore = services.some((service) => known?.services.includes(service) !== true)
+    const pair = Object.assign(known ?? { ...proof }, proof, { services })
     this.#pairs.set(name, pair)
     this.standing = 'proven'
     // The link is read for the first domain that proves itself on it, unless a request is of another one.
     if (this.#place === undefined) this.#payBy(this.accountOf(pair.remote), 'links')
-    return isNew
+    return { pair, isMore }
   }
 
   /** The user is attached: what comes is read for it. */

@@ -44,7 +44,6 @@ export async function probeMemory(onStep: OnStep): Promise<Figures> {
     dnsServer: undefined,
     limits: {
       ...raised,
-      linksPerPair: links + 10,
       handshakesPerAddress: 100_000,
       idleMs: 3_600_000,
     },

@@ -84,6 +84,8 @@ describe('HELLO', () => {
     ['boot', 7],
     ['nonce', 'n'.repeat(42)],
     ['nonce', 'n'.repeat(44)],
+    ['nonce', 'é'.repeat(43)],
+    ['nonce', 'n'.repeat(43)],
     ['nonce', undefined],
   ] as const)('[LINK-5.2-2] [LINK-5.2-4] with %s %s is refused', async ([member, value]) => {
     const world = new World()

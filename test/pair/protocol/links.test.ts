@@ -126,6 +126,7 @@ describe('resolution', () => {
     peer.sayHello()
     const claim = peer.prove()
     const far = await world.tellKeys()
+    await world.run(5000)
     expect(far.requestsOf(command.keys)).toEqual([])
     expect(peer.status(claim)).toBe('credential-unverifiable')
   })

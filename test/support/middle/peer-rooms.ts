@@ -106,6 +106,7 @@ export function hold(session: Session, number: number, wish: HoldWish = {}): Hel
   held.accept({
     ...{ subject, audience: domain(audience), scope: new Set(scope) },
     pair: session.pair(audience, subject.domain),
+    proofs: session,
     expiresAt: wish.expiresAt ?? Number.POSITIVE_INFINITY,
   })
   return held

@@ -121,8 +121,8 @@ export function proveBy(
   remote = 'a.example',
   kinds: readonly ProofKind[] = ['key'],
 ): undefined {
-  const pair = { local: domain(local), remote: domain(remote), kinds: new Set(kinds), kid: 'kid' }
-  session.admit(session.prove(pair))
+  const pair = { local: domain(local), remote: domain(remote), kinds: new Set(kinds), key: 'kid' }
+  session.admit(session.prove(pair), ['im', 'pres'])
 }
 
 const dialledFor = (local: string, remote: string, wish: Partial<Dialled>): Dialled => ({
@@ -139,5 +139,5 @@ const helloOf = (local: string): Hello => ({
     boot: 'boot',
     state: 'state',
   },
-  ...{ nonce: 'n'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
+  ...{ nonce: 'A'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
 })

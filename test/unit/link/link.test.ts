@@ -45,7 +45,7 @@ const hello = (boot: string): Hello => ({
   software: 'test',
   boot,
   state: boot,
-  nonce: 'n'.repeat(43),
+  nonce: 'A'.repeat(43),
   services: ['im', 'pres'],
   messageBytes: 65_536,
   references: 16,

@@ -5,7 +5,7 @@ import type { Status } from '../../../src/errors.ts'
 import type { Hello } from '../../../src/link/hello.ts'
 import type { JournalEvent } from '../../../src/operation/journal.ts'
 import { Admission } from '../../../src/peer/admission.ts'
-import type { Pair, ProofKind } from '../../../src/peer/pair.ts'
+import type { Proof, ProofKind } from '../../../src/peer/pair.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { bob, domain } from '../../support/middle/calls.ts'
 import { broken, roomEnv, settle } from '../../support/middle/env.ts'
@@ -71,8 +71,8 @@ const textOf = (value: unknown): string =>
     ? `${value.local}~${value.remote}`
     : String(value)
 
-const pairBy = (...kinds: readonly ProofKind[]): Pair => ({
-  ...{ local: domain('b.example'), remote: domain('a.example'), kinds: new Set(kinds), kid: 'k' },
+const pairBy = (...kinds: readonly ProofKind[]): Proof => ({
+  ...{ local: domain('b.example'), remote: domain('a.example'), kinds: new Set(kinds), key: 'k' },
 })
 
 describe('[LINK-5.4-3] a domain that has proven itself', () => {

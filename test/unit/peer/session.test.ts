@@ -37,19 +37,31 @@ describe('[LINK-5.4-1] pairs of domains on one link', () => {
   test('gather the proofs that came for them, and the key of the last one that had one', () => {
     const { session } = openSession(roomEnv())
     const pair = { local: domain(b), remote: domain(a) }
-    session.prove({ ...pair, kinds: new Set(['key']), kid: 'one' })
-    const all = session.prove({ ...pair, kinds: new Set(['certificate']), kid: '' })
-    expect([[...all.kinds], all.kid]).toEqual([['key', 'certificate'], 'one'])
-    expect(session.prove({ ...pair, kinds: new Set(['key']), kid: 'two' }).kid).toBe('two')
+    session.prove({ ...pair, kinds: new Set(['key']), key: 'one' })
+    const all = session.prove({ ...pair, kinds: new Set(['certificate']), key: '' })
+    expect([[...all.kinds], all.key]).toEqual([['key', 'certificate'], 'one'])
+    expect(session.prove({ ...pair, kinds: new Set(['key']), key: 'two' }).key).toBe('two')
   })
 
   test('are used once all proofs are there, which is told once', () => {
     const { session } = openSession(roomEnv())
     const kinds = new Set(['key'] as const)
-    const pair = session.prove({ local: domain(b), remote: domain(a), kinds, kid: 'k' })
+    const proof = session.prove({ local: domain(b), remote: domain(a), kinds, key: 'k' })
     expect([session.isProven(b, a), session.standing]).toEqual([false, 'silent'])
-    expect([session.admit(pair), session.admit(pair)]).toEqual([true, false])
-    expect(session.pair(b, a)).toBe(pair)
+    const admitted = [1, 2].map(() => session.admit(proof, ['im', 'pres']).isMore)
+    expect(admitted).toEqual([true, false])
+    expect(session.pair(b, a)).toMatchObject(proof)
+  })
+
+  test('[LINK-5.4-12] may be used for more once more is proven, also by who has them already', () => {
+    const { session } = openSession(roomEnv())
+    const kinds = new Set(['certificate'] as const)
+    const proof = session.prove({ local: domain(b), remote: domain(a), kinds, key: '' })
+    const { pair } = session.admit(proof, ['pres'])
+    expect([session.serves(b, a, 'im'), session.serves(b, a, 'pres')]).toEqual([false, true])
+    expect(session.admit(proof, ['im', 'pres'])).toEqual({ pair, isMore: true })
+    expect(pair.services).toEqual(['im', 'pres'])
+    expect([session.serves(b, a, 'im'), session.serves(a, b, 'im')]).toEqual([true, false])
   })
 
   test('are so many and no more; one that is known may be proven again', () => {
@@ -244,6 +256,9 @@ describe('[LINK-6.3-1] the credentials that the far side showed', () => {
     expect(unproven.may('im.send', alice, bob.domain)).toBe('domain-not-proven')
     proveBy(session, b, a)
     const one = hold(session, 2, { scope: ['im.send'] })
+    // [LINK-6.5-1] The proof comes before the credential.
+    expect(one.may('im.send', alice, domain(b2))).toBe('domain-not-proven')
+    proveBy(session, b2, a)
     expect([
       one.may('im.send', alice, bob.domain),
       one.may('im.send', alice, domain(b2)),

@@ -82,6 +82,7 @@ export const limitTable = {
   links: row(4096, 'count', 'Links in all; beyond it new ones are closed at accept and idle ones released. Lowered at start where the process may not open as many files.'),
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
   references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),
+  subjects: row(64, 'count', 'Users of one credential that we take, advertised in HELLO; more is bad-request.'),
 
   // Dialling
   dialAddressMs: row(10 * second, 'ms', 'One connection attempt, TLS included.'),

@@ -15,6 +15,7 @@ const ceilings: Partial<Record<LimitName, number>> = {
   frameBytes: 16_384,
   messageBytes: 262_144,
   hops: 255,
+  subjects: 64,
 }
 
 const phrases: Record<LimitRow['unit'], string> = {

@@ -6,7 +6,12 @@
  * Spec:  [LINK-7.2-1] order of classes, [LINK-7.2-2] long bodies take turns, [LINK-7.1-6] credentials
  */
 import type { Limits } from '../limits.ts'
-import { trafficClass as classes, requestHeadBytes, type TrafficClass } from '../wire/registry.ts'
+import {
+  trafficClass as classes,
+  mostSubjects,
+  requestHeadBytes,
+  type TrafficClass,
+} from '../wire/registry.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { SendWindow } from './send-window.ts'
@@ -21,6 +26,9 @@ export type Waiting = {
 
 /** `since`: clock time, exact to a second; `undefined`: nothing waits. */
 export type Queue = { readonly count: number; readonly since: number | undefined }
+
+/** What a CREDENTIAL takes beside its token: its head, and two fields. */
+const shownHeadBytes = requestHeadBytes + 3 + 3 + 4 * mostSubjects
 
 /** IM moves so often before presence has a turn. */
 const imPerPres = 4
@@ -62,19 +70,16 @@ export class Backlog {
     return { count: queue.length, since }
   }
 
-  *items(): Generator<Outgoing> {
-    for (const queue of this.#queues) for (const { outgoing } of queue.items()) yield outgoing
-  }
-
   push(outgoing: Outgoing, now: number): undefined {
     this.#queue(outgoing.trafficClass).push(outgoing.user, { outgoing, since: now, id: 0, at: 0 })
     this.#count++
     this.#bytes += outgoing.end - outgoing.fieldsAt
+    outgoing.reference?.wait(now)
   }
 
   /** [LINK-7.2-1] The request whose turn it is, among those that have credit. */
-  next(): Waiting | undefined {
-    const turn = this.#turn()
+  next(now: number): Waiting | undefined {
+    const turn = this.#turn(now)
     return turn === undefined ? undefined : this.#queue(turn).peek()
   }
 
@@ -141,10 +146,10 @@ export class Backlog {
     return taken
   }
 
-  #turn(): TrafficClass | undefined {
-    if (this.#canMove(classes.control)) return classes.control
-    const pres = this.#canMove(classes.pres)
-    if (this.#canMove(classes.im) && (this.#imInARow < imPerPres || !pres)) {
+  #turn(now: number): TrafficClass | undefined {
+    if (this.#canMove(classes.control, now)) return classes.control
+    const pres = this.#canMove(classes.pres, now)
+    if (this.#canMove(classes.im, now) && (this.#imInARow < imPerPres || !pres)) {
       this.#imInARow++
       return classes.im
     }
@@ -153,19 +158,19 @@ export class Backlog {
     return classes.pres
   }
 
-  #canMove(trafficClass: TrafficClass): boolean {
+  #canMove(trafficClass: TrafficClass, now: number): boolean {
     const first = this.#queue(trafficClass).peek()
     if (first === undefined) return false
     const { outgoing, id, at } = first
-    const { frameBytes, bodiesUnderWay } = this.#limits
+    const { frameBytes, bodiesUnderWay, tokenBytes } = this.#limits
     if (id !== 0) {
       return this.#window.has(trafficClass, 0, Math.min(outgoing.end - at, frameBytes))
     }
     const { reference } = outgoing
-    const isShown = reference === undefined || reference.shown
-    // [LINK-7.1-6] A credential and the request that needs it.
-    const shownBytes = isShown ? 0 : requestHeadBytes + reference.fieldBytes().length
-    const bytes = Math.min(shownBytes + this.#payloadBytes(outgoing), frameBytes)
+    const isShown = reference === undefined || now < reference.refreshAt
+    // [LINK-7.1-6] A credential, which is not made before it can go, and the request that needs it.
+    const shownBytes = isShown ? 0 : shownHeadBytes + tokenBytes
+    const bytes = shownBytes + Math.min(this.#payloadBytes(outgoing), frameBytes)
     if (!this.#window.has(trafficClass, isShown ? 1 : 2, bytes)) return false
     return !this.isLong(outgoing) || (this.#bodies[trafficClass] as number) < bodiesUnderWay
   }
@@ -173,6 +178,7 @@ export class Backlog {
   #forget(outgoing: Outgoing): undefined {
     this.#count--
     this.#bytes -= outgoing.end - outgoing.fieldsAt
+    outgoing.reference?.leave()
   }
 
   #queue(trafficClass: TrafficClass): FairQueue<Waiting> {

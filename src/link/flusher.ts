@@ -28,6 +28,7 @@ export class Flusher {
   readonly #bytes: Counter
   readonly #mostBytes: number
   readonly #full: () => undefined
+  readonly #fill: () => undefined
   readonly #run: () => undefined
   #isPlanned = false
   #isStopped = false
@@ -39,7 +40,7 @@ export class Flusher {
   #wroteAt: number
   #progressAt: number
 
-  /** `full`: more than `mostBytes` were written and are not out. */
+  /** `full`: more than `mostBytes` were written and are not out. `fill`: the last moment to write for this turn. */
   constructor(
     channel: Channel,
     writer: FrameWriter,
@@ -47,6 +48,7 @@ export class Flusher {
     bytes: Counter,
     mostBytes: number,
     full: () => undefined,
+    fill: () => undefined,
   ) {
     this.#channel = channel
     this.#writer = writer
@@ -54,6 +56,7 @@ export class Flusher {
     this.#bytes = bytes
     this.#mostBytes = mostBytes
     this.#full = full
+    this.#fill = fill
     this.#run = () => this.#turn()
     this.#now = clock.now()
     this.#wroteAt = this.#now
@@ -107,6 +110,7 @@ export class Flusher {
    * to the system, and a link that was quiet never waits.
    */
   #turn(): undefined {
+    this.#fill()
     const now = this.#clock.now()
     const { length } = this.#writer
     const isBusy = now - this.#flushedAt < busyMs && length < fullBytes

@@ -15,6 +15,7 @@ import {
   type JsonValue,
   parseStrictJson,
 } from '../lib/strict-json.ts'
+import { mostSubjects } from '../wire/registry.ts'
 
 const protocolVersion = 1
 
@@ -36,10 +37,13 @@ export type Hello = {
   readonly messageBytes: number
   /** Credentials that are held at once. */
   readonly references: number
+  /** [LINK-6.3-10] Users of one token that are taken; 0: only tokens for one user are. */
+  readonly subjects: number
 }
 
 export function encodeHello(hello: Hello): Buffer {
-  const { role, domain, software, boot, state, nonce, services, messageBytes, references } = hello
+  const { role, domain, software, boot, state, nonce, services } = hello
+  const { messageBytes, references, subjects } = hello
   return Buffer.from(
     JSON.stringify({
       version: protocolVersion,
@@ -50,7 +54,7 @@ export function encodeHello(hello: Hello): Buffer {
       state,
       nonce,
       services,
-      limits: { messageBytes, references },
+      limits: { messageBytes, references, subjects },
       extensions: [],
     }),
   )
@@ -90,6 +94,7 @@ export function decodeHello(bytes: Buffer): HelloResult {
     services: servicesOf(body['services']),
     messageBytes: countOf(limits['messageBytes'], 65_536),
     references: countOf(limits['references'], 16_384),
+    subjects: Math.min(countOf(limits['subjects'], 0), mostSubjects),
   }
   if (hello.boot === '' || hello.nonce.length !== 43) {
     return refuse('HELLO: expected boot, and a nonce of 43 characters')

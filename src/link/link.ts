@@ -19,7 +19,7 @@ import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
-import type { AnswerView, Outgoing, Reference } from './outgoing.ts'
+import type { AnswerView, Outgoing } from './outgoing.ts'
 import { plainBinding } from './plain-binding.ts'
 import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
@@ -181,11 +181,6 @@ export class Link {
         this.side === 'initiating' ? plainBinding(own, theirs) : plainBinding(theirs, own)
     }
     return this.#binding
-  }
-
-  /** References of requests that wait for their turn. */
-  get awaited(): ReadonlySet<Reference> {
-    return this.#outbox.awaited
   }
 
   /** Sends a request; the outcome comes to `outgoing`, exactly once. */

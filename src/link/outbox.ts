@@ -16,7 +16,7 @@ import type { Channel } from './channel.ts'
 import type { LinkCounters } from './counters.ts'
 import { Encoder } from './encoder.ts'
 import { Flusher } from './flusher.ts'
-import { bare, contentOf, type Outgoing, type Reference } from './outgoing.ts'
+import { bare, contentOf, type Outgoing, type Presentation } from './outgoing.ts'
 import { Pending } from './pending.ts'
 import { needsNoCredit, SendWindow } from './send-window.ts'
 import { Unanswered } from './unanswered.ts'
@@ -45,6 +45,8 @@ export class Outbox {
   readonly #pending = new Pending()
   readonly #unanswered: Unanswered
   #isClosed = false
+  /** Credentials have to be shown: what becomes due in this turn is shown together at its end. */
+  #isCollecting = false
   /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
   #now: number
   #lookedAt = 0
@@ -73,6 +75,7 @@ export class Outbox {
       counters.bytesOut,
       limits.mostOutBytes,
       () => broken('slow-reader'),
+      () => this.#pump(),
     )
     this.#backlog = new Backlog(this.#window, limits, (outgoing) => encoder.payloadBytes(outgoing))
     this.#unanswered = new Unanswered(2 * limits.windowRequests)
@@ -93,15 +96,6 @@ export class Outbox {
     return this.#encoder.lastId
   }
 
-  /** References of requests that were not written yet. */
-  get awaited(): ReadonlySet<Reference> {
-    const found = new Set<Reference>()
-    for (const { reference } of this.#backlog.items()) {
-      if (reference !== undefined) found.add(reference)
-    }
-    return found
-  }
-
   /** Sends a request, now or when credit and the socket allow. */
   ask(outgoing: Outgoing): undefined {
     if (this.#isClosed) return outgoing.failed('link-lost', false)
@@ -112,7 +106,10 @@ export class Outbox {
     keep(outgoing)
     this.#backlog.push(outgoing, this.#now)
     this.#counters.creditWaits.n++
-    this.#pump()
+    // [LINK-6.3-17] No longer than what is written anyhow waits for the end of the turn.
+    this.#isCollecting ||= !this.#isShown(outgoing)
+    if (this.#isCollecting) this.#flusher.plan()
+    else this.#pump()
   }
 
   /** The answer to request `id` is here: who asked? `undefined`: nobody waits for it. */
@@ -213,15 +210,20 @@ export class Outbox {
   }
 
   /** Whether `outgoing` can go at once as one frame, before nobody. */
-  #mayGo({ trafficClass, reference, fieldsAt, end }: Outgoing): boolean {
+  #mayGo(outgoing: Outgoing): boolean {
+    const { trafficClass, fieldsAt, end } = outgoing
     const bytes = requestHeadBytes + (end - fieldsAt) + hopRoom
     return (
       this.#backlog.isEmpty(trafficClass) &&
       this.#hasRoom() &&
-      (reference === undefined || reference.shown) &&
+      this.#isShown(outgoing) &&
       bytes <= this.#frameBytes &&
       this.#window.has(trafficClass, 1, bytes)
     )
+  }
+
+  #isShown({ reference }: Outgoing): boolean {
+    return reference === undefined || this.#now < reference.refreshAt
   }
 
   /** So much is handed to the socket ahead. */
@@ -231,9 +233,10 @@ export class Outbox {
 
   /** Lets waiting requests go while there is room. */
   #pump(): undefined {
+    this.#isCollecting = false
     if (this.#backlog.count === 0 || this.#isClosed) return
     while (this.#hasRoom()) {
-      const waiting = this.#backlog.next()
+      const waiting = this.#backlog.next(this.#now)
       if (waiting === undefined) return
       if (waiting.id !== 0) this.#goOn(waiting)
       else if (this.#backlog.isFresh(waiting)) this.#begin(waiting)
@@ -244,9 +247,8 @@ export class Outbox {
     const { outgoing } = waiting
     const { reference, trafficClass } = outgoing
     // [LINK-6.3-2] Shows a credential just before the first request that names it, in that request's class.
-    if (reference !== undefined && !reference.shown) {
-      reference.shown = true
-      this.#write(presentation(reference, trafficClass, reference.fieldBytes()))
+    if (reference !== undefined && !this.#isShown(outgoing)) {
+      this.#write(presenting(reference.present(this.#now), trafficClass))
     }
     if (!this.#backlog.isLong(outgoing)) {
       this.#backlog.leave(waiting)
@@ -303,15 +305,15 @@ function keep(outgoing: Outgoing): undefined {
   outgoing.end = end - fieldsAt
 }
 
-/** The CREDENTIAL request of `reference`. */
-function presentation(reference: Reference, trafficClass: TrafficClass, bytes: Buffer): Outgoing {
-  return {
-    ...bare,
-    ...contentOf(bytes, empty),
-    command: commands.credential.number,
-    trafficClass,
-    reference,
-    answered: ({ status }) => reference.shownAnswer(status),
-    failed: () => undefined,
-  }
-}
+const presenting = (
+  { reference, fields, answered }: Presentation,
+  trafficClass: TrafficClass,
+): Outgoing => ({
+  ...bare,
+  ...contentOf(fields, empty),
+  command: commands.credential.number,
+  trafficClass,
+  reference,
+  answered: ({ status }) => answered(status),
+  failed: () => undefined,
+})

@@ -45,7 +45,8 @@ export class Commands {
     if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
       if (session.standing === 'refused') return deny(session, request, session.refusal)
-      return session.waiting.enter(request, 0, this.#env.clock.now())
+      session.waiting.enter(request, 0, this.#env.clock.now())
+      return
     }
     // [LINK-4.1-5] What travels on is judged by its last receiver.
     if (request.fields.unknownEndToEnd !== 0 && !travelling.has(command)) {
@@ -63,15 +64,20 @@ export class Commands {
   #referred(session: Session, request: RequestView): undefined {
     const { reference } = request
     const held = session.held.get(reference)
-    if (held === undefined) return deny(session, request, 'credential-ref-unknown')
-    if (held.state === 'good') {
+    if (held === undefined) {
+      // [LINK-6.3-14]
+      const code = session.held.refusal(reference)?.code ?? 'credential-ref-unknown'
+      return deny(session, request, code)
+    }
+    const { state, expiresAt } = held.grant
+    if (state === 'good') {
       // [LINK-6.3-6] Expiry is judged at each use.
-      if (held.expiresAt <= this.#env.clock.wall())
-        return deny(session, request, 'credential-expired')
+      if (expiresAt <= this.#env.clock.wall()) return deny(session, request, 'credential-expired')
       this.#references.n++
       return this.#ofDomain(session, request, held)
     }
-    if (held.state === 'refused') return deny(session, request, held.code)
+    if (state === 'dropped') return deny(session, request, 'credential-ref-unknown')
+    // [LINK-6.3-13]
     session.waiting.enter(request, reference, this.#env.clock.now())
   }
 
@@ -79,7 +85,7 @@ export class Commands {
   #ofDomain(session: Session, request: RequestView, held: Held | undefined): undefined {
     const row = this.#rows[request.command]
     if (row?.counts !== 'named') {
-      const domain = held?.issuer ?? firstOf(session)
+      const domain = held?.domain ?? firstOf(session)
       const waitMs = domain === undefined ? -1 : this.#core().waitOf(domain, 'request', request.at)
       if (waitMs >= 0) {
         return session.refuse(refusableOf(request), later('rate-limited', waitMs))

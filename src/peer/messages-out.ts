@@ -91,9 +91,8 @@ export class MessagesOut {
     const { lane } = sending
     const { session } = lane
     if (session === undefined || sending.repairs >= mostRepairs) return false
-    if (status === 'credential-ref-unknown') {
-      // [LINK-6.3-5] Shown again, and the request repeated with its place in the lane.
-      session.shown.showAgain(sending.reference?.number ?? 0)
+    // [LINK-6.3-5] [LINK-6.3-16] Shown again, and the request repeated with its place in the lane.
+    if (session.shown.isRenewed(sending.reference, status)) {
       sending.repairs++
       sending.refer(session)
       session.link.ask(sending)

@@ -279,6 +279,7 @@ export class Peer implements Adapter {
       services: this.#hosted.services(local),
       messageBytes: limits.messageBytes,
       references: limits.references,
+      subjects: limits.subjects,
     }
   }
 
@@ -291,13 +292,19 @@ export class Peer implements Adapter {
     throw new GatewayError('domain-refused', 'domain rules')
   }
 
-  readonly #mint: Mint = (subject, audience, purpose) => {
+  readonly #mint: Mint = (subjects, audience, purpose) => {
     const { limits, clock } = this.#env
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
-    const scope = scopesOf[purpose]
-    const claims = { sub: subject, aud: audience, scope, seconds, jkt: undefined }
-    const token = this.#hosted.signer(subject.domain).signCredential(claims)
-    return { token, refreshAt: clock.now() + seconds * 800 }
+    const facts = { aud: audience, scope: scopesOf[purpose], seconds }
+    const [sub, ...others] = subjects
+    const signer = this.#hosted.signer(sub.domain)
+    const { token, subs } =
+      others.length === 0
+        ? { token: signer.signCredential({ ...facts, sub, jkt: undefined }), subs: subjects }
+        : signer.signShared({ ...facts, subs: subjects })
+    const now = clock.now()
+    const [mayRefreshAt, refreshAt] = [now + seconds * 600, now + seconds * 800]
+    return { token, subjects: subs, mayRefreshAt, refreshAt }
   }
 
   /** Once a second. */
@@ -305,7 +312,6 @@ export class Peer implements Adapter {
     for (const session of this.#table.all) {
       session.link.tick(now)
       session.waiting.sweep(now)
-      session.shown.sweep(now)
     }
     shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
   }

@@ -132,12 +132,12 @@ export class Session implements LinkOwner {
       limitHit: (limit) => meter.hit(limit),
     })
     this.link = link
-    this.shown = new ShownCredentials(
+    this.shown = new ShownCredentials({
       mint,
-      () => Math.min(limits.references, link.hello?.references ?? limits.references),
-      (numbers) => evict(this, numbers),
-      () => link.awaited,
-    )
+      most: () => Math.min(limits.references, link.hello?.references ?? limits.references),
+      mostSubjects: () => Math.min(limits.subjects, link.hello?.subjects ?? 0),
+      evict: (numbers) => evict(this, numbers),
+    })
     this.waiting = new WaitingRoom(link, limits)
   }
 
@@ -206,11 +206,15 @@ export class Session implements LinkOwner {
   #reporter({ reference, named }: Refusable): Domain {
     const { user } = this
     if (user !== undefined) return user.domain
-    for (const name of [this.held.get(reference)?.named, named]) {
-      if (name !== undefined && this.#isHosted(name)) return name as Domain
-    }
+    const asked = this.held.named(reference) ?? (named === undefined ? named : this.ours(named))
+    if (asked !== undefined) return asked
     for (const { local } of this.#pairs.values()) return local
     return this.#mainDomain
+  }
+
+  /** `name`, if it is a domain of ours; copied, since what stands in a token would keep all of its text. */
+  ours(name: string): Domain | undefined {
+    return this.#isHosted(name) ? (Buffer.from(name).toString() as Domain) : undefined
   }
 
   get pairs(): Iterable<Pair> {

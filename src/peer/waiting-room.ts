@@ -28,17 +28,19 @@ export class WaitingRoom {
     this.#limits = limits
   }
 
-  /** Puts the request aside, or answers `busy`. */
-  enter(request: RequestView, waitsFor: number, now: number): undefined {
+  /** Puts the request aside, or answers `busy`: false. */
+  enter(request: RequestView, waitsFor: number, now: number): boolean {
     const { trafficClass, buffer, payloadAt, end } = request
     const { waitingFrames, waitingBytes } = this.#limits
     const same = this.#parked.filter((one) => one.trafficClass === trafficClass)
     const bytes = same.reduce((sum, { payload }) => sum + payload.length, end - payloadAt)
     if (same.length >= waitingFrames || bytes > waitingBytes) {
-      return this.#link.refuse(refusableOf(request), 'busy', -1)
+      this.#link.refuse(refusableOf(request), 'busy', -1)
+      return false
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
     this.#parked.push({ ...refusableOf(request), payload, waitsFor, since: now })
+    return true
   }
 
   /** Something changed: everything is handed up again in order; what still has to wait comes back. */

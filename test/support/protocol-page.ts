@@ -93,6 +93,7 @@ const felt: readonly LimitName[] = [
   'linksPerPair',
   'sessionsPerUser',
   'references',
+  'subjects',
   'linkTokenSeconds',
   'credentialMaxSeconds',
   'clockSkewSeconds',

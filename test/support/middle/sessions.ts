@@ -80,10 +80,12 @@ export function openSession(env: RoomEnv, wish: SessionWish = {}): TestSession {
       role,
       dialled: isOurs ? dialledFor(local, remote, dialled) : undefined,
       hello: helloOf(local),
-      mint: ({ text }) => ({
-        token: wish.mint?.(text) ?? `token of ${text}`,
-        refreshAt: env.clock.now() + 60_000,
-      }),
+      mint: (subjects) => {
+        const names = subjects.map(({ text }) => text).join(', ')
+        const now = env.clock.now()
+        const times = { mayRefreshAt: now + 45_000, refreshAt: now + 60_000 }
+        return { token: wish.mint?.(names) ?? `token of ${names}`, subjects, ...times }
+      },
       isHosted: wish.isHosted ?? ((one) => one === local),
       evict: () => undefined,
       counters: ownCounters(),
@@ -140,4 +142,5 @@ const helloOf = (local: string): Hello => ({
     state: 'state',
   },
   ...{ nonce: 'n'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
+  subjects: 64,
 })

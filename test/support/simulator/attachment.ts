@@ -108,6 +108,7 @@ export class Attachment {
         services: ['im', 'pres'],
         messageBytes: limits.messageBytes,
         references: 0,
+        subjects: 0,
       },
       owner: {
         greeted: () => undefined,

@@ -14,7 +14,10 @@ async function makeRoom(limits: Partial<Limits> = {}) {
   const state = { isOpen: false }
   const taken: string[] = []
   const request = (session: Session, view: RequestView): undefined => {
-    if (!state.isOpen) return session.waiting.enter(view, view.reference, env.clock.now())
+    if (!state.isOpen) {
+      session.waiting.enter(view, view.reference, env.clock.now())
+      return
+    }
     taken.push(view.buffer.toString('utf8', view.bodyAt, view.end))
     return sayOk(session, view)
   }

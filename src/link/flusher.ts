@@ -68,6 +68,11 @@ export class Flusher {
     return this.#writer.length + this.#channel.queued()
   }
 
+  /** Everything is out, and the memory for writing is given back. */
+  get isResting(): boolean {
+    return this.waiting === 0 && this.#now - this.#wroteAt > restMs
+  }
+
   /** How long nothing moved. */
   get stuckMs(): number {
     return this.#now - this.#progressAt
@@ -93,9 +98,14 @@ export class Flusher {
     this.#progressAt = this.#now
   }
 
-  /** Once a second. */
-  sweep(now: number): undefined {
+  /** Time went on. */
+  wake(now: number): undefined {
     this.#now = now
+  }
+
+  /** Once a second, unless it rests. */
+  sweep(now: number): undefined {
+    this.wake(now)
     if (now - this.#wroteAt > restMs) this.#writer.rest()
   }
 

@@ -86,6 +86,11 @@ export class Inbox {
     return this.#window.underWay
   }
 
+  /** Nothing here waits for time to pass. */
+  get isQuiet(): boolean {
+    return this.#window.isQuiet
+  }
+
   read(chunk: Buffer): undefined {
     this.heardAt = this.#needs.clock.now()
     this.#exchanges.now = this.heardAt

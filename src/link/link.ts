@@ -59,9 +59,12 @@ export type LinkOptions = {
     readonly bytesIn: { n: number }
   }
   readonly limitHit: (limit: string) => undefined
+  /** It rested, and has to be looked at within a second. */
+  readonly stirred?: () => undefined
 }
 
 const empty = Buffer.alloc(0)
+const tickMs = 1000
 
 export class Link {
   readonly side: Side
@@ -76,7 +79,7 @@ export class Link {
   #state: State = { name: 'greeting' }
   #binding: Buffer | undefined
   #drainAt = 0
-  readonly #keepAlive = new KeepAlive()
+  readonly #keepAlive: KeepAlive
   #detail = ''
   #saidRelease = false
   /** What our RELEASE says, and until when that of the far side asks to be left alone. */
@@ -92,6 +95,7 @@ export class Link {
     this.side = side
     this.#bornAt = clock.now()
     this.#claims = new ClaimPace(limits, this.#bornAt)
+    this.#keepAlive = new KeepAlive(limits, this.#bornAt + options.ageMs)
     this.#outbox = new Outbox(
       channel,
       side === 'initiating' ? 1 : 2,
@@ -103,6 +107,7 @@ export class Link {
         reason === 'ids-used-up'
           ? this.release(reason)
           : this.break(reason, 'nothing is read on the far side'),
+      () => options.stirred?.(),
     )
     this.#inbox = new Inbox({
       idParity: side === 'initiating' ? 0 : 1,
@@ -278,10 +283,15 @@ export class Link {
     this.#inbox.readAgain(trafficClass, id, payload)
   }
 
-  /** Once a second. */
-  tick(now: number): undefined {
+  /** Does what is due by now, and tells when to look again: in a second, or later while the link rests. */
+  tick(now: number): number {
+    if (this.#state.name !== 'closed') this.#look(now)
+    const rests = this.#state.name === 'open' && this.#inbox.isQuiet && this.#outbox.rest()
+    return Math.max(now + tickMs, rests ? this.#keepAlive.dueAt(now, this.#inbox) : now)
+  }
+
+  #look(now: number): undefined {
     const { limits, owner } = this.#options
-    if (this.#state.name === 'closed') return
     this.#outbox.sweep(now)
     if (this.#state.name === 'draining') {
       if (now - this.#drainAt > limits.drainMs) this.#step({ type: 'quiet' })
@@ -296,14 +306,14 @@ export class Link {
     this.#inbox.tick()
     // [LINK-8.3-4] [LINK-8.3-3]
     const isIdle = this.underWay === 0 && now - this.#inbox.usedAt > limits.idleMs
-    if (now - this.#bornAt > this.#options.ageMs) this.release('age-release')
+    if (this.#keepAlive.isOld(now)) this.release('age-release')
     else if (isIdle && !owner.isUsed(this)) this.release('idle-release')
     else this.#checkSilence(now)
   }
 
   /** [LINK-8.3-2] */
   #checkSilence(now: number): undefined {
-    const found = this.#keepAlive.next(now - this.#inbox.heardAt, this.#options.limits.pingMs)
+    const found = this.#keepAlive.next(now - this.#inbox.heardAt)
     if (found === undefined) return
     if (found === 'silent') return this.break('peer-silent', 'two PINGs without an answer')
     this.#outbox.control(frame.ping, 0, 0, found)

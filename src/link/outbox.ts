@@ -37,7 +37,9 @@ export class Outbox {
   readonly #socketBytes: number
   readonly #answerMs: number
   readonly #counters: OutboxCounters
+  readonly #clock: Clock
   readonly #broken: (reason: Status) => undefined
+  readonly #stirred: () => undefined
   readonly #encoder: Encoder
   readonly #flusher: Flusher
   readonly #window = new SendWindow()
@@ -47,7 +49,9 @@ export class Outbox {
   #isClosed = false
   /** Credentials have to be shown: what becomes due in this turn is shown together at its end. */
   #isCollecting = false
-  /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
+  /** Nothing waits for its turn, for an answer or for the socket: sweeps may be rare. */
+  #isResting = false
+  /** Clock time of the last sweep, or of the end of the rest: exact enough for what takes seconds, and costs nothing. */
   #now: number
   #lookedAt = 0
 
@@ -59,13 +63,16 @@ export class Outbox {
     answerMs: number,
     counters: OutboxCounters,
     broken: (reason: Status) => undefined,
+    stirred: () => undefined = () => undefined,
   ) {
     this.#limits = limits
     this.#frameBytes = limits.frameBytes
     this.#socketBytes = limits.socketBytes
     this.#answerMs = answerMs
     this.#counters = counters
+    this.#clock = clock
     this.#broken = broken
+    this.#stirred = stirred
     const encoder = new Encoder(firstId, limits.frameBytes, counters.framesOut)
     this.#encoder = encoder
     this.#flusher = new Flusher(
@@ -99,6 +106,7 @@ export class Outbox {
   /** Sends a request, now or when credit and the socket allow. */
   ask(outgoing: Outgoing): undefined {
     if (this.#isClosed) return outgoing.failed('link-lost', false)
+    if (this.#isResting) this.#stir()
     if (needsNoCredit(outgoing.command) || this.#mayGo(outgoing)) return this.#write(outgoing)
     if (this.#backlog.bytes + this.#encoder.writer.length > this.#limits.waitingOutBytes) {
       return outgoing.failed('busy', false)
@@ -139,6 +147,7 @@ export class Outbox {
     end: number,
   ): undefined {
     if (this.#isClosed) return
+    if (this.#isResting) this.#stir()
     this.#encoder.answer(id, status, buffer, fieldsAt, bodyAt, end)
     this.#flusher.plan()
   }
@@ -146,6 +155,7 @@ export class Outbox {
   /** A frame that needs no credit: HELLO, CREDIT, CANCEL, PING, RELEASE. */
   control(type: number, flags: number, id: number, payload: Buffer): undefined {
     if (this.#isClosed) return
+    if (this.#isResting) this.#stir()
     this.#encoder.control(type, flags, id, payload)
     this.#flusher.plan()
   }
@@ -161,7 +171,15 @@ export class Outbox {
     this.#pump()
   }
 
-  /** Once a second: requests that waited too long, a far side that does not read, memory of an idle link. */
+  /** Whether it rests now: `stirred` tells when that is over. */
+  rest(): boolean {
+    this.#isResting = this.underWay === 0 && this.#flusher.isResting
+    return this.#isResting
+  }
+
+  /**
+   * Once a second, unless it rests: requests that waited too long, a far side that does not read, memory of an idle link.
+   */
   sweep(now: number): undefined {
     this.#now = now
     this.#flusher.sweep(now)
@@ -224,6 +242,14 @@ export class Outbox {
 
   #isShown({ reference }: Outgoing): boolean {
     return reference === undefined || this.#now < reference.refreshAt
+  }
+
+  /** The rest is over. */
+  #stir(): undefined {
+    this.#isResting = false
+    this.#now = this.#clock.now()
+    this.#flusher.wake(this.#now)
+    this.#stirred()
   }
 
   /** So much is handed to the socket ahead. */

@@ -36,6 +36,11 @@ export class ReceiveWindow {
     this.#rest = limits.creditPerSecond
   }
 
+  /** Nothing is kept back, and the share of a second is whole: there is nothing to do with time. */
+  get isQuiet(): boolean {
+    return this.#rest === this.#limits.creditPerSecond
+  }
+
   /** A REQUEST of `bytes` arrives; false: beyond its credit. `free` commands need none. */
   takeRequest(trafficClass: TrafficClass, bytes: number, free: boolean): boolean {
     this.underWay++

@@ -207,7 +207,8 @@ export class Peer implements Adapter {
     const unwatch = keys.onChange((domain) =>
       this.#keysChanged(domain, (kid) => keys.find(domain, kid, 'link').state === 'found'),
     )
-    this.#cancels = [every(clock, 1000, () => this.#tick(clock.now())), unwatch]
+    const shed = () => shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
+    this.#cancels = [every(clock, 1000, shed), unwatch]
   }
 
   /** A channel that somebody opened to us. */
@@ -307,15 +308,6 @@ export class Peer implements Adapter {
     return { token, subjects: subs, mayRefreshAt, refreshAt }
   }
 
-  /** Once a second. */
-  #tick(now: number): undefined {
-    for (const session of this.#table.all) {
-      session.link.tick(now)
-      session.waiting.sweep(now)
-    }
-    shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
-  }
-
   /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */
   #keysChanged(domain: string, isFit: (kid: string) => boolean): undefined {
     for (const session of this.#table.all) {
@@ -385,6 +377,7 @@ export class Peer implements Adapter {
 
   #stop(): undefined {
     for (const cancel of this.#cancels) cancel()
+    this.#table.stop()
     this.#keyStore.close()
   }
 }

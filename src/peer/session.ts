@@ -10,6 +10,7 @@ import type { PublicKey } from '../credential/ed25519.ts'
 import type { Status } from '../errors.ts'
 import type { Env } from '../lib/env.ts'
 import { jitter } from '../lib/random.ts'
+import { nowhere } from '../lib/timer-wheel.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Channel } from '../link/channel.ts'
 import type { LinkCounters } from '../link/counters.ts'
@@ -67,6 +68,8 @@ export type SessionOptions = {
   /** Tells the far side which numbers of ours it may forget. */
   readonly evict: (session: Session, numbers: readonly number[]) => undefined
   readonly counters: LinkCounters
+  /** It rested, and is due within a second. */
+  readonly stirred: (session: Session) => undefined
 }
 
 export class Session implements LinkOwner {
@@ -79,6 +82,8 @@ export class Session implements LinkOwner {
   /** Signatures of the far side that do not fit: nobody who means well sends many. */
   readonly badSignatures: TokenBucket
   readonly bornAt: number
+  /** Of the wheel that says when it is due. */
+  slot = nowhere
   readonly #lines: TokenBucket
   #unlogged = 0
   standing: Standing = 'silent'
@@ -118,6 +123,7 @@ export class Session implements LinkOwner {
     this.held = new HeldCredentials(limits.references)
     const { mistakesPerSecond, mistakesBurst } = limits
     this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
+    const stirred = (): undefined => options.stirred(this)
     const link = new Link({
       channel,
       side: dialled === undefined ? 'receiving' : 'initiating',
@@ -130,6 +136,7 @@ export class Session implements LinkOwner {
       ageMs: jitter(random, limits.linkAgeMs, 1, 2),
       counters,
       limitHit: (limit) => meter.hit(limit),
+      stirred,
     })
     this.link = link
     this.shown = new ShownCredentials({
@@ -138,7 +145,7 @@ export class Session implements LinkOwner {
       mostSubjects: () => Math.min(limits.subjects, link.hello?.subjects ?? 0),
       evict: (numbers) => evict(this, numbers),
     })
-    this.waiting = new WaitingRoom(link, limits)
+    this.waiting = new WaitingRoom(link, limits, stirred)
   }
 
   greeted(_link: Link, hello: Hello): Status | undefined {
@@ -215,6 +222,13 @@ export class Session implements LinkOwner {
   /** `name`, if it is a domain of ours; copied, since what stands in a token would keep all of its text. */
   ours(name: string): Domain | undefined {
     return this.#isHosted(name) ? (Buffer.from(name).toString() as Domain) : undefined
+  }
+
+  /** Does what is due by now, and tells when to look again. */
+  tick(now: number): number {
+    const next = this.link.tick(now)
+    this.waiting.sweep(now)
+    return this.waiting.isEmpty ? next : Math.min(next, now + 1000)
   }
 
   get pairs(): Iterable<Pair> {

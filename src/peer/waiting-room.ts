@@ -21,11 +21,14 @@ type Parked = Refusable & {
 export class WaitingRoom {
   readonly #link: Link
   readonly #limits: Limits
+  readonly #stirred: () => undefined
   #parked: Parked[] = []
 
-  constructor(link: Link, limits: Limits) {
+  /** `stirred`: it has to be swept within a second. */
+  constructor(link: Link, limits: Limits, stirred: () => undefined) {
     this.#link = link
     this.#limits = limits
+    this.#stirred = stirred
   }
 
   /** Puts the request aside, or answers `busy`: false. */
@@ -39,6 +42,7 @@ export class WaitingRoom {
       return false
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
+    this.#stirred()
     this.#parked.push({ ...refusableOf(request), payload, waitsFor, since: now })
     return true
   }
@@ -55,6 +59,10 @@ export class WaitingRoom {
   /** Answers everyone who waits for `waitsFor` with `code`. */
   refuse(waitsFor: number, code: Status): undefined {
     this.#leave((one) => one.waitsFor === waitsFor, code)
+  }
+
+  get isEmpty(): boolean {
+    return this.#parked.length === 0
   }
 
   /** Once a second: who waited too long is told that the key cannot be had now. */

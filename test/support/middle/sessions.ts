@@ -29,6 +29,7 @@ export type SessionWish = {
   readonly isHosted?: (name: string) => boolean
   readonly rooms?: Partial<SessionRooms>
   readonly mint?: (subject: string) => string
+  readonly stirred?: () => undefined
 }
 
 export type TestSession = {
@@ -89,6 +90,7 @@ export function openSession(env: RoomEnv, wish: SessionWish = {}): TestSession {
       isHosted: wish.isHosted ?? ((one) => one === local),
       evict: () => undefined,
       counters: ownCounters(),
+      stirred: wish.stirred ?? (() => undefined),
     },
     rooms,
   )

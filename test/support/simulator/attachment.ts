@@ -130,7 +130,9 @@ export class Attachment {
       counters: ownCounters(),
       limitHit,
     })
-    const stopTicks = every(clock, 1000, () => link.tick(clock.now()))
+    const stopTicks = every(clock, 1000, () => {
+      link.tick(clock.now())
+    })
     this.link = link
     link.start()
     return link

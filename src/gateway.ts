@@ -2,14 +2,15 @@
  * The map: builds the rooms and joins them. No logic of its own: what a call passes is drawn in
  * `docs/architecture.md` and walked in `route/receive.ts`.
  */
+import type { Address } from './address/address.ts'
 import type { Domain } from './address/domain.ts'
 import { Inbound } from './delivery/inbound.ts'
 import { Outbound } from './delivery/outbound.ts'
+import type { Env } from './env.ts'
 import { Home } from './home/home.ts'
 import { Owners } from './home/owners.ts'
 import { ByteBudget } from './lib/byte-budget.ts'
 import { type Cancel, every } from './lib/clock.ts'
-import type { Env } from './lib/env.ts'
 import { rememberLastRead } from './lib/last-read.ts'
 import type { Channel } from './link/channel.ts'
 import type { Role } from './link/hello.ts'
@@ -28,12 +29,14 @@ import { PresenceStage } from './presence/presence.ts'
 import { RouteCore } from './route/core.ts'
 import { Outside } from './route/outside.ts'
 import { Receive } from './route/receive.ts'
+import { Shares } from './shares/shares.ts'
+import { sizesOf } from './shares/sizes.ts'
 import { RecordStore } from './store/record-store.ts'
 
 export type HostedDomain = PeerDomain & OurDomain
 
 export type GatewayOptions = Omit<PeerOptions, 'domains'> &
-  Omit<Env, 'held'> & {
+  Omit<Env, 'held' | 'shares'> & {
     readonly domains: readonly [HostedDomain, ...HostedDomain[]]
     readonly rules: DomainRuleSet
     /** Ways to other domains that are preferred to the links of `peer/`, which is also the door of our clients. */
@@ -47,6 +50,8 @@ export type Gateway = {
   readonly sessions: Peer
   /** Metrics of single peers: the busiest and those that the operator watches have a label of their own. */
   readonly peers: PeerMetrics
+  /** Who has how much of what runs out. */
+  readonly shares: Shares
   /** What happened lately with each other domain. */
   readonly journal: Journal
   /** What the rules say of a domain, and which of them. */
@@ -64,7 +69,12 @@ export type Gateway = {
 export function createGateway(options: GatewayOptions): Gateway {
   const { domains, random, limits, meter, log } = options
   const { clock, last } = rememberLastRead(options.clock)
-  const env: Env = { clock, random, limits, meter, log, held: new ByteBudget(limits.heldBytes) }
+  const shares = new Shares({
+    ...{ clock, meter, sizes: sizesOf(limits) },
+    standing: (domain) => policy.tierOf(domain as Domain),
+  })
+  const held = new ByteBudget(limits.heldBytes)
+  const env: Env = { clock, random, limits, meter, log, shares, held }
   const { has: isHosted, offers, directoryOf } = new OurDomains(domains)
 
   const lanes: Lanes = new Lanes(limits.lanes, (lane) => store.giveUp(lane))
@@ -77,10 +87,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const adapters: readonly Adapter[] = [...(options.adapters ?? []), peer]
   const outside = new Outside(adapters)
   const peers = new PeerMetrics({ limits, meter, isUp: (domain) => peer.isUp(domain) })
-  const policy = new Policy(env, options.rules, { isHosted, lanes, peers })
+  const isPinned = (domain: string): boolean => options.pinned.has(domain)
+  const policy: Policy = new Policy(env, options.rules, { isHosted, isPinned, lanes, peers })
   const owners = new Owners(env, directoryOf)
   const home = new Home(env, owners)
-  const ends = new Outcomes(meter, peers, last)
+  const met = (domain: Domain, user: Address, at: number): undefined => {
+    if (policy.met(domain, user, at)) shares.domain(domain, '')
+  }
+  const ends = new Outcomes(meter, peers, met, last)
   const inbound = new Inbound({ store, home, ends })
   const outbound = new Outbound(env, outside, ends)
   const presence = new PresenceStage(env, { isHosted, outside, home })
@@ -107,12 +121,14 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const stop = (): undefined => {
     sweep()
+    shares.stop()
     presence.stop()
   }
   return {
     accept: (channel, role) => peer.accept(channel, role),
     sessions: peer,
     peers,
+    shares,
     journal,
     ruling: (domain) => policy.ruling(domain),
     isProven: (domain) => peer.isProven(domain),

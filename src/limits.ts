@@ -61,7 +61,6 @@ export const limitTable = {
   // Link: flow
   windowRequests: row(512, 'count', 'Requests of one class that may be under way towards us on one link (credit).'),
   windowBytes: row(1_048_576, 'bytes', 'Request bytes of one class that may be under way towards us on one link (credit).'),
-  creditPerSecond: row(10_000, 'per second', 'Requests on one link whose credit is given back at once; for more it comes with the next second.'),
   bodiesUnderWay: row(16, 'count', 'Bodies of one class that arrive in chunks at the same time on one link; more is flow-exceeded.'),
   answerBytes: row(65_536, 'bytes', 'Answer body that one of our requests accepts.'),
   requestMs: row(30 * second, 'ms', 'Request sent to answer, and its wait for its turn on a link before; then remote-timeout or unknown-outcome.'),
@@ -81,6 +80,7 @@ export const limitTable = {
   pairsPerLink: row(1024, 'count', 'Pairs of domains proven on one link; a claim to more is refused with limit-reached.'),
   links: row(4096, 'count', 'Links in all; beyond it new ones are closed at accept and idle ones released. Lowered at start where the process may not open as many files.'),
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
+  credentials: row(200_000, 'count', 'Credentials held for all links; those who hold most are answered busy first.'),
   references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),
   subjects: row(64, 'count', 'Users of one credential that we take, advertised in HELLO; more is bad-request.'),
 

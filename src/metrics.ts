@@ -5,6 +5,8 @@
  * what comes from outside never becomes one, but for the domains of a bounded number of proven peers.
  */
 
+import { resources } from './shares/account.ts'
+
 /**
  * `status`: a code of `errors.ts`. `limit`: a name of `limits.ts`. `domain`: one of our own domains. `peer`: a domain of
  * another gateway, at most `limits.metricPeers` of them, and `_other` for the rest together. `text`: one value for a run.
@@ -24,6 +26,10 @@ export const metricPrefix = 'gatehouse_'
 
 /** Stands for every peer without a label of its own. */
 export const otherPeers = '_other'
+
+/** What runs out and is shared out. */
+const resource = resources
+const shareClass = ['ours', 'known', 'strangers', 'admin'] as const
 
 type Labels = MetricRow['labels']
 
@@ -119,6 +125,11 @@ export const metrics = {
   presence_dropped_total: counter({ cause: ['old-version', 'bad-document', 'lease-unknown'] as const }, 'Notifications that were passed over, by cause.'),
 
   // Single peers
+  share_accounts: gauge({}, 'Users, domains and networks whose use of time, bytes and places is kept.'),
+  share_scarce: gauge({ resource }, '1 while the resource is scarce and is shared out, else 0.'),
+  share_used: gauge({ resource, class: shareClass }, 'What is used of the resource: time in ms of the last seconds, else bytes or places.'),
+  share_unread_links: gauge({}, 'Links with bytes that wait for their turn to be read.'),
+  share_over_total: counter({ resource }, 'Places and bytes that were refused to who had more than its share.'),
   peer_messages_total: counter({ peer: 'peer', direction, outcome: ['ok', 'temporary', 'permanent', 'unknown'] as const }, 'Messages with a peer domain, by how they ended.'),
   peer_limit_hits_total: counter({ peer: 'peer' }, 'Requests of a peer domain that were refused as rate-limited.'),
   peer_link_up: gauge({ peer: 'peer' }, '1 if a proven link with the peer is open, else 0; there is none for _other.'),

@@ -1,6 +1,7 @@
 import { defineConfig } from 'vitest/config'
 
-// One project a folder. `system` starts real processes and servers, so its files run one by one.
+// One project a folder. `system` starts real processes and servers, so its files run one by one. The other files leave
+// nothing behind and share the modules that they load: loading them anew for each costs as much as the tests.
 export default defineConfig({
   test: {
     projects: [
@@ -9,6 +10,7 @@ export default defineConfig({
           name: 'unit',
           include: ['test/unit/**/*.test.ts'],
           pool: 'forks',
+          isolate: false,
           testTimeout: 60_000,
         },
       },
@@ -17,6 +19,7 @@ export default defineConfig({
           name: 'pair',
           include: ['test/pair/**/*.test.ts'],
           pool: 'forks',
+          isolate: false,
           // The simulator runs its seeds in a few long tests.
           testTimeout: 600_000,
         },

@@ -9,6 +9,7 @@ export function readFetch(
   request: Request,
   readAddress: ReadAddress,
 ): Read<{ readonly to: Address }> {
+  if (!request.fields.leavesRoom) return 'bad-request'
   const to = readTo(request, readAddress)
   return to === undefined ? 'bad-address' : { to }
 }

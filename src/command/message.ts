@@ -12,7 +12,7 @@ const { id, contentType, to, lane, settled } = fields
 /** The recipient. No object is made for it: this is read once a message. */
 export function readMessage(request: Request, readAddress: ReadAddress): Read<Address> {
   const { fields: table } = request
-  if (table.length(id.tag) !== 16 || !table.has(id.tag)) return 'bad-request'
+  if (table.length(id.tag) !== 16 || !table.leavesRoom) return 'bad-request'
   const recipient = readTo(request, readAddress)
   if (recipient === undefined) return 'bad-address'
   if (table.has(contentType.tag) && !hasContentType(table)) return 'bad-request'

@@ -10,12 +10,24 @@ import { type LimitName, type LimitRow, limitTable } from '../limits.ts'
 import { whole } from './codec.ts'
 import { restart } from './marks.ts'
 
-/** What the protocol itself allows at most. */
-const ceilings: Partial<Record<LimitName, number>> = {
-  frameBytes: 16_384,
-  messageBytes: 262_144,
-  hops: 255,
-  subjects: 64,
+const most = Number.MAX_SAFE_INTEGER
+
+/**
+ * What the protocol itself allows, from and to. What a far side may write is taken whatever an operator likes: its link
+ * would end for what one of its users sends.
+ */
+const ranges: Partial<Record<LimitName, readonly [least: number, most: number]>> = {
+  frameBytes: [16_384, 16_384],
+  fieldBytes: [8192, 16_384],
+  fieldCount: [32, 255],
+  fieldValueBytes: [2048, 16_384],
+  tokenBytes: [2048, 2048],
+  helloBytes: [4096, 16_384],
+  bodiesUnderWay: [16, most],
+  messageBytes: [1, 262_144],
+  presenceBytes: [1, 8192],
+  hops: [1, 255],
+  subjects: [1, 64],
 }
 
 const phrases: Record<LimitRow['unit'], string> = {
@@ -38,9 +50,9 @@ const limit = (name: LimitName) => {
 const rate = z.number({ error: phrases['per second'] }).positive({ error: phrases['per second'] })
 
 function wholeLimit(name: LimitName, unit: LimitRow['unit']) {
-  const most = ceilings[name]
-  const range = most === undefined ? 'from 1 up' : `from 1 to ${most}`
-  return whole(1, most ?? Number.MAX_SAFE_INTEGER, `${phrases[unit]} ${range}`)
+  const [first, last] = ranges[name] ?? [1, most]
+  const range = last === most ? `from ${first} up` : `from ${first} to ${last}`
+  return whole(first, last, `${phrases[unit]} ${range}`)
 }
 
 export const limitShape = Object.fromEntries(

@@ -57,7 +57,7 @@ export type KeySetFacts = {
 export type Signer = {
   readonly signLink: (facts: LinkFacts) => string
   readonly signCredential: (facts: CredentialFacts) => string
-  readonly signShared: (facts: SharedFacts) => SharedCredential
+  readonly signShared: (facts: SharedFacts) => SharedCredential | undefined
   readonly signKeySet: (facts: KeySetFacts) => Buffer
 }
 
@@ -114,8 +114,8 @@ export function signCredential(needs: UserSignerNeeds, facts: CredentialFacts): 
   )
 }
 
-/** [LINK-10.3-4] One signature for as many users as have room in one token; at least one. */
-function signShared(needs: SignerNeeds, facts: SharedFacts): SharedCredential {
+/** [LINK-10.3-4] One signature for as many users as have room in one token; nothing: not even two have. */
+function signShared(needs: SignerNeeds, facts: SharedFacts): SharedCredential | undefined {
   const userKey = userKeyOf(needs, facts.subs)
   const rest = { aud: facts.aud, ...rightsOf(needs, facts) }
   const claims = (users: readonly string[]) => ({ iss: needs.domain, subs: users, ...rest })
@@ -125,6 +125,7 @@ function signShared(needs: SignerNeeds, facts: SharedFacts): SharedCredential {
     room -= bytesOf(user) + comma
     return room >= 0
   })
+  if (fits.length < 2) return undefined
   const subs = fits.sort((a, b) => byCodePoint(a.user, b.user))
   const token = signToken(tokenTypes.credentials, claims(subs.map(({ user }) => user)), userKey)
   return { token, subs }

@@ -6,8 +6,9 @@
  * Fails: `busy` (lane full), `order` (too early on the hop from the client), what the hop says.
  * Spec:  [LINK-6.7-5], [LINK-6.7-8]; draft §5.5.4
  */
+
+import type { Env } from '../env.ts'
 import { isTemporary } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import { type Asker, type Call, later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Ends } from '../operation/ends.ts'
 import type { Message } from '../operation/message.ts'

@@ -8,8 +8,8 @@
  * Spec:  [LINK-6.7-14]; draft §5.2.1.3 (clients are reached by the links they opened)
  */
 import type { Address } from '../address/address.ts'
+import type { Env } from '../env.ts'
 import { isSuccess, type Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import { type Asker, type Caller, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
 import type { Notifies, UserSession } from '../operation/ports.ts'

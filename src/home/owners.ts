@@ -9,8 +9,8 @@
  * that has to wait for the directory.
  */
 import type { Address } from '../address/address.ts'
+import type { Env } from '../env.ts'
 import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
-import type { Env } from '../lib/env.ts'
 import type { Directory, Entry, Owner } from '../operation/directory.ts'
 
 /** Nothing: the directory cannot say. */

@@ -37,6 +37,9 @@ export type Channel = {
   /** Bytes written and not yet taken by the far side's system. */
   readonly queued: () => number
   readonly write: (parts: readonly Buffer[]) => undefined
+  /** No chunk comes until `resume`; what the far side sends waits in the system, then at the far side. */
+  readonly pause: () => undefined
+  readonly resume: () => undefined
   /** Sends what is written, then closes. */
   readonly end: () => undefined
   /** Closes at once. */

@@ -175,9 +175,13 @@ export class ExchangeReader {
   }
 
   cancel(flags: number, id: number): boolean {
-    if (!this.#needs.floods.cancel(this.now)) return this.#fault('flood', 'CANCEL')
     const isAnswer = (flags & flag.answer) !== 0
-    const cut = (isAnswer ? this.#answers : this.#requests).cancel(id)
+    const bodies = isAnswer ? this.#answers : this.#requests
+    // [LINK-8.1-1] What this side does not want is taken back because of that.
+    if (!bodies.isPassedOver(id) && !this.#needs.floods.cancel(this.now)) {
+      return this.#fault('flood', 'CANCEL')
+    }
+    const cut = bodies.cancel(id)
     if (isAnswer || cut === undefined) return true
     const { first, trafficClass } = cut
     this.#readFields(first, requestHeadBytes, 6, first.length)

@@ -10,7 +10,7 @@
 import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import { FrameReader } from '../wire/reader.ts'
+import { FrameReader, type Pace } from '../wire/reader.ts'
 import { flag, frame, type TrafficClass } from '../wire/registry.ts'
 import { type Release, readRelease, releaseBytes } from '../wire/release.ts'
 import { type ExchangeEvents, ExchangeReader } from './exchange-reader.ts'
@@ -34,6 +34,10 @@ export type InboxNeeds = {
   readonly frames: { n: number }
   readonly bytes: { n: number }
   readonly limitHit: (limit: string) => undefined
+  /** In whose turns it is read; nothing: all at once. */
+  readonly pace: Pace | undefined
+  /** Whether the far side uses more than its share of our time. */
+  readonly isOver: () => boolean
   readonly outbox: Outbox
   readonly events: InboxEvents
 }
@@ -58,16 +62,20 @@ export class Inbox {
     this.#events = events
     this.#outbox = outbox
     this.heardAt = now
-    const window = new ReceiveWindow(limits, (trafficClass, requests, bytes) =>
-      this.#sendCredit(trafficClass, requests, bytes),
+    const window = new ReceiveWindow(
+      limits,
+      (trafficClass, requests, bytes) => this.#sendCredit(trafficClass, requests, bytes),
+      needs.isOver,
     )
     const floods = new FloodGuard(limits, now)
     this.#window = window
     this.#floods = floods
     const exchanges = { idParity, limits, limitHit, outbox, window, floods, events }
     this.#exchanges = new ExchangeReader(exchanges, now)
-    this.#reader = new FrameReader(limits.frameBytes, (type, flags, id, buffer, start, end) =>
-      this.#frame(type, flags, id, buffer, start, end),
+    this.#reader = new FrameReader(
+      limits.frameBytes,
+      (type, flags, id, buffer, start, end) => this.#frame(type, flags, id, buffer, start, end),
+      needs.pace,
     )
   }
 
@@ -91,13 +99,15 @@ export class Inbox {
     return this.#window.isQuiet
   }
 
-  read(chunk: Buffer): undefined {
-    this.heardAt = this.#needs.clock.now()
-    this.#exchanges.now = this.heardAt
-    this.#needs.bytes.n += chunk.length
-    if (!this.#reader.push(chunk) && !this.#isClosed) {
-      this.#events.fault('bad-frame', 'a frame is too long')
-    }
+  /** Bytes of `chunk` that were taken, at `now`; what comes after the end is passed over. */
+  read(chunk: Buffer, now: number): number {
+    this.heardAt = now
+    this.#exchanges.now = now
+    const taken = this.#reader.push(chunk)
+    if (taken < 0 && !this.#isClosed) this.#events.fault('bad-frame', 'a frame is too long')
+    const count = taken < 0 ? chunk.length : taken
+    this.#needs.bytes.n += count
+    return count
   }
 
   /** Reads a request again that was put aside, as it arrived. */
@@ -121,9 +131,9 @@ export class Inbox {
     this.#window.open()
   }
 
-  /** Once a second: credit that was not given for too many requests is given now. */
+  /** Once a second: credit that was kept back may be given now. */
   tick(): undefined {
-    if (this.#window.tick()) this.#needs.limitHit('creditPerSecond')
+    this.#window.tick()
   }
 
   /** [LINK-8.2-3] Our RELEASE is written: no request is taken any more. */

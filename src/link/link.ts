@@ -14,12 +14,13 @@ import { frame, type TrafficClass } from '../wire/registry.ts'
 import { encodeRelease, type Release } from '../wire/release.ts'
 import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
+import { ChunkReader, type ReadShare } from './chunk-reader.ts'
 import { ClaimPace } from './claim-pace.ts'
 import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
-import type { AnswerView, Outgoing } from './outgoing.ts'
+import { type AnswerView, isTooLarge, type Outgoing } from './outgoing.ts'
 import { plainBinding } from './plain-binding.ts'
 import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
@@ -61,10 +62,11 @@ export type LinkOptions = {
   readonly limitHit: (limit: string) => undefined
   /** It rested, and has to be looked at within a second. */
   readonly stirred?: () => undefined
+  /** Nothing: it is read at once. */
+  readonly share?: ReadShare
 }
 
 const empty = Buffer.alloc(0)
-const tickMs = 1000
 
 export class Link {
   readonly side: Side
@@ -74,22 +76,24 @@ export class Link {
   readonly #options: LinkOptions
   readonly #outbox: Outbox
   readonly #inbox: Inbox
+  /** For whom it is read can change. */
+  readonly reader: ChunkReader
   readonly #claims: ClaimPace
   readonly #bornAt: number
   #state: State = { name: 'greeting' }
   #binding: Buffer | undefined
   #drainAt = 0
   readonly #keepAlive: KeepAlive
+  /** The last request of ours that the far side took, if it let go. */
+  #takenThere = Number.POSITIVE_INFINITY
   #detail = ''
   #saidRelease = false
   /** What our RELEASE says, and until when that of the far side asks to be left alone. */
   #retryMs = 0
   #restUntil = 0
-  /** The last request of ours that the far side took, if it let go. */
-  #takenThere = Number.POSITIVE_INFINITY
 
   constructor(options: LinkOptions) {
-    const { channel, side, limits, clock, counters } = options
+    const { channel, side, limits, clock, counters, share } = options
     this.#options = options
     this.channel = channel
     this.side = side
@@ -116,9 +120,12 @@ export class Link {
       frames: counters.framesIn,
       bytes: counters.bytesIn,
       limitHit: options.limitHit,
+      pace: share?.shares.turns,
+      isOver: () => this.reader.isOver,
       outbox: this.#outbox,
       events: this.#events(),
     })
+    this.reader = new ChunkReader(share, clock, channel, this.#inbox, this.#keepAlive)
   }
 
   #events(): InboxEvents {
@@ -140,10 +147,7 @@ export class Link {
   start(): undefined {
     this.#outbox.control(frame.hello, 0, 0, encodeHello(this.#options.hello))
     this.channel.start({
-      data: (chunk) => {
-        this.#keepAlive.heard()
-        this.#inbox.read(chunk)
-      },
+      data: (chunk) => this.reader.take(chunk),
       drained: () => this.#outbox.drained(),
       closed: (detail) => {
         this.#detail ||= detail
@@ -191,6 +195,7 @@ export class Link {
   /** Sends a request; the outcome comes to `outgoing`, exactly once. */
   ask(outgoing: Outgoing): undefined {
     if (!this.isUsable) return outgoing.failed('link-lost', false)
+    if (isTooLarge(outgoing, this.hello)) return outgoing.failed('too-large', false)
     this.#inbox.use(outgoing.trafficClass)
     this.#outbox.ask(outgoing)
   }
@@ -287,7 +292,7 @@ export class Link {
   tick(now: number): number {
     if (this.#state.name !== 'closed') this.#look(now)
     const rests = this.#state.name === 'open' && this.#inbox.isQuiet && this.#outbox.rest()
-    return Math.max(now + tickMs, rests ? this.#keepAlive.dueAt(now, this.#inbox) : now)
+    return Math.max(now + 1000, rests ? this.#keepAlive.dueAt(now, this.#inbox) : now)
   }
 
   #look(now: number): undefined {
@@ -308,15 +313,12 @@ export class Link {
     const isIdle = this.underWay === 0 && now - this.#inbox.usedAt > limits.idleMs
     if (this.#keepAlive.isOld(now)) this.release('age-release')
     else if (isIdle && !owner.isUsed(this)) this.release('idle-release')
-    else this.#checkSilence(now)
-  }
-
-  /** [LINK-8.3-2] */
-  #checkSilence(now: number): undefined {
-    const found = this.#keepAlive.next(now - this.#inbox.heardAt)
-    if (found === undefined) return
-    if (found === 'silent') return this.break('peer-silent', 'two PINGs without an answer')
-    this.#outbox.control(frame.ping, 0, 0, found)
+    else {
+      // [LINK-8.3-2]
+      const found = this.#keepAlive.next(now - this.#inbox.heardAt)
+      if (found === 'silent') this.break('peer-silent', 'two PINGs without an answer')
+      else if (found !== undefined) this.#outbox.control(frame.ping, 0, 0, found)
+    }
   }
 
   #onHello(payload: Buffer): undefined {

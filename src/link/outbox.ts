@@ -10,7 +10,14 @@
 import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import { commands, flag, frame, requestHeadBytes, type TrafficClass } from '../wire/registry.ts'
+import {
+  commands,
+  flag,
+  frame,
+  hopRoom,
+  requestHeadBytes,
+  type TrafficClass,
+} from '../wire/registry.ts'
 import { Backlog, type Queue, type Waiting } from './backlog.ts'
 import type { Channel } from './channel.ts'
 import type { LinkCounters } from './counters.ts'
@@ -23,9 +30,6 @@ import { Unanswered } from './unanswered.ts'
 
 /** [LINK-3.3-3] A link is given up this far before its numbers end. */
 const mostId = 2 ** 32 - 2 ** 20
-
-/** What the fields of one hop take at most; a request that needs more waits for its exact turn. */
-const hopRoom = 512
 
 const empty = Buffer.alloc(0)
 
@@ -230,7 +234,7 @@ export class Outbox {
   /** Whether `outgoing` can go at once as one frame, before nobody. */
   #mayGo(outgoing: Outgoing): boolean {
     const { trafficClass, fieldsAt, end } = outgoing
-    const bytes = requestHeadBytes + (end - fieldsAt) + hopRoom
+    const bytes = requestHeadBytes + (end - fieldsAt) + hopRoom.bytes
     return (
       this.#backlog.isEmpty(trafficClass) &&
       this.#hasRoom() &&

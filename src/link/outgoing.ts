@@ -1,7 +1,8 @@
 /** What a link needs of a request that it carries, and what it tells about the answer. */
 import type { Status } from '../errors.ts'
 import type { FieldTable } from '../wire/fields.ts'
-import type { TrafficClass } from '../wire/registry.ts'
+import { commands, type TrafficClass } from '../wire/registry.ts'
+import type { Hello } from './hello.ts'
 
 /** A credential that requests refer to by number; shown on the link just before the first request that names it. */
 export interface Reference {
@@ -74,6 +75,13 @@ export type Outgoing = {
   /** No answer will come. `sent`: it was written, so nobody knows what became of it; also where none was expected. */
   readonly failed: (code: Status, sent: boolean) => undefined
 }
+
+/** [LINK-5.2-9] A message that the far side has said it does not take: asking anyway would end with a CANCEL. */
+export const isTooLarge = (
+  { command, bodyAt, end }: Outgoing,
+  far: Pick<Hello, 'messageBytes'> | undefined,
+): boolean =>
+  far !== undefined && command === commands.message.number && end - bodyAt > far.messageBytes
 
 /** What most requests have in common: of the asker itself, in no lane, answered in one frame. */
 export const bare = {

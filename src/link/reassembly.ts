@@ -60,6 +60,11 @@ export class Reassembly {
     return this.#byId.get(id)?.trafficClass
   }
 
+  isPassedOver(id: number): boolean {
+    const body = this.#byId.get(id)
+    return body !== undefined && body.parts === undefined
+  }
+
   /** A piece; the whole when it is complete. */
   add(id: number, piece: Buffer, isLast: boolean): Whole | Status | 'more' {
     const body = this.#byId.get(id)

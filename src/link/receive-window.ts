@@ -1,9 +1,9 @@
 /**
  * Receive window: flow control of what comes in. What the far side may still send of each class, and when more is given.
  *
- * In:   requests and bytes as they come, requests as they are done.
+ * In:   requests and bytes as they come, requests as they are done; whether the far side is over its share of our time.
  * Out:  `credit`, the window update; false for what comes beyond the window.
- * Spec: [LINK-7.1-4] credit is given back when half of the window is used, [LINK-7.1-7] or with the next second
+ * Spec: [LINK-7.1-4] credit is given back when half of the window is used, [LINK-7.1-7] or kept back for some seconds
  */
 import type { Limits } from '../limits.ts'
 import { trafficClass as classes, type TrafficClass } from '../wire/registry.ts'
@@ -12,6 +12,9 @@ import { startBytes, startRequests } from './send-window.ts'
 /** Gives the far side so much more. */
 type SendCredit = (trafficClass: TrafficClass, requests: number, bytes: number) => undefined
 
+/** [LINK-7.1-7] Credit is kept back so long at most, in seconds. */
+const mostKept = 5
+
 export class ReceiveWindow {
   /** Requests that were taken and are not answered. */
   underWay = 0
@@ -19,8 +22,9 @@ export class ReceiveWindow {
   readonly #credit: SendCredit
   readonly #halfRequests: number
   readonly #halfBytes: number
-  /** Requests whose credit may still be given in this second. */
-  #rest: number
+  readonly #isOver: () => boolean
+  /** Seconds for which credit is kept back; -1: it is not. */
+  #kept = -1
   readonly #requests = [startRequests, startRequests, startRequests]
   readonly #bytes = [startBytes, startBytes, startBytes]
   /** Used since credit was last given. */
@@ -28,17 +32,18 @@ export class ReceiveWindow {
   readonly #doneBytes = [0, 0, 0]
   #isOpen = false
 
-  constructor(limits: Limits, credit: SendCredit) {
+  /** `isOver`: the far side uses more than its share of our time. */
+  constructor(limits: Limits, credit: SendCredit, isOver: () => boolean) {
     this.#limits = limits
     this.#credit = credit
     this.#halfRequests = limits.windowRequests / 2
     this.#halfBytes = limits.windowBytes / 2
-    this.#rest = limits.creditPerSecond
+    this.#isOver = isOver
   }
 
-  /** Nothing is kept back, and the share of a second is whole: there is nothing to do with time. */
+  /** Nothing is kept back. */
   get isQuiet(): boolean {
-    return this.#rest === this.#limits.creditPerSecond
+    return this.#kept < 0
   }
 
   /** A REQUEST of `bytes` arrives; false: beyond its credit. `free` commands need none. */
@@ -81,28 +86,35 @@ export class ReceiveWindow {
     this.#isOpen = false
   }
 
-  /**
-   * Once a second: gives what was kept back; whether the share of that second was used up. What was given beyond it
-   * counts for the next one.
-   */
-  tick(): boolean {
-    const { creditPerSecond } = this.#limits
-    const isUsedUp = this.#rest <= 0
-    this.#rest = Math.min(creditPerSecond, this.#rest + creditPerSecond)
-    for (const trafficClass of Object.values(classes)) this.update(trafficClass)
-    return isUsedUp
+  /** Once a second: gives what was kept back, if that may be. */
+  tick(): undefined {
+    if (this.#kept < 0) return
+    this.#kept++
+    if (this.#isOver() && this.#kept < mostKept) return
+    this.#kept = -1
+    for (const trafficClass of Object.values(classes)) {
+      if (this.#isOpen && this.#isDue(trafficClass)) this.#giveAll(trafficClass)
+    }
   }
 
-  /** Gives back what was used, unless that is little, or much was given in this second. */
+  /** Gives back what was used, unless that is little, or the far side is over its share. */
   update(trafficClass: TrafficClass): undefined {
-    if (!this.#isOpen) return
-    const requests = this.#doneRequests[trafficClass] as number
-    const bytes = this.#doneBytes[trafficClass] as number
-    if (requests < this.#halfRequests && bytes < this.#halfBytes) return
+    if (!this.#isOpen || this.#kept >= 0 || !this.#isDue(trafficClass)) return
     // [LINK-7.1-7]
-    if (this.#rest <= 0) return
-    this.#rest -= requests
-    this.#give(trafficClass, requests, bytes)
+    if (this.#isOver()) this.#kept = 0
+    else this.#giveAll(trafficClass)
+  }
+
+  #isDue(trafficClass: TrafficClass): boolean {
+    return (
+      (this.#doneRequests[trafficClass] as number) >= this.#halfRequests ||
+      (this.#doneBytes[trafficClass] as number) >= this.#halfBytes
+    )
+  }
+
+  #giveAll(trafficClass: TrafficClass): undefined {
+    const requests = this.#doneRequests[trafficClass] as number
+    this.#give(trafficClass, requests, this.#doneBytes[trafficClass] as number)
   }
 
   #give(trafficClass: TrafficClass, requests: number, bytes: number): undefined {

@@ -68,6 +68,14 @@ export class SocketChannel implements Channel {
     socket.uncork()
   }
 
+  pause(): undefined {
+    this.#socket.pause()
+  }
+
+  resume(): undefined {
+    this.#socket.resume()
+  }
+
   end(): undefined {
     if (this.#isEnding) return
     this.#note('ended by this side')
@@ -75,6 +83,7 @@ export class SocketChannel implements Channel {
     // What still comes is read and thrown away: unread, it would make the system take back what was written.
     if (this.#events !== undefined) this.#socket.off('data', this.#events.data)
     this.#socket.on('data', ignore)
+    this.#socket.resume()
     this.#socket.end()
     this.#linger()
   }

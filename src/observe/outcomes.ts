@@ -1,8 +1,10 @@
 /**
- * What is counted at the end of each message: its result, how long it took, and whose peer it was.
+ * What is counted at the end of each message: its result, how long it took, and whose peer it was; and who has met whom.
  *
  * Runs once for every message: a look-up for the result, one for the peer, and no reading of the clock.
  */
+import type { Address } from '../address/address.ts'
+import type { Domain } from '../address/domain.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { type Counter, type Histogram, type Meter, observe } from '../lib/meter.ts'
 import type { Call } from '../operation/call.ts'
@@ -10,15 +12,20 @@ import type { Ends } from '../operation/ends.ts'
 import type { Message } from '../operation/message.ts'
 import { type Direction, type PeerMetrics, type PeerOutcome, placeOf } from './peer-metrics.ts'
 
+/** A message of `user`, one of ours, was delivered or stored at `domain`. */
+type Met = (domain: Domain, user: Address, now: number) => undefined
+
 export class Outcomes implements Ends {
   readonly #peers: PeerMetrics
+  readonly #met: Met
   readonly #now: () => number
   readonly #in: Results
   readonly #out: Results
 
   /** `now`: clock time at which the bytes came that are being worked on. */
-  constructor(meter: Meter, peers: PeerMetrics, now: () => number) {
+  constructor(meter: Meter, peers: PeerMetrics, met: Met, now: () => number) {
     this.#peers = peers
+    this.#met = met
     this.#now = now
     this.#in = new Results(meter, 'in')
     this.#out = new Results(meter, 'out')
@@ -31,6 +38,7 @@ export class Outcomes implements Ends {
 
   outbound({ operation, at }: Call<Message>, status: Status): undefined {
     this.#peers.ended(operation.to.domain, this.#out.count(status, at, this.#now))
+    if (isSuccess(status)) this.#met(operation.to.domain, operation.from, at)
   }
 }
 

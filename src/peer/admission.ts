@@ -9,8 +9,8 @@
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
+import type { Env } from '../env.ts'
 import { isSuccess, type Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { Hello } from '../link/hello.ts'
 import type { Journal, JournalEvent } from '../operation/journal.ts'
@@ -115,9 +115,7 @@ export class Admission {
       core().detach(attachment)
       return 'link-lost'
     }
-    session.attachment = attachment
-    session.userKey = userKey
-    session.standing = 'proven'
+    session.attach(attachment, userKey)
     session.link.proven()
     const peer = session.link.channel.facts.remote
     this.#env.log.info('client.attached', { domain: user.domain, peer })

@@ -8,12 +8,12 @@
  * Spec:  [LINK-4.2-4], [LINK-5.4-1] to [LINK-5.4-8], [LINK-6.1-1] to [LINK-6.5-5]
  */
 
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { RequestView } from '../link/link.ts'
 import { refusableOf } from '../link/refusal.ts'
-import { later, outcomeOf } from '../operation/call.ts'
+import { later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Core } from '../operation/ports.ts'
 import { commandOf, travelling } from '../wire/registry.ts'
 import type { CommandRow, CommandTable } from './command-table.ts'
@@ -42,6 +42,10 @@ export class Commands {
   take(session: Session, request: RequestView): undefined {
     const { command, reference } = request
     const row = this.#rows[command]
+    const { shares } = this.#env
+    // Of any kind, and before its grammar: what is refused, too, costs us time.
+    if (shares.isOver(session.link.reader.account, 'time', tooMuch))
+      return overload(session, request)
     if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
       if (session.standing === 'refused') return deny(session, request, session.refusal)
@@ -86,12 +90,23 @@ export class Commands {
     const row = this.#rows[request.command]
     if (row?.counts !== 'named') {
       const domain = held?.domain ?? firstOf(session)
-      const waitMs = domain === undefined ? -1 : this.#core().waitOf(domain, 'request', request.at)
-      if (waitMs >= 0) {
-        return session.refuse(refusableOf(request), later('rate-limited', waitMs))
-      }
+      const code = domain === undefined ? undefined : this.#rate(session, request, domain)
+      if (code !== undefined) return session.refuse(refusableOf(request), code)
     }
     this.#pass(session, request, held)
+  }
+
+  /** From here on the time is that of `domain`. A domain that our users know has its share and no rate. */
+  #rate(session: Session, { at }: RequestView, domain: string): Outcome | undefined {
+    const { shares } = this.#env
+    const account = session.accountOf(domain)
+    if (account !== session.link.reader.account) {
+      shares.turns.switchTo(account)
+      if (shares.isOver(account, 'time', tooMuch)) return overloaded
+    }
+    if (account.parent === shares.tree.known) return undefined
+    const waitMs = this.#core().waitOf(domain, 'request', at)
+    return waitMs >= 0 ? later('rate-limited', waitMs) : undefined
   }
 
   /** [LINK-4.2-4] To whoever takes it, if this far end may send it. */
@@ -102,6 +117,15 @@ export class Commands {
     return isMeant ? row.take(session, request, held) : deny(session, request, row.otherwise)
   }
 }
+
+/** [LINK-6.5-1] Who uses so many times its share of our time is refused before it is read. */
+const tooMuch = 2
+/** Until the share of a flood is worth a look again. */
+const overloadMs = 2000
+const overloaded = later('rate-limited', overloadMs)
+
+const overload = (session: Session, request: RequestView): undefined =>
+  session.refuse(refusableOf(request), overloaded)
 
 const firstOf = ({ pairs }: Session): string | undefined => {
   for (const { remote } of pairs) return remote

@@ -7,9 +7,9 @@
  */
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
 import type { Cancel } from '../lib/clock.ts'
-import type { Env } from '../lib/env.ts'
 import type { Outgoing } from '../link/outgoing.ts'
 import type { Session } from './session.ts'
 

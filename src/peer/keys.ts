@@ -8,8 +8,8 @@
  */
 import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeKeys, readKeys } from '../command/keys.ts'
+import type { Env } from '../env.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { Channel } from '../link/channel.ts'
 import type { RequestView } from '../link/link.ts'
 import { networkOf } from '../link/network-prefix.ts'

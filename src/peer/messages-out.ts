@@ -7,8 +7,9 @@
  *        code of the dial.
  * Spec:  [LINK-6.7-4] to [LINK-6.7-8], [LINK-6.3-5]; draft §5.5.4
  */
+
+import type { Env } from '../env.ts'
 import { isSuccess, isTemporary, publicStatus, type Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { type Asker, later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'

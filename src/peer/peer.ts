@@ -14,12 +14,13 @@
 import type { Domain } from '../address/domain.ts'
 import type { SetKey } from '../credential/key-set.ts'
 import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
+import type { SharedCredential } from '../credential/sign.ts'
 import { createSignatureCache } from '../credential/signature-cache.ts'
 import { createVerifier } from '../credential/verify.ts'
+import type { Env } from '../env.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import { type Cancel, every } from '../lib/clock.ts'
-import type { Env } from '../lib/env.ts'
 import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import { networkOf } from '../link/network-prefix.ts'
@@ -297,12 +298,13 @@ export class Peer implements Adapter {
     const { limits, clock } = this.#env
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
     const facts = { aud: audience, scope: scopesOf[purpose], seconds }
-    const [sub, ...others] = subjects
-    const signer = this.#hosted.signer(sub.domain)
-    const { token, subs } =
-      others.length === 0
-        ? { token: signer.signCredential({ ...facts, sub, jkt: undefined }), subs: subjects }
-        : signer.signShared({ ...facts, subs: subjects })
+    const [sub] = subjects
+    const alone = (): SharedCredential => ({
+      // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
+      token: this.#hosted.credential({ ...facts, sub, jkt: undefined }) ?? '',
+      subs: [sub],
+    })
+    const { token, subs } = this.#hosted.credentials(subjects, facts) ?? alone()
     const now = clock.now()
     const [mayRefreshAt, refreshAt] = [now + seconds * 600, now + seconds * 800]
     return { token, subjects: subs, mayRefreshAt, refreshAt }

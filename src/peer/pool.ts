@@ -8,9 +8,9 @@
  */
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import type { Env } from '../env.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import { backOff } from '../lib/back-off.ts'
-import type { Env } from '../lib/env.ts'
 import { jitter } from '../lib/random.ts'
 import type { Outgoing } from '../link/outgoing.ts'
 import type { Journal } from '../operation/journal.ts'

@@ -17,8 +17,8 @@ import { readPublish } from '../command/publish.ts'
 import { readRenew } from '../command/renew.ts'
 import { idBytes, type ReadAddress, readTo } from '../command/request.ts'
 import { readSubscribe } from '../command/subscribe.ts'
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { RequestView } from '../link/link.ts'
 import { answered, outcomeOf } from '../operation/call.ts'
@@ -232,13 +232,13 @@ export class Requests {
     const { caller } = attachment
     const { user } = caller
     const operation: Issue = { kind: 'issue', user, key: userKey.x }
-    const sign = () => {
+    const make = () => {
+      if (scope.length === 0) return outcomeOf('credential-scope')
       const seconds = this.#env.limits.credentialSeconds
       const claims = { sub: user, aud: audience, scope, seconds, jkt: userKey.thumbprint }
-      return this.#hosted.signer(user.domain).signCredential(claims)
+      const token = this.#hosted.credential(claims)
+      return token === undefined ? outcomeOf('credential-format') : answered('ok', { token })
     }
-    const make = () =>
-      scope.length === 0 ? outcomeOf('credential-scope') : answered('ok', { token: sign() })
     this.#core().receive(new IssueCall(session, request, caller, operation, make))
   }
 

@@ -5,17 +5,20 @@
  * Out:   sessions.
  */
 import type { Domain } from '../address/domain.ts'
-import type { Env } from '../lib/env.ts'
+import type { Env } from '../env.ts'
 import type { Meter } from '../lib/meter.ts'
 import { TimerWheel } from '../lib/timer-wheel.ts'
 import type { Channel } from '../link/channel.ts'
 import type { LinkCounters } from '../link/counters.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import { askToForget } from './credentials.ts'
+import { shedBusy } from './load-shedding.ts'
 import { type Dialled, Session, type SessionRooms } from './session.ts'
 import type { Mint } from './shown-credentials.ts'
 
-const tickMs = 1000
+/** A session is looked at so often, while anything goes on there; and so exact. */
+const lookMs = 1000
+const tickMs = 250
 
 export type SessionParts = {
   readonly hello: (local: Domain) => Hello
@@ -40,8 +43,10 @@ export class SessionTable {
     this.#wheel = new TimerWheel({
       ...{ clock: env.clock, tickMs, field: 'slot' },
       due: (session) => {
-        const next = session.tick(env.clock.now())
-        if (this.#sessions.has(session)) this.#wheel.set(session, next)
+        const now = env.clock.now()
+        const next = session.tick(now)
+        const isBusy = shedBusy(env.shares, session, now)
+        if (this.#sessions.has(session)) this.#wheel.set(session, isBusy ? now + lookMs : next)
       },
     })
   }
@@ -62,7 +67,7 @@ export class SessionTable {
   }
 
   remove(session: Session): undefined {
-    this.#sessions.delete(session)
+    if (this.#sessions.delete(session)) session.leave()
     this.#wheel.delete(session)
   }
 
@@ -72,7 +77,7 @@ export class SessionTable {
   }
 
   #due(session: Session): undefined {
-    this.#wheel.set(session, this.#env.clock.now() + tickMs)
+    this.#wheel.set(session, this.#env.clock.now() + lookMs)
   }
 }
 

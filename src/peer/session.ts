@@ -7,8 +7,8 @@
 import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import { jitter } from '../lib/random.ts'
 import { nowhere } from '../lib/timer-wheel.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
@@ -16,9 +16,11 @@ import type { Channel } from '../link/channel.ts'
 import type { LinkCounters } from '../link/counters.ts'
 import type { Hello } from '../link/hello.ts'
 import { Link, type LinkOwner, type RequestView } from '../link/link.ts'
+import { networkOf } from '../link/network-prefix.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import type { Refusable } from '../link/refusal.ts'
 import type { Outcome } from '../operation/call.ts'
+import type { Account } from '../shares/account.ts'
 import { commandOf } from '../wire/registry.ts'
 import { HeldCredentials } from './held-credentials.ts'
 import type { Pair } from './pair.ts'
@@ -103,6 +105,7 @@ export class Session implements LinkOwner {
   /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
   readonly #proofs = new Map<string, Pair>()
   readonly #pairs = new Map<string, Pair>()
+  readonly #accounts = new Map<string, Account>()
   readonly #env: Env
   readonly #rooms: SessionRooms
   readonly #mainDomain: Domain
@@ -112,6 +115,7 @@ export class Session implements LinkOwner {
     const { clock, limits, random, meter } = env
     const { channel, role, dialled, hello, counters, mint, evict } = options
     const now = clock.now()
+    const account = env.shares.tree.network(networkOf(channel.facts.remote))
     this.#env = env
     this.#rooms = rooms
     this.#mainDomain = hello.domain
@@ -137,8 +141,10 @@ export class Session implements LinkOwner {
       counters,
       limitHit: (limit) => meter.hit(limit),
       stirred,
+      share: { shares: env.shares, account },
     })
     this.link = link
+    env.shares.hold(account, 'links')
     this.shown = new ShownCredentials({
       mint,
       most: () => Math.min(limits.references, link.hello?.references ?? limits.references),
@@ -287,6 +293,42 @@ export class Session implements LinkOwner {
     const isNew = !this.#pairs.has(name)
     this.#pairs.set(name, pair)
     this.standing = 'proven'
+    // The link is read for the first domain that proves itself on it, unless a request is of another one.
+    if (this.#pairs.size === 1) this.#payBy(this.accountOf(pair.remote))
     return isNew
+  }
+
+  /** The user is attached: what comes is read for it. */
+  attach(attachment: AttachedSession, key: PublicKey): undefined {
+    this.attachment = attachment
+    this.userKey = key
+    this.standing = 'proven'
+    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text))
+  }
+
+  /** The link is closed. */
+  leave(): undefined {
+    this.#env.shares.give(this.link.reader.account, 'links')
+  }
+
+  /** From now on the link is read for `account`, which holds its place. */
+  #payBy(account: Account): undefined {
+    const { reader } = this.link
+    const { shares } = this.#env
+    shares.hold(account, 'links')
+    shares.give(reader.account, 'links')
+    reader.account = account
+  }
+
+  /** Who pays for what `domain` asks here. */
+  accountOf(domain: string): Account {
+    const { account } = this.link.reader
+    if (account.name === domain) return account
+    const known = this.#accounts.get(domain)
+    if (known !== undefined) return known
+    const network = networkOf(this.link.channel.facts.remote)
+    const found = this.#env.shares.domain(domain, network)
+    this.#accounts.set(domain, found)
+    return found
   }
 }

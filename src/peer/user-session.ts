@@ -3,7 +3,7 @@
  *
  * In:    messages and notifications for the user.
  * Out:   requests on the link; a message ends as the client confirms it.
- * Fails: `inbox-closed` and `busy` (it was not sent), `unknown-outcome` (it was, and nothing came back). A client that
+ * Fails: `inbox-closed`, `busy` and `too-large` (it was not sent), `unknown-outcome` (it was, and nothing came back). A client that
  *        reads notifications too slowly is closed: when it comes back it is told what holds then.
  * Spec:  [LINK-6.7-12], [LINK-6.7-14], [LINK-6.13-8]
  */
@@ -66,7 +66,8 @@ class Handing extends MessageRequest {
   }
 
   failed(code: Status, sent: boolean): undefined {
-    const end = sent ? 'unknown-outcome' : code === 'busy' ? 'busy' : 'inbox-closed'
+    const isTold = code === 'busy' || code === 'too-large'
+    const end = sent ? 'unknown-outcome' : isTold ? code : 'inbox-closed'
     this.asker.ended(this.message, outcomeOf(end))
   }
 }

@@ -8,19 +8,22 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { AccessRequest, Caller } from '../operation/call.ts'
 import type { Owner } from '../operation/directory.ts'
 import type { Lane, Lanes, Sender } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'
 import type { Scope } from '../wire/registry.ts'
+import { Acquaintances } from './acquaintances.ts'
 import { type DomainRuleSet, DomainRules, type Ruling } from './domain-rules.ts'
 import { type Excess, Rates } from './rates.ts'
 
 export type PolicyPorts = {
   readonly isHosted: (domain: string) => boolean
+  /** Whether the operator pinned keys of the domain. */
+  readonly isPinned: (domain: string) => boolean
   readonly lanes: Lanes
   readonly peers: {
     /** Whether the operator watches the domain. */
@@ -40,6 +43,7 @@ export class Policy {
   readonly #env: Env
   readonly #ports: PolicyPorts
   readonly #rates: Rates
+  readonly #acquaintances: Acquaintances
   readonly #tallies: Readonly<Record<CheckName, Tally>>
 
   constructor(env: Env, rules: DomainRuleSet, ports: PolicyPorts) {
@@ -47,6 +51,7 @@ export class Policy {
     this.#ports = ports
     this.#rules = new DomainRules(rules)
     this.#rates = new Rates(env.limits)
+    this.#acquaintances = new Acquaintances(env.limits.peers)
     env.meter.gauge('lanes', {}, () => ports.lanes.lanes)
     const tally = (check: CheckName): Tally => ({
       made: env.meter.counter('checks_total', { check }),
@@ -91,9 +96,10 @@ export class Policy {
     return this.waitOf(domain, what, at) < 0 ? undefined : 'rate-limited'
   }
 
-  /** [LINK-6.5-1] A request of a domain: -1, or how long it has to wait. */
+  /** [LINK-6.5-1] A request of a domain: -1, or how long it has to wait. Nobody but strangers has a rate. */
   waitOf(domain: string, what: 'request' | 'notify', at: number): number {
     this.waitMs = -1
+    if (this.tierOf(domain as Domain) !== 'stranger') return -1
     const rates = this.#rates
     const excess = what === 'notify' ? rates.takeNotify(domain, at) : rates.takePeer(domain, at)
     if (excess !== undefined) this.#tooMuch(excess, domain)
@@ -105,6 +111,18 @@ export class Policy {
     if (!this.#rules.mayTalk(domain)) return 'barred'
     const isNamed = this.#rules.names(domain) || this.#ports.peers.isWatched(domain)
     return isNamed ? 'named' : 'open'
+  }
+
+  /** What a domain is to the operator, and to our users. */
+  tierOf(domain: Domain): 'named' | 'known' | 'stranger' {
+    if (this.#ports.isPinned(domain) || this.standing(domain) === 'named') return 'named'
+    const isKnown = this.#acquaintances.isKnown(domain, this.#env.clock.now())
+    return isKnown ? 'known' : 'stranger'
+  }
+
+  /** A message of `user`, one of ours, was delivered or stored at `domain`. True: our users know it from now on. */
+  met(domain: Domain, user: Address, now: number): boolean {
+    return this.#acquaintances.met(domain, user.text, now)
   }
 
   /** The same, and which rule says it. */

@@ -15,8 +15,8 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import type { Env } from '../env.ts'
 import { isSuccess, isTemporary } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import { answered, type Call, type Caller, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Hop, Notifies, Reachability } from '../operation/ports.ts'

@@ -9,7 +9,7 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
-import type { Env } from '../lib/env.ts'
+import type { Env } from '../env.ts'
 import { type Call, later } from '../operation/call.ts'
 import type { Owner } from '../operation/directory.ts'
 import type { OwnersPort } from './stages.ts'

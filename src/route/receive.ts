@@ -11,8 +11,8 @@
  * Spec:  [LINK-6.5-1], [LINK-4.1-5]; draft §3, §5.3.3
  */
 import type { Address, Service } from '../address/address.ts'
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import { type AccessRequest, type Call, later, outcomeOf } from '../operation/call.ts'
 import { standingOfKey } from '../operation/directory.ts'
 import type { Lanes } from '../operation/lane.ts'

@@ -4,8 +4,9 @@
  * Commits take time, and a lane goes on meanwhile: what was given behind a message that was not kept must not be kept
  * either, or it overtakes. Go-back-N, with the turn of a lane in place of a sequence: each loss begins a new one.
  */
+
+import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
-import type { Env } from '../lib/env.ts'
 import { latin1 } from '../lib/latin1.ts'
 import type { Lane } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'

@@ -3,8 +3,9 @@
  *
  * Commits happen at once, unless `commit` says when and whether: so a test holds them back, or lets them fail.
  */
+
+import type { Env } from '../env.ts'
 import { ContentHash } from '../lib/content-hash.ts'
-import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { LimitName } from '../limits.ts'
 import { type Holder, Leases } from './leases.ts'

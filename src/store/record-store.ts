@@ -7,9 +7,10 @@
  * Fails: `busy` without room for a record.
  * Spec:  [LINK-6.7-9] same id and content, [LINK-6.7-10] same id and other content
  */
+
+import type { Env } from '../env.ts'
 import { isTemporary, type Status, statusNumber, statusOf } from '../errors.ts'
 import type { ContentHash } from '../lib/content-hash.ts'
-import type { Env } from '../lib/env.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { Lane, Sender } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'

@@ -4,10 +4,10 @@
  * In:    the bytes between two offsets.
  * Out:   where each value starts and ends; nothing is copied.
  * Fails: `bad-frame`, as a false return: the caller closes the link.
- * Spec:  [LINK-4.1-1] to [LINK-4.1-5]
+ * Spec:  [LINK-4.1-1] to [LINK-4.1-5], [LINK-4.1-9]
  */
 import { latin1 } from '../lib/latin1.ts'
-import { fields, lastHopTag } from './registry.ts'
+import { endToEndRoom, fields, lastHopTag, unusedTag } from './registry.ts'
 
 const known = new Uint8Array(256)
 for (const { tag } of Object.values(fields)) known[tag] = 1
@@ -27,6 +27,9 @@ export class FieldTable {
   readonly #end = new Int32Array(256)
   readonly #seen = new Uint8Array(256)
   #count = 0
+  /** Fields of this hop; if there are no others, as many as there can be. */
+  #hopCount = 0
+  #blockEnd = 0
   readonly #mostBytes: number
   readonly #mostFields: number
   buffer: Buffer = Buffer.alloc(0)
@@ -52,6 +55,8 @@ export class FieldTable {
     // Most frames of a chunk share its buffer, and storing what is young costs more than looking.
     if (this.buffer !== buffer) this.buffer = buffer
     this.endToEndAt = end
+    this.#blockEnd = end
+    this.#hopCount = this.#mostFields
     this.unknownHop = 0
     this.unknownEndToEnd = 0
     let at = start
@@ -64,7 +69,10 @@ export class FieldTable {
       if (tag <= last || at + 3 + length > end) return false
       // [LINK-4.1-3]
       if (length > this.#mostBytes || this.#count === this.#mostFields) return false
-      if (tag > lastHopTag && last <= lastHopTag) this.endToEndAt = at
+      if (tag > lastHopTag && last <= lastHopTag) {
+        this.endToEndAt = at
+        this.#hopCount = this.#count
+      }
       if ((tag & 1) === 1 && known[tag] === 0) this.#unknown(tag)
       this.#seen[this.#count++] = tag
       this.#start[tag] = at + 3
@@ -73,6 +81,18 @@ export class FieldTable {
       last = tag
     }
     return true
+  }
+
+  /**
+   * [LINK-4.1-9] Whether the next hop can write its own fields to the end-to-end ones, and whoever reads them takes both:
+   * judged before anything that is passed on is taken.
+   */
+  get leavesRoom(): boolean {
+    return (
+      this.#blockEnd - this.endToEndAt <= endToEndRoom.bytes &&
+      this.#count - this.#hopCount <= endToEndRoom.fields &&
+      !this.has(unusedTag)
+    )
   }
 
   has(tag: number): boolean {

@@ -1,9 +1,9 @@
 /**
  * Cuts a stream of bytes into frames.
  *
- * In:    chunks as they come from a channel.
+ * In:    chunks as they come from a channel; who says when to make a pause.
  * Out:   one call a frame, synchronously, with offsets into the chunk: no copy unless a frame is split over chunks.
- * Fails: `bad-frame` as a false return of `push`; an over-long frame is refused on its header, before a byte is kept.
+ * Fails: `bad-frame` as -1 of `push`; an over-long frame is refused on its header, before a byte is kept.
  * Spec:  [LINK-3.2-1] to [LINK-3.2-4]
  */
 import { headerBytes } from './registry.ts'
@@ -18,37 +18,55 @@ export type OnFrame = (
   end: number,
 ) => boolean
 
+/** Says, between frames, whether the rest of a chunk has to wait. */
+export interface Pace {
+  isUp(): boolean
+}
+
+/** It is asked once in so many frames: asking may cost as much as a frame. */
+const framesPerLook = 16
+
 export class FrameReader {
   /** Longest payload that is taken now; raised once the far side is proven. */
   maxPayload: number
   readonly #onFrame: OnFrame
+  readonly #pace: Pace | undefined
   #head: Buffer = Buffer.alloc(headerBytes)
   #headFilled = 0
   #frame: Buffer | null = null
   #frameFilled = 0
   #dead = false
 
-  constructor(maxPayload: number, onFrame: OnFrame) {
+  constructor(maxPayload: number, onFrame: OnFrame, pace?: Pace) {
     this.maxPayload = maxPayload
     this.#onFrame = onFrame
+    this.#pace = pace
   }
 
-  /** False: a frame is too long, or `onFrame` said stop; later bytes are ignored. */
-  push(chunk: Buffer): boolean {
-    if (this.#dead) return false
+  /**
+   * How many bytes were taken: all of them, or up to the frame at which to pause. -1: a frame is too long, or `onFrame`
+   * said stop; later bytes are ignored.
+   */
+  push(chunk: Buffer): number {
+    if (this.#dead) return -1
     let at = 0
+    let frames = 0
     if (this.#headFilled > 0 || this.#frame !== null) at = this.#finishSplit(chunk)
     while (!this.#dead && at >= 0 && at + headerBytes <= chunk.length) {
       const length = chunk.readUIntBE(at, 3)
-      if (length > this.maxPayload) return this.#stop()
+      if (length > this.maxPayload) {
+        this.#stop()
+        return -1
+      }
       const end = at + headerBytes + length
       if (end > chunk.length) break
-      if (!this.#emit(chunk, at, end)) return false
+      if (!this.#emit(chunk, at, end)) return -1
       at = end
+      if (++frames % framesPerLook === 0 && this.#pace?.isUp() === true) return at
     }
-    if (this.#dead) return false
+    if (this.#dead) return -1
     if (at < chunk.length) this.#keep(chunk, at)
-    return !this.#dead
+    return this.#dead ? -1 : chunk.length
   }
 
   /** [LINK-3.2-2] Takes from `chunk` what the split frame still lacks; returns how far. */

@@ -161,6 +161,15 @@ export const renewBatch = 100
 /** Tags up to here belong to one hop. */
 export const lastHopTag = 0x1f
 
+/** [LINK-4.1-9] What a hop adds takes no more: its own fields, the longest `from` with them. */
+export const hopRoom = { bytes: 1024, fields: 8 } as const
+
+/** [LINK-4.1-9] What is passed on has no more end-to-end fields: of what one block holds the room of a hop is left. */
+export const endToEndRoom = { bytes: 8192 - hopRoom.bytes, fields: 32 - hopRoom.fields } as const
+
+/** [LINK-4.1-9] Nothing stands before `from`, which is written in front of the end-to-end fields. */
+export const unusedTag = 0x20
+
 export const subscriptionState = { active: 1, pending: 2, terminated: 3, unknown: 4 } as const
 
 export const subscriptionEvent = {

@@ -235,6 +235,54 @@ export function channelContract(name: string, open: () => Promise<ContractPair>)
       expect(heard.filter((what) => what === 'closed')).toHaveLength(1)
     })
 
+    test('nothing comes while it is paused, and all of it afterwards', async () => {
+      const { initiating, receiving, until } = await opened()
+      start(initiating)
+      const heard = start(receiving)
+      initiating.write([Buffer.from('one')])
+      await until(() => heard.text === 'one')
+      receiving.pause()
+      initiating.write([Buffer.from('two')])
+      await meanwhile()
+      initiating.write([Buffer.from('three')])
+      await meanwhile()
+      expect(heard.text).toBe('one')
+      receiving.resume()
+      await until(() => heard.text === 'onetwothree')
+    })
+
+    test('one that is paused inside its event gets no further chunk', async () => {
+      const { initiating, receiving, until } = await opened()
+      start(initiating)
+      const heard: number[] = []
+      receiving.start({
+        data: (chunk) => {
+          heard.push(chunk.length)
+          return receiving.pause()
+        },
+        drained: () => undefined,
+        closed: () => undefined,
+      })
+      initiating.write([Buffer.alloc(1_000_000)])
+      await until(() => heard.length > 0)
+      await meanwhile()
+      expect(heard).toHaveLength(1)
+      receiving.resume()
+      await until(() => heard.length === 2)
+    })
+
+    test('one that is paused can be ended, and is told', async () => {
+      const { initiating, receiving, until } = await opened()
+      const a = start(initiating)
+      const b = start(receiving)
+      receiving.pause()
+      initiating.write([Buffer.from('unread')])
+      await meanwhile()
+      receiving.end()
+      await until(() => a.closed > 0 && b.closed > 0)
+      expect(b.bytes).toBe(0)
+    })
+
     test('a close before start is told after it, and not inside it', async () => {
       const { initiating, receiving, until } = await opened()
       initiating.destroy()

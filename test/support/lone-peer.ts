@@ -2,11 +2,12 @@
  * The native door and adapter without a gateway around it: a `Peer` between memory channels and a fake core. Two of
  * them joined, or one with scripted far ends.
  */
+
 import type { Address } from '../../src/address/address.ts'
 import type { Domain } from '../../src/address/domain.ts'
+import type { Env } from '../../src/env.ts'
 import { GatewayError } from '../../src/errors.ts'
 import { ByteBudget } from '../../src/lib/byte-budget.ts'
-import type { Env } from '../../src/lib/env.ts'
 import { type Log, silentLog } from '../../src/lib/log.ts'
 import { Meter } from '../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../src/limits.ts'
@@ -17,6 +18,7 @@ import { Peer } from '../../src/peer/peer.ts'
 import { FakeCore } from './fake-core.ts'
 import { ManualClock } from './manual-clock.ts'
 import { type MemoryPair, memoryChannelPair, tlsLikeFacts } from './memory-channel.ts'
+import { roomShares } from './room-shares.ts'
 import * as wire from './script/codec.ts'
 import { pinned, scriptHosted } from './script/hosted.ts'
 import { ScriptedPeer } from './script/peer.ts'
@@ -55,7 +57,8 @@ export class LonePeer {
     const held = new ByteBudget(limits.heldBytes)
     // Each has another boot: one that meets its own has dialled itself.
     const random = seededRandom(domain.charCodeAt(0))
-    const env: Env = { clock, random, limits, meter: this.meter, log, held }
+    const shares = roomShares(limits, clock)
+    const env: Env = { clock, random, limits, meter: this.meter, log, shares, held }
     this.clock = clock
     this.domain = domain as Domain
     this.peer = new Peer(env, new MemoryJournal({ ...env, isKnown: () => true }), {

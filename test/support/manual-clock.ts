@@ -44,6 +44,11 @@ export class ManualClock implements Clock {
     this.#now = end
   }
 
+  /** Time passes in which nothing is run, as while the event loop is held up: what is due comes late. */
+  stall(ms: number): undefined {
+    this.#now += ms
+  }
+
   /** Number of timers that are armed. */
   get pending(): number {
     return this.#armed.length

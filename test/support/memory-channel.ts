@@ -255,6 +255,14 @@ class MemoryChannel implements Channel {
     if (!this.#isEnding) this.#out.write(parts)
   }
 
+  pause(): undefined {
+    if (!this.#isEnding) this.#in.deliver = undefined
+  }
+
+  resume(): undefined {
+    if (this.#events !== undefined) this.#read()
+  }
+
   end(): undefined {
     if (this.#isEnding) return
     this.#note('ended by this side')

@@ -80,7 +80,6 @@ const felt: readonly LimitName[] = [
   'strangerDialsPerNetworkBurst',
   'windowRequests',
   'windowBytes',
-  'creditPerSecond',
   'bodiesUnderWay',
   'requestMs',
   'confirmMs',

@@ -6,18 +6,20 @@ import { expect, test } from 'vitest'
 const src = resolve(import.meta.dirname, '../../src')
 
 /** Words that any room may use. */
-const base = ['errors', 'limits', 'lib']
+const base = ['errors', 'limits', 'lib', 'shares']
 /** What every room above the floor may import: what travels, and the ports. */
-const middle = [...base, 'address', 'wire', 'operation']
+const middle = [...base, 'env', 'address', 'wire', 'operation']
 
 /** What may be imported by whom: a room sees what lies below it and never its neighbour. */
 const law: Readonly<Record<string, readonly string[]>> = {
   // Tables
   errors: [],
   limits: [],
-  metrics: ['lib'],
+  metrics: ['lib', 'shares'],
   // The floor
   lib: ['limits'],
+  shares: ['limits', 'lib'],
+  env: ['limits', 'lib', 'shares'],
   address: base,
   wire: base,
   credential: [...base, 'address', 'wire'],

@@ -6,9 +6,10 @@
  * Out:   `notify` when one of them has.
  * Fails: never. State and domain are looked at when it is sent, not when it is marked: after a refusal nothing goes out.
  */
+
+import type { Env } from '../../env.ts'
 import { backOff } from '../../lib/back-off.ts'
 import type { Clock } from '../../lib/clock.ts'
-import type { Env } from '../../lib/env.ts'
 import type { Counter } from '../../lib/meter.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Presence } from '../../operation/presence.ts'

@@ -10,8 +10,8 @@
  *        Nothing but PUBLISH and the end of a lease changes presence: a connection never implies it.
  */
 import type { Address } from '../../address/address.ts'
+import type { Env } from '../../env.ts'
 import type { Status } from '../../errors.ts'
-import type { Env } from '../../lib/env.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { LimitName } from '../../limits.ts'
 import { answered, type Outcome, outcomeOf } from '../../operation/call.ts'

@@ -10,8 +10,8 @@
  */
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
+import type { Env } from '../../env.ts'
 import { isTemporary } from '../../errors.ts'
-import type { Env } from '../../lib/env.ts'
 import { TimerWheel } from '../../lib/timer-wheel.ts'
 import type { LimitName } from '../../limits.ts'
 import { answered, type Outcome, outcomeOf } from '../../operation/call.ts'

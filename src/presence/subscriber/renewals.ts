@@ -9,7 +9,7 @@
  * Fails: never. Nothing here looks at all watches of a domain, but for the loss and the return of the way there.
  */
 import type { Domain } from '../../address/domain.ts'
-import type { Env } from '../../lib/env.ts'
+import type { Env } from '../../env.ts'
 import { jitter } from '../../lib/random.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import {

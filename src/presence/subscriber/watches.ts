@@ -12,8 +12,8 @@
  */
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
+import type { Env } from '../../env.ts'
 import { isSuccess, isTemporary, type Status, statuses } from '../../errors.ts'
-import type { Env } from '../../lib/env.ts'
 import { latin1 } from '../../lib/latin1.ts'
 import type { LimitName } from '../../limits.ts'
 import type { Notice, Notify, Presence, Subscribe } from '../../operation/presence.ts'

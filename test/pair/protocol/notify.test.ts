@@ -81,6 +81,7 @@ async function watching(wish: WorldWish = {}): Promise<Watch> {
   far.respond(asked?.id ?? 0, 'ok', [[tag.lease, 3600]])
   far.show(1, 'zoe@z.example', { claims: { scope: 'pres.notify' } })
   await world.run()
+  if (wish.pinned?.length === 0) await world.tellKeysOn(far, 'z.example')
   return { world, bob, far, subscription: asked?.fields.get(tag.subscription) ?? Buffer.alloc(16) }
 }
 
@@ -188,7 +189,10 @@ describe('NOTIFY', () => {
   })
 
   test('[LINK-6.5-5] is counted, and what is too much comes again', async () => {
-    const watch = await watching({ limits: { peerNotifyPerSecond: 0.001, peerNotifyBurst: 1 } })
+    const watch = await watching({
+      pinned: [],
+      limits: { peerNotifyPerSecond: 0.001, peerNotifyBurst: 1 },
+    })
     const { world, bob, far, subscription } = watch
     const ids = [
       notify(watch, { version: [1, 1], note: 'a' }),

@@ -25,6 +25,16 @@ describe('floods', () => {
     CANCEL: (peer, count) => {
       for (let i = 0; i < count; i++) peer.write(type.cancel, 0, 1 + 2 * i)
     },
+    'CANCEL of what was refused': (peer, count) => {
+      for (let i = 0; i < count; i++) {
+        const tooLong = [[tag.bodyLength, 65_537]] as const
+        peer.write(
+          type.cancel,
+          0,
+          peer.ask(wire.im | wire.more, { command: 0x7f, fields: tooLong }),
+        )
+      }
+    },
     PING: (peer, count) => {
       for (let i = 0; i < count; i++) peer.write(type.ping, 0, 0, wire.u32(0, i))
     },
@@ -50,6 +60,7 @@ describe('floods', () => {
   test.for([
     ['CANCEL', 200, undefined],
     ['CANCEL', 201, 'flood'],
+    ['CANCEL of what was refused', 300, undefined],
     ['PING', 10, undefined],
     ['PING', 11, 'flood'],
     ['unknown frames', 100, undefined],

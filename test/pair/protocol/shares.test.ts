@@ -7,8 +7,11 @@ import { World, type WorldWish } from '../../support/script/world.ts'
 const { command } = wire
 
 /** bob, a peer that says that it holds no answer ever, and one that behaves. */
-async function meet(limits: NonNullable<WorldWish['limits']>) {
-  const world = new World({ pinned: ['a.example', 'z.example'], limits })
+async function meet(
+  limits: NonNullable<WorldWish['limits']>,
+  pinned: readonly string[] = ['a.example', 'z.example'],
+) {
+  const world = new World({ pinned, limits })
   const bob = await world.attached()
   const flooder = await world.provenPeer('a.example')
   flooder.show(1, 'alice@a.example')
@@ -62,7 +65,7 @@ describe('lanes', () => {
   })
 
   test('of refused messages are not remembered', async () => {
-    const { world, flooder } = await meet({ peerBurst: 2, peerPerSecond: 1 })
+    const { world, flooder } = await meet({ peerBurst: 2, peerPerSecond: 1 }, [])
     for (const to of users) flooder.message({ to, id: messageId(to) })
     await world.run()
     expect(lanesOf(world)).toBe(2)

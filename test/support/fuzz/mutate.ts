@@ -62,6 +62,8 @@ function changeFields(random: Random, draft: Draft): undefined {
     () => list.push([newTag(random, list), random.bytes(between(random, 0, 30))]),
     () => list.push([newTag(random, list), Buffer.alloc(between(random, 1, 2100))]),
     () => (random.number() < 0.1 ? list.splice(at, 0, [tag, value]) : undefined),
+    () => addUnasked(random, list),
+    () => fill(random, list),
   ])
   changed?.()
   if (random.number() < 0.98) list.sort(([a], [b]) => a - b)
@@ -69,6 +71,26 @@ function changeFields(random: Random, draft: Draft): undefined {
   const start = Buffer.from(payload.subarray(0, head))
   start.writeUInt16BE(Math.min(block.length, 0xffff), head - 2)
   draft.payload = Buffer.concat([start, block, payload.subarray(bodyAt)])
+}
+
+/** A field that the next hop writes itself, or one that stands before it. */
+function addUnasked(random: Random, list: [tag: number, value: Buffer][]): undefined {
+  const tag = pick(random, [0x01, 0x02, 0x03, 0x20, 0x21, 0x21]) ?? 0x21
+  if (list.some(([other]) => other === tag)) return
+  list.push([
+    tag,
+    pick(random, [Buffer.from('bob@b.example'), Buffer.alloc(8, 1)]) ?? Buffer.alloc(0),
+  ])
+}
+
+/** As many fields as a block may hold, or as long ones, or nearly. */
+function fill(random: Random, list: [tag: number, value: Buffer][]): undefined {
+  const [most, bytes] = [between(random, 22, 32), between(random, 6000, 8192)]
+  const length = pick(random, [0, 1, 1500]) ?? 0
+  for (let left = bytes; list.length < most && left > length + 3; left -= length + 3) {
+    const tag = 2 * between(random, 0x11, 0x7f)
+    if (!list.some(([other]) => other === tag)) list.push([tag, random.bytes(length)])
+  }
 }
 
 /** Mostly one that is not there: a tag that stands twice ends the link. */

@@ -267,6 +267,10 @@ export class FuzzChannel implements Channel {
 
   write(): undefined {}
 
+  pause(): undefined {}
+
+  resume(): undefined {}
+
   end(): undefined {
     this.isClosed = true
   }

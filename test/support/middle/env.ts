@@ -3,14 +3,16 @@
  *
  * Fails: the test, if the room logs a fault of its own, or at its end still holds bytes of a message that waited.
  */
+
 import { expect, onTestFinished } from 'vitest'
+import type { Env } from '../../../src/env.ts'
 import { ByteBudget } from '../../../src/lib/byte-budget.ts'
-import type { Env } from '../../../src/lib/env.ts'
 import { type Facts, silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
 import { faultLog } from '../fault-log.ts'
 import { ManualClock } from '../manual-clock.ts'
+import { roomShares } from '../room-shares.ts'
 import { seededRandom } from '../seeded-random.ts'
 
 type Line = { readonly event: string } & Facts
@@ -38,6 +40,7 @@ export function roomEnv(overrides: Partial<Limits> = {}): RoomEnv {
   }
   return {
     ...{ clock: new ManualClock(), random: seededRandom(1), limits, meter, held, lines },
+    shares: roomShares(limits),
     log: faultLog(throwIt, { ...silentLog, info: note, warn: note }),
     hits: (limit) => meter.total('limit_hits_total', { limit }),
   }

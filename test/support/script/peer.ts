@@ -55,7 +55,7 @@ export class ScriptedPeer {
     this.key = forgeKey(`script: ${domain}`)
     this.#nextId = side === 'initiating' ? 1 : 2
     this.nonce = b64(createHash('sha256').update(`${domain} ${side}`).digest())
-    this.boot = `boot of ${domain}`
+    this.boot = `boot of ${domain}`.slice(0, 64)
     channel.start({
       data: (chunk) => this.#take(chunk),
       drained: () => undefined,

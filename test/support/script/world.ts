@@ -29,6 +29,12 @@ import { pairFor, pinned as pinnedKeys, scriptHosted } from './hosted.ts'
 import { ScriptedPeer } from './peer.ts'
 
 export type WorldWish = {
+  /** Default: one of its own. */
+  readonly clock?: ManualClock
+  /** Where chance begins: two gateways that meet must differ. Default: 7. */
+  readonly seed?: number
+  /** Whole gateways that it reaches by a dial; other domains are scripted. */
+  readonly far?: (remote: Domain) => World | undefined
   readonly log?: Log
   readonly limits?: Partial<Limits>
   /** Domains whose keys are pinned. Default: `a.example`, so that no key has to be fetched. */
@@ -44,7 +50,7 @@ export type WorldWish = {
 }
 
 export class World {
-  readonly clock = new ManualClock()
+  readonly clock: ManualClock
   readonly meter = new Meter()
   readonly limits: Limits
   readonly gateway: Gateway
@@ -68,7 +74,9 @@ export class World {
 
   constructor(wish: WorldWish = {}) {
     const { pinned = ['a.example'], domains = ['b.example'], required = [] } = wish
-    const { clock, meter } = this
+    const { clock = new ManualClock(), seed = 7 } = wish
+    const { meter } = this
+    this.clock = clock
     this.#wish = wish
     this.#certificates = domains
     for (const name of domains) {
@@ -88,7 +96,7 @@ export class World {
       required: () => required,
       provenChannel: () => undefined,
       clock,
-      random: seededRandom(7),
+      random: seededRandom(seed),
       limits: this.limits,
       meter,
       log: faultLog((fault) => {
@@ -107,6 +115,17 @@ export class World {
     await this.clock.advance(ms)
     const [fault] = this.#faults
     if (fault !== undefined) throw fault
+  }
+
+  /** A second in which the event loop lags, with work for `domain` and next to none for anybody else. */
+  async overload(domain = 'a.example'): Promise<void> {
+    const { shares } = this.gateway
+    for (let n = 0; n < 6; n++) {
+      shares.charge(shares.domain(domain, 'elsewhere'), 140)
+      shares.charge(shares.domain('small.example', 'elsewhere'), 1)
+      this.clock.stall(167)
+      await this.run()
+    }
   }
 
   get seconds(): number {
@@ -136,6 +155,10 @@ export class World {
     peer.sayHello()
     peer.prove()
     await this.run()
+    // A stranger: its keys are asked for.
+    const { pinned = ['a.example'] } = this.#wish
+    const isAsked = this.dialled.at(-1)?.domain === domain
+    if (!pinned.includes(domain) && isAsked) await this.tellKeys({ domain })
     this.answerClaims(peer)
     await this.run()
     return peer
@@ -143,7 +166,7 @@ export class World {
 
   /** A client that is attached as `user`, whose key the directory lists. */
   async attached(user = 'bob@b.example'): Promise<ScriptedPeer> {
-    const client = this.dialIn('client', 'b.example')
+    const client = this.dialIn('client', domainOf(user))
     client.sayHello({ role: 'client' })
     this.attach(client, user)
     await this.run()
@@ -152,7 +175,7 @@ export class World {
 
   attach(client: ScriptedPeer, user = 'bob@b.example'): number {
     const key = userKey(user)
-    return client.prove({ key, claims: { iss: user } }, [
+    return client.prove({ key, claims: { iss: user, aud: domainOf(user) } }, [
       [wire.tag.publicKey, Buffer.from(key.x, 'base64url')],
     ])
   }
@@ -210,7 +233,10 @@ export class World {
     const certificate = { covers: (asked: Domain) => asked === remote, fingerprint: remote }
     const facts = this.isPlain ? plainFacts() : tlsLikeFacts(certificate, `out ${++this.#links}`)
     const pair = memoryChannelPair({ clock: this.clock, ...facts })
-    this.dialled.push(this.#script(pair, pair.receiving, 'receiving', remote))
+    const far = this.#wish.far?.(remote)
+    if (far === undefined)
+      this.dialled.push(this.#script(pair, pair.receiving, 'receiving', remote))
+    else far.gateway.accept(pair.receiving, 'gateway')
     const host = `gate.${remote}`
     return { channel: pair.initiating, host, port: 5279, needsKnownKey: this.needsKnownKey }
   }
@@ -246,6 +272,8 @@ export class World {
     }
   }
 }
+
+const domainOf = (user: string): string => user.slice(user.lastIndexOf('@') + 1)
 
 export const userKey = (user: string) => forgeKey(`script: ${user}`)
 

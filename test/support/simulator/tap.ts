@@ -74,6 +74,14 @@ export class Tap implements Channel {
     this.#channel.write(parts)
   }
 
+  pause(): undefined {
+    this.#channel.pause()
+  }
+
+  resume(): undefined {
+    this.#channel.resume()
+  }
+
   end(): undefined {
     this.#channel.end()
   }

@@ -66,6 +66,17 @@ const files: readonly Broken[] = [
     '6:87  limits.messageBytes: expected a whole number of bytes from 1 to 262144, found 262145',
   ],
   [
+    'grammar that a far side does not know of',
+    withDomain(
+      'limits: {frameBytes: 8192, fieldBytes: 8191, fieldCount: 31, bodiesUnderWay: 15, presenceBytes: 8193}\n',
+    ),
+    '6:22  limits.frameBytes: expected a whole number of bytes from 16384 to 16384, found 8192',
+    '6:40  limits.fieldBytes: expected a whole number of bytes from 8192 to 16384, found 8191',
+    '6:58  limits.fieldCount: expected a whole number from 32 to 255, found 31',
+    '6:78  limits.bodiesUnderWay: expected a whole number from 16 up, found 15',
+    '6:97  limits.presenceBytes: expected a whole number of bytes from 1 to 8192, found 8193',
+  ],
+  [
     'limits that contradict a default',
     withDomain('limits: {dialAddressMs: 60000, keyHardMs: 1000}\n'),
     '6:9  limits.keySoftMs: expected at most keyHardMs (1000), found 3600000',

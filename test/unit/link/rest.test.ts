@@ -5,12 +5,19 @@ import { commands } from '../../../src/wire/registry.ts'
 import { roomEnv } from '../../support/middle/env.ts'
 import { sayOk } from '../../support/middle/peer-rooms.ts'
 import { openProven } from '../../support/middle/sessions.ts'
+import { roomShares } from '../../support/room-shares.ts'
 import * as wire from '../../support/script/codec.ts'
 
 const second = 1000
 
-async function makeResting(limits: Partial<Record<LimitName, number>> = {}) {
+/** Its links are read by the clock of the test. */
+const makeEnv = (limits: Partial<Record<LimitName, number>>) => {
   const env = roomEnv(limits)
+  return { ...env, shares: roomShares(env.limits, env.clock) }
+}
+
+async function makeResting(limits: Partial<Record<LimitName, number>> = {}) {
+  const env = makeEnv(limits)
   let stirred = 0
   const { session, far, ended } = await openProven(env, {
     rooms: {
@@ -111,7 +118,7 @@ describe('a link at rest', () => {
       [{ linkAgeMs: 60 * second }, true, 'age-release'],
       [{ idleMs: 60 * second }, false, 'idle-release'],
     ] as const) {
-      const env = roomEnv(limits)
+      const env = makeEnv(limits)
       const { session, far } = await openProven(env, { rooms: { isUsed: () => isUsed } })
       for (let n = 0; n < 60 && session.link.isUsable; n++) {
         await env.clock.advance(session.tick(env.clock.now()) - env.clock.now())

@@ -31,7 +31,7 @@ function makePolicy(limits: Partial<Limits> = {}) {
   const watched = new Set<string>()
   const peerHits: string[] = []
   const policy = new Policy(env, rules, {
-    ...{ isHosted, lanes },
+    ...{ isHosted, lanes, isPinned: () => false },
     peers: {
       isWatched: (name) => watched.has(name),
       limitHit: (name) => {

@@ -1,8 +1,9 @@
 /** Short ways to the values that the presence tests are about. */
+
 import type { Address } from '../../../src/address/address.ts'
 import type { Domain } from '../../../src/address/domain.ts'
+import type { Env } from '../../../src/env.ts'
 import { ByteBudget } from '../../../src/lib/byte-budget.ts'
-import type { Env } from '../../../src/lib/env.ts'
 import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
@@ -15,6 +16,7 @@ import { Subscriptions } from '../../../src/presence/notifier/subscriptions.ts'
 import { PresenceStage } from '../../../src/presence/presence.ts'
 import { Ways } from '../../../src/presence/ways.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { roomShares } from '../../support/room-shares.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 export const address = (text: string): Address => {
@@ -57,6 +59,7 @@ export function makeEnv(overrides: Partial<Limits> = {}, seed = 1) {
     meter: new Meter(),
     log: silentLog,
     held: new ByteBudget(0),
+    shares: roomShares(),
   } satisfies Env
 }
 

@@ -1,7 +1,8 @@
 /** The two stores in memory: one keeps messages, and passes the whole contract; one keeps their records alone. */
+
 import { describe, expect, test } from 'vitest'
+import type { Env } from '../../../src/env.ts'
 import { ByteBudget } from '../../../src/lib/byte-budget.ts'
-import type { Env } from '../../../src/lib/env.ts'
 import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
@@ -10,6 +11,7 @@ import { type Commit, MemoryBackend } from '../../../src/store/memory-backend.ts
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { RecordStore } from '../../../src/store/record-store.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { roomShares } from '../../support/room-shares.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 import { acceptContract } from '../../support/store/accept-contract.ts'
 import {
@@ -30,6 +32,7 @@ function envOf({ limits, heldBytes = 1_000_000 }: WorldOptions) {
     meter: new Meter(),
     log: silentLog,
     held: new ByteBudget(heldBytes),
+    shares: roomShares(),
   }
   return { env, clock }
 }

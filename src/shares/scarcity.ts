@@ -1,0 +1,44 @@
+/**
+ * When something is scarce: the event loop by its lag and by what was charged, all else by how full it is. Hysteresis:
+ * what becomes scarce stays so until there is plenty.
+ *
+ * In:  the lag of a timer and the time that was charged since the last turn; how much is used of how much.
+ * Out: scarce or not. Pure but for what it remembers.
+ */
+
+/** A timer that is so much too late shows a loop that others wait for. */
+const lateMs = 25
+/** So little is none. */
+const calmLateMs = 10
+/** So long without lag, and there is plenty again. */
+const calmMs = 1000
+/** Lag without work of ours (a busy host, a collection of garbage) sheds nobody. */
+const workedShare = 0.6
+
+export class LoopScarcity {
+  isScarce = false
+  #late = 0
+  #calmMs = 0
+
+  /** A turn that took `wallMs` instead of `turnMs`, `chargedMs` of it with work for somebody. */
+  turn(wallMs: number, turnMs: number, chargedMs: number): boolean {
+    const late = wallMs - turnMs
+    this.#late = late >= lateMs && chargedMs >= workedShare * wallMs ? this.#late + 1 : 0
+    this.#calmMs = late < calmLateMs ? this.#calmMs + wallMs : 0
+    if (this.#late >= 2) this.isScarce = true
+    else if (this.#calmMs >= calmMs) this.isScarce = false
+    return this.isScarce
+  }
+}
+
+/** From which part of all on something is scarce, until when, and how much of it is shared out then. */
+export type Marks = { readonly enter: number; readonly leave: number; readonly room: number }
+
+export const bytesMarks: Marks = { enter: 0.75, leave: 0.6, room: 0.7 }
+export const placesMarks: Marks = { enter: 0.85, leave: 0.75, room: 0.8 }
+/** Of what was used. */
+export const loopRoom = 0.8
+
+/** Whether what was scarce or not is scarce now. */
+export const isScarceNow = (isScarce: boolean, used: number, size: number, marks: Marks): boolean =>
+  used > size * (isScarce ? marks.leave : marks.enter)

@@ -1,0 +1,309 @@
+/**
+ * Shares: who may have how much of what runs out, with one mechanism under every door and table.
+ *
+ * In:    what is used and by whom; how late a timer is.
+ * Out:   whether somebody is over its share. Nothing is limited while nothing is scarce; then the share of each is
+ *        max-min fair over use ÷ weight, at each step of the tree, so that the biggest of the biggest give way first.
+ * Fails: never.
+ * Cost:  one addition a step for what is used, one comparison a step for what is asked; the levels are found once a
+ *        turn, and only while something is scarce.
+ */
+import { type Cancel, type Clock, every } from '../lib/clock.ts'
+import type { Counter, Meter } from '../lib/meter.ts'
+import { type Account, type Held, indexOf, type Resource, resources, turnMs } from './account.ts'
+import { bytesMarks, isScarceNow, LoopScarcity, loopRoom, placesMarks } from './scarcity.ts'
+import { AccountTree, type DomainStanding } from './tree.ts'
+import { Turns } from './turns.ts'
+import { WaterLevel } from './water-level.ts'
+
+/** How much there is of each. */
+export type Sizes = Readonly<Record<Held, number>>
+
+/** Gives up what an account holds and needs least; false: nothing of it can be had. */
+export type Shed = (account: Account) => boolean
+
+export type SharesNeeds = {
+  readonly clock: Clock
+  readonly meter: Meter
+  readonly sizes: Sizes
+  /** What a domain is to our operator and our users. */
+  readonly standing: (domain: string) => DomainStanding
+}
+
+/** Accounts that are looked at in one second, whether they can be forgotten. */
+const sweptPerSecond = 4096
+/** Work in one turn that makes the next one worth a look at the lag of the loop. */
+const worthMs = 10
+/** What is not scarce any more is given back by so much a turn. */
+const relaxation = 1.25
+/** Times in one turn that somebody is looked for who has most. */
+const mostSearches = 4
+
+export class Shares {
+  readonly tree = new AccountTree()
+  /** Who is read when. */
+  readonly turns: Turns
+  readonly #needs: SharesNeeds
+  readonly #sizes: readonly number[]
+  readonly #loop = new LoopScarcity()
+  readonly #isScarce: boolean[] = resources.map(() => false)
+  /** Nodes whose children are limited, by resource. */
+  readonly #limited: Set<Account>[] = resources.map(() => new Set())
+  readonly #sheds: (Shed | undefined)[] = resources.map(() => undefined)
+  readonly #searches: number[] = resources.map(() => 0)
+  readonly #refused: readonly Counter[]
+  readonly #water = new WaterLevel()
+  readonly #stop: Cancel
+  readonly #pass = (): undefined => this.#look()
+  #turn: number
+  /** Set while turns are looked at. */
+  #cancel: Cancel | undefined = undefined
+  #turnAt = 0
+  /** Time since the last turn that was charged to anybody, in ms. */
+  #charged = 0
+
+  constructor(needs: SharesNeeds) {
+    const { clock, meter, sizes } = needs
+    this.#needs = needs
+    this.#sizes = resources.map((name) => (name === 'time' ? 0 : sizes[name]))
+    this.#turn = Math.floor(clock.now() / turnMs)
+    this.turns = new Turns(this, clock)
+    this.#stop = every(clock, 1000, () => this.#sweep())
+    this.#refused = resources.map((resource) => meter.counter('share_over_total', { resource }))
+    meter.gauge('share_accounts', {}, () => this.tree.size)
+    meter.gauge('share_unread_links', {}, () => this.turns.links)
+    for (const resource of resources) {
+      const at = indexOf[resource]
+      meter.gauge('share_scarce', { resource }, () => (this.#isScarce[at] ? 1 : 0))
+      for (const account of this.#classes) {
+        meter.gauge('share_used', { resource, class: account.name }, () =>
+          account.use(at, this.#turn),
+        )
+      }
+    }
+  }
+
+  stop(): undefined {
+    this.#stop()
+    this.#cancel?.()
+  }
+
+  get #classes(): readonly Account[] {
+    const { ours, known, strangers, admin } = this.tree
+    return [ours, known, strangers, admin]
+  }
+
+  /** `network`: where the first of its links comes from. */
+  domain(name: string, network: string): Account {
+    return this.tree.domain(name, network, this.#needs.standing(name), this.#turn)
+  }
+
+  /** Who gives up places when a table is full; set once, by the table. */
+  onFull(resource: Held, shed: Shed): undefined {
+    this.#sheds[indexOf[resource]] = shed
+  }
+
+  /** Work was done for `account`, for so many ms. */
+  charge(account: Account, ms: number): undefined {
+    this.#charged += ms
+    if (this.#charged > worthMs) this.#watch()
+    this.#add(account, 0, ms)
+  }
+
+  /** One request of `sender`: those of one domain share by the number of requests what its domain has. */
+  count(sender: Account): undefined {
+    sender.add(0, 1, this.#turn)
+  }
+
+  /** Whether `account` uses more than `slack` times its share of what is left to its parent. */
+  isOver(account: Account, resource: Resource, slack = 1): boolean {
+    const at = indexOf[resource]
+    return (this.#limited[at] as Set<Account>).size > 0 && this.#isAbove(account, at, slack)
+  }
+
+  isScarce(resource: Resource): boolean {
+    return this.#isScarce[indexOf[resource]] as boolean
+  }
+
+  used(account: Account, resource: Resource): number {
+    return account.use(indexOf[resource], this.#turn)
+  }
+
+  /** Takes a place, or so many bytes; false: for the time being there is nothing for `account`. Give it back after use. */
+  take(account: Account, resource: Held, amount = 1): boolean {
+    const at = indexOf[resource]
+    const size = this.#sizes[at] as number
+    const total = this.tree.all.use(at, this.#turn) + amount
+    if (total > size * marksOf(at).enter && !this.#isScarce[at]) this.#share(at)
+    if (this.#isScarce[at] && !this.#hasRoom(account, at, total, size)) {
+      ;(this.#refused[at] as Counter).n++
+      return false
+    }
+    this.#add(account, at, amount)
+    return true
+  }
+
+  /** What is there already, and counts whether there is room or not. Give it back, too. */
+  hold(account: Account, resource: Held, amount = 1): undefined {
+    this.#add(account, indexOf[resource], amount)
+  }
+
+  give(account: Account, resource: Held, amount = 1): undefined {
+    this.#add(account, indexOf[resource], -amount)
+  }
+
+  /** Who is not over its share gets room even in a full table: from whoever is over most. */
+  #hasRoom(account: Account, at: number, total: number, size: number): boolean {
+    if (this.#isAbove(account, at, 1)) return false
+    return total <= size * reachOf(account) || this.#shed(at, account)
+  }
+
+  #shed(at: number, asker: Account): boolean {
+    const shed = this.#sheds[at]
+    while (shed !== undefined && (this.#searches[at] as number) < mostSearches) {
+      const victim = this.#most(at)
+      if (victim === asker) return false
+      if (shed(victim)) return true
+      this.#searches[at] = (this.#searches[at] as number) + 1
+    }
+    return false
+  }
+
+  /** Who uses most of what its siblings use, from the root down. */
+  #most(at: number): Account {
+    let node = this.tree.all
+    for (;;) {
+      let most: Account | undefined
+      let share = 0
+      for (const child of node.children?.values() ?? []) {
+        const part = child.use(at, this.#turn) / child.weight
+        if (part > share) {
+          share = part
+          most = child
+        }
+      }
+      if (most === undefined) return node
+      node = most
+    }
+  }
+
+  #add(account: Account, at: number, amount: number): undefined {
+    for (let a: Account | undefined = account; a !== undefined; a = a.parent) {
+      a.add(at, amount, this.#turn)
+    }
+  }
+
+  /** Whoever stands above it gives way by those of its children that are over: the others keep what they have. */
+  #isAbove(account: Account, at: number, slack: number): boolean {
+    const { parent, weight } = account
+    if (parent === undefined) return false
+    return account.use(at, this.#turn) > parent.level(at) * weight * slack
+  }
+
+  /** From now on each turn is looked at, until nothing is scarce and little is done. */
+  #watch(): undefined {
+    if (this.#cancel !== undefined) return
+    const { clock } = this.#needs
+    this.#turnAt = clock.now()
+    this.#cancel = clock.after(turnMs, this.#pass)
+  }
+
+  /** A turn is over. */
+  #look(): undefined {
+    const { clock } = this.#needs
+    const now = clock.now()
+    const wallMs = now - this.#turnAt
+    this.#cancel = undefined
+    this.#isScarce[0] = this.#loop.turn(wallMs, turnMs, this.#charged)
+    const isQuiet = this.#charged < worthMs && !this.#isScarce[0]
+    this.#weigh(now)
+    if (!isQuiet || this.#limited.some((nodes) => nodes.size > 0)) this.#watch()
+  }
+
+  /** Once a second, in quiet times, too. */
+  #sweep(): undefined {
+    if (this.#cancel === undefined) this.#weigh(this.#needs.clock.now())
+    this.tree.sweep(this.#turn, sweptPerSecond)
+  }
+
+  #weigh(now: number): undefined {
+    this.#turn = Math.floor(now / turnMs)
+    this.#charged = 0
+    for (let at = 0; at < resources.length; at++) {
+      this.#searches[at] = 0
+      if (at > 0) this.#isScarce[at] = this.#isStillScarce(at)
+      if (this.#isScarce[at]) this.#share(at)
+      else this.#relax(at)
+    }
+  }
+
+  #isStillScarce(at: number): boolean {
+    const used = this.tree.all.use(at, this.#turn)
+    return isScarceNow(this.#isScarce[at] as boolean, used, this.#sizes[at] as number, marksOf(at))
+  }
+
+  /** It is scarce: shares it out. */
+  #share(at: number): undefined {
+    this.#isScarce[at] = true
+    this.#watch()
+    const before = this.#limited[at] as Set<Account>
+    const after = new Set<Account>()
+    this.#limited[at] = after
+    const { all } = this.tree
+    const room =
+      at === 0 ? all.use(0, this.#turn) * loopRoom : (this.#sizes[at] as number) * marksOf(at).room
+    this.#fill(all, at, room, after)
+    for (const node of before) if (!after.has(node)) node.limit(at, Number.POSITIVE_INFINITY)
+  }
+
+  /** Finds the level of `node`, then of those of its children that are over it: what is left to them is shared, too. */
+  #fill(node: Account, at: number, room: number, limited: Set<Account>): undefined {
+    const turn = this.#turn
+    for (const child of node.children?.values() ?? [])
+      this.#water.add(child.use(at, turn), child.weight)
+    const level = this.#water.take(room)
+    if (level === Number.POSITIVE_INFINITY) return
+    node.limit(at, level)
+    limited.add(node)
+    for (const child of node.children?.values() ?? []) {
+      const used = child.use(at, turn)
+      const share = level * child.weight
+      // Of those who send for a domain requests are counted, not ms: what counts is which part of it is left.
+      if (used > share && child.children !== undefined) {
+        this.#fill(child, at, this.#sumBelow(child, at) * (share / used), limited)
+      }
+    }
+  }
+
+  #sumBelow({ children }: Account, at: number): number {
+    let sum = 0
+    for (const child of children?.values() ?? []) sum += child.use(at, this.#turn)
+    return sum
+  }
+
+  /** There is plenty: levels rise until nobody is near them. */
+  #relax(at: number): undefined {
+    const limited = this.#limited[at] as Set<Account>
+    for (const node of limited) {
+      const level = node.level(at) * relaxation
+      let most = 0
+      for (const child of node.children?.values() ?? []) {
+        most = Math.max(most, child.use(at, this.#turn) / child.weight)
+      }
+      if (level <= most) node.limit(at, level)
+      else {
+        node.limit(at, Number.POSITIVE_INFINITY)
+        limited.delete(node)
+      }
+    }
+  }
+}
+
+const marksOf = (at: number) => (at === indexOf.bytes ? bytesMarks : placesMarks)
+
+/** The last tenth of everything is for our users, and some before it for them and for known peers. */
+const reachOf = (account: Account): number => {
+  let a = account
+  while (a.parent?.parent !== undefined) a = a.parent
+  return a.name === 'ours' ? 1 : a.name === 'known' ? 0.9 : 0.75
+}

@@ -1,0 +1,139 @@
+/**
+ * Turns: how long each link may be read before another one is, so that nobody holds the event loop.
+ *
+ * In:    chunks as they come from channels; the account that they are read for.
+ * Out:   frames, read in slices of time; what was spent, charged to whom it was spent for.
+ * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow: round
+ *        robin over accounts, then over the links of each.
+ * Cost:  two readings of the clock a chunk, and one each sixteen frames.
+ */
+import type { Clock } from '../lib/clock.ts'
+import type { Account } from './account.ts'
+import type { Shares } from './shares.ts'
+
+/** One link as it is read. */
+export interface Reader {
+  /** For whom it is read. */
+  readonly account: Account
+  /** Bytes of `chunk` that were taken; those behind the last whole frame wait for more inside. */
+  read(chunk: Buffer, now: number): number
+  /** No chunk comes until `resume`. */
+  pause(): undefined
+  resume(): undefined
+}
+
+type Unread = { readonly reader: Reader; rest: Buffer }
+
+/** All reading between two polls of the system. */
+const turnMs = 20
+const [leastSliceMs, mostSliceMs] = [0.5, 4]
+/** So much smaller is the slice of one that is over its share. */
+const overDivisor = 8
+/** What the stopwatch misses: decryption by the byte, and a read. */
+export const byteMs = 4e-6
+const readMs = 0.003
+/** Reading that is worth a look at where a turn ends. */
+const worthMs = 1
+
+export class Turns {
+  readonly #shares: Shares
+  readonly #clock: Clock
+  readonly #unread = new Map<Account, Unread[]>()
+  readonly #run = (): undefined => this.#next()
+  #links = 0
+  #isPlanned = false
+  #spent = 0
+  /** The read that is going on: for whom, since when, until when. */
+  #account: Account | undefined
+  #since = 0
+  #until = 0
+
+  constructor(shares: Shares, clock: Clock) {
+    this.#shares = shares
+    this.#clock = clock
+  }
+
+  /** Links with something that is not read yet. */
+  get links(): number {
+    return this.#links
+  }
+
+  /** What has come of `reader`; all of it, or a slice. */
+  read(reader: Reader, chunk: Buffer): undefined {
+    const taken = this.#spent < turnMs ? this.#slice(reader, chunk) : 0
+    if (taken < chunk.length) this.#wait(reader, chunk.subarray(taken))
+  }
+
+  /** Whether the slice is used up: no further frame of it is read in this turn. */
+  isUp(): boolean {
+    return this.#clock.now() > this.#until
+  }
+
+  /** From here on the work is for another one: several domains on one link. */
+  switchTo(account: Account): undefined {
+    if (this.#account === undefined || this.#account === account) return
+    const now = this.#clock.now()
+    this.#shares.charge(this.#account, now - this.#since)
+    this.#account = account
+    this.#since = now
+  }
+
+  #slice(reader: Reader, chunk: Buffer): number {
+    const { account } = reader
+    const now = this.#clock.now()
+    const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.#links + 1)))
+    this.#until = now + (this.#shares.isOver(account, 'time') ? fair / overDivisor : fair)
+    this.#account = account
+    this.#since = now
+    const taken = reader.read(chunk, now)
+    const end = this.#clock.now()
+    this.#shares.charge(this.#account, end - this.#since + taken * byteMs + readMs)
+    this.#account = undefined
+    this.#spent += end - now
+    if (this.#spent > worthMs) this.#plan()
+    return taken
+  }
+
+  #wait(reader: Reader, rest: Buffer): undefined {
+    const { account } = reader
+    const own = this.#unread.get(account)
+    if (own === undefined) this.#unread.set(account, [{ reader, rest }])
+    else own.push({ reader, rest })
+    this.#links++
+    reader.pause()
+    this.#plan()
+  }
+
+  #plan(): undefined {
+    if (this.#isPlanned) return
+    this.#isPlanned = true
+    this.#clock.soon(this.#run)
+  }
+
+  /** The system was polled: another turn. */
+  #next(): undefined {
+    this.#isPlanned = false
+    this.#spent = 0
+    // Half of it is for what comes with the next poll.
+    while (this.#links > 0 && this.#spent < turnMs / 2) this.#readOn()
+    if (this.#links > 0) this.#plan()
+  }
+
+  /** The first link of the first account; both go to the end. */
+  #readOn(): undefined {
+    const [first] = this.#unread
+    if (first === undefined) return
+    const [account, own] = first
+    const unread = own.shift() as Unread
+    const { reader } = unread
+    this.#unread.delete(account)
+    const taken = this.#slice(reader, unread.rest)
+    unread.rest = unread.rest.subarray(taken)
+    const isRead = unread.rest.length === 0
+    if (!isRead) own.push(unread)
+    if (own.length > 0) this.#unread.set(account, own)
+    if (!isRead) return
+    this.#links--
+    reader.resume()
+  }
+}

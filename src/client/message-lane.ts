@@ -67,6 +67,7 @@ export class OutgoingMessage implements Outgoing {
   fieldsAt: number
   bodyAt: number
   end: number
+  since = -1
   sentAt = -1
   readonly freshen = undefined
   /** Until then it waits for its turn, and is repeated while its outcome is not known. */
@@ -257,6 +258,7 @@ export class MessageLane {
     message.laneSequence = isAlone ? 0 : ++this.#sequence
     message.settled = isAlone || (this.#doubts.size > 0 && this.#hasDoubts()) ? 0 : this.#settled
     this.#underWay++
+    message.since = -1
     way.ask(message)
   }
 

@@ -159,7 +159,7 @@ const ordered: readonly (readonly [LimitName, LimitName])[] = [
   ['helloBytes', 'frameBytes'],
   ['fieldBytes', 'frameBytes'],
   ['fieldValueBytes', 'fieldBytes'],
-  ['waitingOutBytes', 'slowOutBytes'],
+  ['waitingOutBytes', 'mostOutBytes'],
   ['dialAddressMs', 'dialMs'],
   ['redialMs', 'redialLostCapMs'],
   ['redialLostCapMs', 'redialCapMs'],

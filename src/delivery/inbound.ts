@@ -24,6 +24,8 @@ export type InboundPorts = {
 
 /** While another node is at a message. */
 const elsewhereMs = 1000
+/** Until the recipient has taken some of what it has. */
+const full = later('busy', 1000)
 
 export class Inbound implements Taker, Asker<Message> {
   readonly #ports: InboundPorts
@@ -85,7 +87,7 @@ export class Inbound implements Taker, Asker<Message> {
   #settle(message: Message, status: Status): undefined {
     const { seq } = message
     this.#ports.store.settle(message, seq, status)
-    const outcome = outcomeOf(status)
+    const outcome = status === 'busy' ? full : outcomeOf(status)
     this.#end(message, outcome)
     if (this.#repeated.size === 0) return
     const others = this.#repeated.get(seq)

@@ -144,6 +144,7 @@ function send(
       fieldsAt: 0,
       bodyAt: head.length,
       end: head.length + body.length,
+      since: -1,
       sentAt: -1,
       freshen: undefined,
       answered: ({ status }) => resolve(status) as undefined,

@@ -4,22 +4,26 @@
  * In:    messages and notifications for our users.
  * Out:   the same to every session of the user; the first confirmation settles a message for all.
  * Fails: `inbox-closed` (no session), `unknown-outcome` (a session had it and said nothing), `busy` (it takes no more
- *        now); an attachment: `refused` (no such user), `limit-reached`.
- * Spec:  [LINK-6.7-14]; draft §5.2.1.3 (clients are reached by the links they opened)
+ *        now, or too much is under way to this user), `order` (what it had to wait for failed for a time); an
+ *        attachment: `refused` (no such user), `limit-reached`.
+ * Spec:  [LINK-6.7-14], [LINK-6.7-16], [LINK-6.7-17]; draft §5.2.1.3 (clients are reached by the links they opened)
  */
 import type { Address } from '../address/address.ts'
 import type { Env } from '../env.ts'
-import { isSuccess, type Status } from '../errors.ts'
-import { type Asker, type Caller, type Outcome, outcomeOf } from '../operation/call.ts'
+import type { Status } from '../errors.ts'
+import { type Asker, type Caller, outcomeOf } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
 import type { Notifies, UserSession } from '../operation/ports.ts'
 import type { Audience, Notice } from '../operation/presence.ts'
+import { Attempt } from './attempt.ts'
 import type { Owners } from './owners.ts'
+import { Recipient } from './recipient.ts'
 
 export class Home implements Notifies {
   readonly #env: Env
   readonly #owners: Owners
-  readonly #sessions = new Map<string, UserSession[]>()
+  /** Who has a session, or messages that have not ended. */
+  readonly #recipients = new Map<string, Recipient>()
 
   constructor(env: Env, owners: Owners) {
     this.#env = env
@@ -30,7 +34,7 @@ export class Home implements Notifies {
   /** Sessions that are attached. */
   get size(): number {
     let count = 0
-    for (const sessions of this.#sessions.values()) count += sessions.length
+    for (const { sessions } of this.#recipients.values()) count += sessions.length
     return count
   }
 
@@ -41,28 +45,32 @@ export class Home implements Notifies {
     const isUser =
       known === undefined ? (await this.#owners.find(user)) !== undefined : known.isUser
     if (!isUser) return 'refused'
-    const sessions = this.#sessions.get(user.text) ?? []
-    if (sessions.length >= this.#env.limits.sessionsPerUser) {
+    const recipient = this.#recipients.get(user.text) ?? this.#newRecipient(user)
+    if (recipient.sessions.length >= this.#env.limits.sessionsPerUser) {
       this.#env.meter.hit('sessionsPerUser')
       return 'limit-reached'
     }
-    this.#sessions.set(user.text, [...sessions, session])
+    recipient.attach(session)
     return 'ok'
   }
 
   detach(session: UserSession): undefined {
-    const { text } = session.caller.user
-    const sessions = (this.#sessions.get(text) ?? []).filter((other) => other !== session)
-    if (sessions.length === 0) this.#sessions.delete(text)
-    else this.#sessions.set(text, sessions)
+    this.#recipients.get(session.caller.user.text)?.detach(session)
   }
 
   /** [LINK-6.7-14] Hands a message to every session of its recipient. */
   deliver(message: Message, asker: Asker<Message>): undefined {
-    const sessions = this.#sessions.get(message.to.text)
-    if (sessions === undefined) return asker.ended(message, outcomeOf('inbox-closed'))
-    const shared = sessions.length === 1 ? asker : new Attempt(sessions.length, asker)
-    for (const session of sessions) session.deliver(message, shared)
+    const recipient = this.#recipients.get(message.to.text)
+    if (recipient === undefined || recipient.sessions.length === 0) {
+      return asker.ended(message, outcomeOf('inbox-closed'))
+    }
+    // [LINK-6.7-16]
+    const limit = recipient.limitFor(message)
+    if (limit !== undefined) {
+      this.#env.meter.hit(limit)
+      return asker.ended(message, outcomeOf('busy'))
+    }
+    recipient.take(new Attempt(message, asker, recipient))
   }
 
   /** Watchers of ours who see one of ours. */
@@ -83,34 +91,17 @@ export class Home implements Notifies {
     notice: Notice,
     only: Caller | undefined,
   ): undefined {
-    for (const session of this.#sessions.get(watcher.text) ?? []) {
+    for (const session of this.#recipients.get(watcher.text)?.sessions ?? []) {
       if (only !== undefined && session.caller !== only) continue
       session.notify(subscription, presentity, notice)
     }
   }
-}
 
-/** One message at several sessions of its recipient: settled by the first confirmation, or the last failure. */
-class Attempt implements Asker<Message> {
-  #left: number
-  #worst: Status = 'inbox-closed'
-  #asker: Asker<Message> | undefined
-
-  constructor(sessions: number, asker: Asker<Message>) {
-    this.#left = sessions
-    this.#asker = asker
-  }
-
-  ended(message: Message, { status }: Outcome): undefined {
-    if (isSuccess(status)) return this.#settle(message, status)
-    // [LINK-6.7-12] "Perhaps" weighs more than "no": the sender must not believe that nothing was shown.
-    if (this.#worst !== 'unknown-outcome') this.#worst = status
-    if (--this.#left === 0) this.#settle(message, this.#worst)
-  }
-
-  #settle(message: Message, status: Status): undefined {
-    const asker = this.#asker
-    this.#asker = undefined
-    return asker?.ended(message, outcomeOf(status))
+  #newRecipient({ text }: Address): Recipient {
+    const made = new Recipient(this.#env, () => {
+      this.#recipients.delete(text)
+    })
+    this.#recipients.set(text, made)
+    return made
   }
 }

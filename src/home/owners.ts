@@ -6,7 +6,8 @@
  * Fails: whoever waits is told that nothing is known: the same for users that exist and for others.
  *
  * The gate is a queue for each owner: what is asked later never gets its facts earlier, so no message overtakes another
- * that has to wait for the directory.
+ * that has to wait for the directory. [LINK-6.7-16] Each queue is short: one slow answer holds what is asked about one
+ * user, and not what its askers need for others.
  */
 import type { Address } from '../address/address.ts'
 import type { Env } from '../env.ts'
@@ -43,16 +44,17 @@ export class Owners {
     return fact.owner
   }
 
-  /** Calls `then` with the facts, after everybody who waits for the same owner. False: too many wait for its domain. */
+  /** Calls `then` with the facts, after everybody who waits for the same owner. False: too many wait for it or its domain. */
   wait(user: Address, then: Then): boolean {
     const { limits, meter } = this.#env
     const waits = this.#waits.get(user.domain) ?? 0
-    if (waits >= limits.ownersWaiting) {
-      meter.hit('ownersWaiting')
+    const others = this.#waiting.get(user.text)
+    const isFull = waits >= limits.ownersWaiting
+    if (isFull || (others?.length ?? 0) >= limits.recipientMessages) {
+      meter.hit(isFull ? 'ownersWaiting' : 'recipientMessages')
       return false
     }
     this.#waits.set(user.domain, waits + 1)
-    const others = this.#waiting.get(user.text)
     if (others !== undefined) {
       others.push(then)
       return true

@@ -3,6 +3,7 @@
  *
  * In:    requests, in classes; credit.
  * Out:   the class whose first request may move: control first, then im and pres 4 to 1.
+ * Fails: there is no room: for a class, or for a user who holds much of it. What one user has waiting holds up no other.
  * Spec:  [LINK-7.2-1] order of classes, [LINK-7.2-2] long bodies take turns, [LINK-7.1-6] credentials
  */
 import type { Limits } from '../limits.ts'
@@ -39,9 +40,12 @@ export class Backlog {
   readonly #payloadBytes: (outgoing: Outgoing) => number
   readonly #queues = [new FairQueue<Waiting>(), new FairQueue<Waiting>(), new FairQueue<Waiting>()]
   readonly #bodies = [0, 0, 0]
+  /** Of fields and bodies. */
+  readonly #bytes = [0, 0, 0]
+  /** Those whose body is on its way, by id. */
+  readonly #begun = new Map<number, Waiting>()
   #imInARow = 0
   #count = 0
-  #bytes = 0
 
   /** `payloadBytes`: length of a request in one piece. */
   constructor(window: SendWindow, limits: Limits, payloadBytes: (outgoing: Outgoing) => number) {
@@ -54,9 +58,22 @@ export class Backlog {
     return this.#count
   }
 
-  /** Of fields and bodies. */
-  get bytes(): number {
-    return this.#bytes
+  /** Requests whose body is on its way, by id. */
+  get begun(): ReadonlyMap<number, Waiting> {
+    return this.#begun
+  }
+
+  /**
+   * Whether there is no room for one more, with `written` bytes before it: in its class, or, once half of that is used,
+   * for a user who has an eighth of it.
+   */
+  isFull({ trafficClass, user }: Outgoing, written: number): boolean {
+    const most = this.#limits.waitingOutBytes
+    const bytes = (this.#bytes[trafficClass] as number) + written
+    if (bytes <= most / 2) return false
+    let own = 0
+    for (const { outgoing } of this.#queue(trafficClass).of(user)) own += lengthOf(outgoing)
+    return bytes > most || own > most / 8
   }
 
   isEmpty(trafficClass: TrafficClass): boolean {
@@ -73,7 +90,7 @@ export class Backlog {
   push(outgoing: Outgoing, now: number): undefined {
     this.#queue(outgoing.trafficClass).push(outgoing.user, { outgoing, since: now, id: 0, at: 0 })
     this.#count++
-    this.#bytes += outgoing.end - outgoing.fieldsAt
+    this.#add(outgoing, lengthOf(outgoing))
     outgoing.reference?.wait(now)
   }
 
@@ -86,44 +103,58 @@ export class Backlog {
   /** Whether `waiting`, whose turn it is, may go as it stands; if not, another may have the turn. */
   isFresh(waiting: Waiting): boolean {
     const { outgoing } = waiting
-    const before = outgoing.end - outgoing.fieldsAt
+    const before = lengthOf(outgoing)
     const found = outgoing.freshen?.(outgoing) ?? 'same'
     if (found === 'unwanted') this.leave(waiting)
-    else this.#bytes += outgoing.end - outgoing.fieldsAt - before
+    else this.#add(outgoing, lengthOf(outgoing) - before)
     return found === 'same'
   }
 
   /** A long body begins, or goes on: it takes turns with what else waits. */
-  rotate({ outgoing: { trafficClass } }: Waiting, isBegun: boolean): undefined {
-    if (isBegun) this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) + 1
+  rotate(waiting: Waiting, isBegun: boolean): undefined {
+    const { trafficClass } = waiting.outgoing
+    if (isBegun) {
+      this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) + 1
+      this.#begun.set(waiting.id, waiting)
+    }
     this.#queue(trafficClass).rotate()
   }
 
   /** The request that `next` gave is out. */
-  leave({ outgoing, id }: Waiting): undefined {
-    const { trafficClass } = outgoing
-    this.#queue(trafficClass).shift()
-    if (id !== 0) this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) - 1
-    this.#forget(outgoing)
+  leave(waiting: Waiting): undefined {
+    this.#queue(waiting.outgoing.trafficClass).shift()
+    this.#forget(waiting)
+  }
+
+  /** What is left of a body is not wanted. */
+  cut(cut: Waiting): undefined {
+    this.#queue(cut.outgoing.trafficClass).take((waiting) => waiting === cut)
+    this.#forget(cut)
   }
 
   /** Takes what was not begun; with `all` everything. */
   drain(all: boolean): readonly Waiting[] {
-    return this.#queues.flatMap((queue) => this.#take(queue, ({ id }) => id === 0 || all))
+    return this.#take(({ id }) => id === 0 || all)
   }
 
   /**
-   * Takes what was not begun and expects an answer, of each class in which some of it waits since `time`: no turn is
-   * coming there, and what came later must not overtake what leaves.
+   * Takes what was not begun and expects an answer, of each user of whom some of it is awaited since `time`: what came
+   * later must not overtake what leaves. Others may yet have their turn.
    */
   takeStuck(time: number): readonly Waiting[] {
     const isMeant = ({ id, outgoing }: Waiting): boolean => id === 0 && outgoing.expectsAnswer
-    return this.#queues.flatMap((queue) => {
-      const isStuck = [...queue.items()].some(
-        (waiting) => waiting.since <= time && isMeant(waiting),
-      )
-      return isStuck ? this.#take(queue, isMeant) : []
-    })
+    return this.#take(isMeant, (own) =>
+      own.some((waiting) => waiting.outgoing.since <= time && isMeant(waiting)),
+    )
+  }
+
+  /** Since when the answer to one of them is awaited; `Infinity`: to none. */
+  oldest(): number {
+    let since = Number.POSITIVE_INFINITY
+    for (const { outgoing } of this.#all()) {
+      if (outgoing.expectsAnswer && outgoing.since < since) since = outgoing.since
+    }
+    return since
   }
 
   /** Whether one frame is not enough for it. */
@@ -131,19 +162,17 @@ export class Backlog {
     return this.#payloadBytes(outgoing) > this.#limits.frameBytes
   }
 
-  /** What stays keeps its order. */
-  #take(queue: FairQueue<Waiting>, goes: (waiting: Waiting) => boolean): readonly Waiting[] {
-    const taken: Waiting[] = []
-    for (const waiting of queue.drain()) {
-      const { outgoing } = waiting
-      if (!goes(waiting)) {
-        queue.push(outgoing.user, waiting)
-        continue
-      }
-      this.#forget(outgoing)
-      taken.push(waiting)
-    }
+  #take(
+    goes: (waiting: Waiting) => boolean,
+    meant?: (own: readonly Waiting[]) => boolean,
+  ): readonly Waiting[] {
+    const taken = this.#queues.flatMap((queue) => queue.take(goes, meant))
+    for (const waiting of taken) this.#forget(waiting)
     return taken
+  }
+
+  *#all(): Generator<Waiting> {
+    for (const queue of this.#queues) yield* queue.items()
   }
 
   #turn(now: number): TrafficClass | undefined {
@@ -159,10 +188,18 @@ export class Backlog {
   }
 
   #canMove(trafficClass: TrafficClass, now: number): boolean {
-    const first = this.#queue(trafficClass).peek()
+    const queue = this.#queue(trafficClass)
+    const isFull = (this.#bodies[trafficClass] as number) >= this.#limits.bodiesUnderWay
+    // [LINK-4.4-3] A body for which there is no place lets the others pass.
+    for (let left = isFull ? queue.users : 0; left > 0; left--) {
+      const first = queue.peek() as Waiting
+      if (first.id !== 0 || !this.isLong(first.outgoing)) break
+      queue.rotate()
+    }
+    const first = queue.peek()
     if (first === undefined) return false
     const { outgoing, id, at } = first
-    const { frameBytes, bodiesUnderWay, tokenBytes } = this.#limits
+    const { frameBytes, tokenBytes } = this.#limits
     if (id !== 0) {
       return this.#window.has(trafficClass, 0, Math.min(outgoing.end - at, frameBytes))
     }
@@ -172,16 +209,26 @@ export class Backlog {
     const shownBytes = isShown ? 0 : shownHeadBytes + tokenBytes
     const bytes = shownBytes + Math.min(this.#payloadBytes(outgoing), frameBytes)
     if (!this.#window.has(trafficClass, isShown ? 1 : 2, bytes)) return false
-    return !this.isLong(outgoing) || (this.#bodies[trafficClass] as number) < bodiesUnderWay
+    return !isFull || !this.isLong(outgoing)
   }
 
-  #forget(outgoing: Outgoing): undefined {
+  #forget({ outgoing, id }: Waiting): undefined {
+    const { trafficClass } = outgoing
     this.#count--
-    this.#bytes -= outgoing.end - outgoing.fieldsAt
+    this.#add(outgoing, -lengthOf(outgoing))
     outgoing.reference?.leave()
+    if (id === 0) return
+    this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) - 1
+    this.#begun.delete(id)
+  }
+
+  #add({ trafficClass }: Outgoing, bytes: number): undefined {
+    this.#bytes[trafficClass] = (this.#bytes[trafficClass] as number) + bytes
   }
 
   #queue(trafficClass: TrafficClass): FairQueue<Waiting> {
     return this.#queues[trafficClass] as FairQueue<Waiting>
   }
 }
+
+const lengthOf = ({ fieldsAt, end }: Outgoing): number => end - fieldsAt

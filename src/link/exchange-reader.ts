@@ -22,7 +22,7 @@ import {
 import type { FloodGuard } from './flood-guard.ts'
 import type { Outbox } from './outbox.ts'
 import type { AnswerView } from './outgoing.ts'
-import { Reassembly } from './reassembly.ts'
+import { type Cut, Reassembly } from './reassembly.ts'
 import type { ReceiveWindow } from './receive-window.ts'
 import { type Refusable, refusableOf } from './refusal.ts'
 import { needsNoCredit } from './send-window.ts'
@@ -85,6 +85,7 @@ export class ExchangeReader {
   readonly #requests: Reassembly
   readonly #answers: Reassembly
   #isTaking = true
+  #answersRead = 0
 
   constructor(needs: ExchangeNeeds, now: number) {
     const { limits, outbox, window, events } = needs
@@ -123,7 +124,7 @@ export class ExchangeReader {
 
   request(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
     // [LINK-8.2-3] After our RELEASE nothing more is taken; the far side knows the last that was.
-    if (!this.#isTaking) return true
+    if (!this.#isTaking) return this.#isSeldom('after RELEASE')
     // [LINK-3.3-4] The grammar first, then the id, then the credit.
     if (end - start < requestHeadBytes) {
       return this.#fault('bad-frame', 'a REQUEST without its head')
@@ -154,7 +155,9 @@ export class ExchangeReader {
     const isAnswer = (flags & flag.answer) !== 0
     const isLast = (flags & flag.more) === 0
     // [LINK-8.2-3] The rest of a request that came after our RELEASE.
-    if (!isAnswer && !this.#isTaking && id > this.lastTaken) return true
+    if (!isAnswer && !this.#isTaking && id > this.lastTaken) {
+      return this.#isSeldom('after RELEASE')
+    }
     const bodies = isAnswer ? this.#answers : this.#requests
     const trafficClass = bodies.classOf(id)
     if (trafficClass === undefined) return this.#fault('protocol-state', 'a CHUNK of nothing')
@@ -167,6 +170,7 @@ export class ExchangeReader {
     if (!this.#needs.floods.chunk(piece.length, isLast)) return this.#fault('flood', 'tiny CHUNKs')
     const whole = bodies.add(id, piece, isLast)
     if (whole === 'more') return true
+    if (whole === 'passed-over') return this.#isSeldom('CHUNKs that nobody wants')
     if (typeof whole === 'string') return this.#fault(whole, 'a CHUNK')
     const { payload } = whole
     return isAnswer
@@ -182,11 +186,24 @@ export class ExchangeReader {
       return this.#fault('flood', 'CANCEL')
     }
     const cut = bodies.cancel(id)
-    if (isAnswer || cut === undefined) return true
-    const { first, trafficClass } = cut
-    this.#readFields(first, requestHeadBytes, 6, first.length)
-    this.#refuse(trafficClass, id, first, 0, 'cancelled')
+    if (!isAnswer && cut !== undefined) this.#refuseCut(cut, 'cancelled')
     return true
+  }
+
+  /** No body is under way. */
+  get isQuiet(): boolean {
+    return this.#requests.size + this.#answers.size === 0
+  }
+
+  /** Once a second: [LINK-4.4-8] bodies that come too slowly. */
+  sweep(now: number): undefined {
+    const { limits, limitHit } = this.#needs
+    for (const cut of this.#requests.takeSlow(now, limits)) {
+      limitHit('bodyMs')
+      this.#refuseCut(cut, 'busy')
+    }
+    // Whoever asked is told in its own time.
+    this.#answers.takeSlow(now, limits)
   }
 
   response(flags: number, id: number, buffer: Buffer, start: number, end: number): boolean {
@@ -211,7 +228,8 @@ export class ExchangeReader {
       return this.#fault('protocol-state', 'an answer to nothing')
     } else this.#events.orphan(answer)
     this.#events.answered()
-    return true
+    // [LINK-8.1-1] One answer to each request is no flood, however late it comes.
+    return ++this.#answersRead * 2 <= this.#outbox.lastAsked + 1 || this.#isSeldom('answers')
   }
 
   /** [LINK-4.4-1] Whether the fields declare a body that the `here` bytes of this frame are a part of. */
@@ -233,18 +251,24 @@ export class ExchangeReader {
     const isTooLarge = declared > this.#needs.limits.messageBytes
     // [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over.
     const code = isTooLarge
-      ? this.#requests.passOver(id, trafficClass)
+      ? this.#requests.passOver(id, trafficClass, this.now)
       : this.#requests.begin(
           id,
           trafficClass,
           buffer.subarray(start, end),
           bodyAt - start + declared,
+          this.now,
         )
     if (code !== undefined) return this.#fault(code, 'too many bodies under way')
     if (!isTooLarge) return true
     this.#needs.limitHit('messageBytes')
     this.#refuse(trafficClass, id, buffer, start, 'too-large')
     return true
+  }
+
+  #refuseCut({ id, trafficClass, first }: Cut, code: Status): undefined {
+    this.#readFields(first, requestHeadBytes, 6, first.length)
+    this.#refuse(trafficClass, id, first, 0, code)
   }
 
   /** One whose fields have just been read. */
@@ -308,7 +332,7 @@ export class ExchangeReader {
     }
     // [LINK-4.4-7] One that came too late: its pieces are passed over.
     if (outgoing === undefined) {
-      const code = this.#answers.passOver(id, classes.control)
+      const code = this.#answers.passOver(id, classes.control, this.now)
       return code === undefined || this.#fault(code, 'too many answers that nobody waits for')
     }
     const declared = this.#fields.u32(fields.bodyLength.tag)
@@ -316,7 +340,8 @@ export class ExchangeReader {
       return this.#fault('flow-exceeded', 'an answer longer than granted')
     }
     const total = bodyAt - start + declared
-    const code = this.#answers.begin(id, classes.control, buffer.subarray(start, end), total)
+    const first = buffer.subarray(start, end)
+    const code = this.#answers.begin(id, classes.control, first, total, this.now)
     return code === undefined || this.#fault(code, 'an answer begun twice')
   }
 
@@ -326,6 +351,11 @@ export class ExchangeReader {
     const bodyAt = at + length
     const isGood = bodyAt <= end && length <= this.#fieldBytes
     return isGood && this.#fields.read(buffer, at, bodyAt) ? bodyAt : -1
+  }
+
+  /** [LINK-8.1-1] A frame without effect. */
+  #isSeldom(what: string): boolean {
+    return this.#needs.floods.idle(this.now) || this.#fault('flood', what)
   }
 
   #fault(reason: Status, detail: string): false {

@@ -8,6 +8,10 @@ export class FairQueue<T> {
     return this.#length
   }
 
+  get users(): number {
+    return this.#turns.length
+  }
+
   push(user: string, item: T): undefined {
     const own = this.#byUser.get(user)
     if (own === undefined) {
@@ -15,6 +19,11 @@ export class FairQueue<T> {
       this.#turns.push(user)
     } else own.push(item)
     this.#length++
+  }
+
+  /** What waits of `user`. */
+  of(user: string): readonly T[] {
+    return this.#byUser.get(user) ?? []
   }
 
   /** Of each user the item that waits longest. */
@@ -51,10 +60,21 @@ export class FairQueue<T> {
     for (const own of this.#byUser.values()) yield* own
   }
 
-  /** Takes everything, in order of turns. */
-  drain(): readonly T[] {
-    const all: T[] = []
-    for (let item = this.shift(); item !== undefined; item = this.shift()) all.push(item)
-    return all
+  /** Takes what `goes`, of each user in its order, if what waits of that user is `meant`. What stays keeps its order. */
+  take(
+    goes: (item: T) => boolean,
+    meant: (own: readonly T[]) => boolean = () => true,
+  ): readonly T[] {
+    const taken: T[] = []
+    for (const [user, own] of this.#byUser) {
+      if (!meant(own)) continue
+      const left: T[] = []
+      for (const item of own) (goes(item) ? taken : left).push(item)
+      if (left.length > 0) this.#byUser.set(user, left)
+      else this.#byUser.delete(user)
+    }
+    if (taken.length > 0) this.#turns = this.#turns.filter((user) => this.#byUser.has(user))
+    this.#length -= taken.length
+    return taken
   }
 }

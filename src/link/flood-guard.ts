@@ -15,6 +15,7 @@ export class FloodGuard {
   readonly #cancels: TokenBucket
   readonly #unknown: TokenBucket
   readonly #pings: TokenBucket
+  readonly #idle: TokenBucket
   readonly #mostEmpty: number
   #empty = 0
   #tinyBudget: number
@@ -23,6 +24,7 @@ export class FloodGuard {
     this.#cancels = new TokenBucket(limits.cancelsPerSecond, limits.cancelsBurst, now)
     this.#unknown = new TokenBucket(limits.mistakesPerSecond, limits.mistakesBurst, now)
     this.#pings = new TokenBucket(limits.pingsPerSecond, limits.pingsBurst, now)
+    this.#idle = new TokenBucket(limits.idleFramesPerSecond, limits.idleFramesBurst, now)
     this.#mostEmpty = limits.emptyChunks
     this.#tinyBudget = limits.tinyChunkBytes
   }
@@ -38,6 +40,11 @@ export class FloodGuard {
 
   ping(now: number): boolean {
     return this.#pings.take(now)
+  }
+
+  /** A frame that changes nothing. */
+  idle(now: number): boolean {
+    return this.#idle.take(now)
   }
 
   /** A CHUNK that carries next to nothing; the last of a body may. */

@@ -39,6 +39,9 @@ export class Flusher {
   #now: number
   #wroteAt: number
   #progressAt: number
+  /** Bytes that were handed to the channel, and those of them that had left when that was last looked at. */
+  #handed = 0
+  #left = 0
 
   /** `full`: more than `mostBytes` were written and are not out. `fill`: the last moment to write for this turn. */
   constructor(
@@ -73,7 +76,7 @@ export class Flusher {
     return this.waiting === 0 && this.#now - this.#wroteAt > restMs
   }
 
-  /** How long nothing moved. */
+  /** How long nothing of what is written has left, to a second. */
   get stuckMs(): number {
     return this.#now - this.#progressAt
   }
@@ -89,13 +92,9 @@ export class Flusher {
   flush(): undefined {
     if (this.#isStopped || this.#writer.length === 0) return
     this.#wroteAt = this.#now
-    if (this.#channel.queued() === 0) this.#progressAt = this.#now
+    this.#handed += this.#writer.length
     this.#bytes.n += this.#writer.length
     this.#channel.write(this.#writer.take())
-  }
-
-  drained(): undefined {
-    this.#progressAt = this.#now
   }
 
   /** Time went on. */
@@ -107,6 +106,10 @@ export class Flusher {
   sweep(now: number): undefined {
     this.wake(now)
     if (now - this.#wroteAt > restMs) this.#writer.rest()
+    const queued = this.#channel.queued()
+    const left = this.#handed - queued
+    if (queued === 0 || left > this.#left) this.#progressAt = now
+    this.#left = left
   }
 
   /** Nothing more is written. */

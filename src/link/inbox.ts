@@ -96,11 +96,12 @@ export class Inbox {
 
   /** Nothing here waits for time to pass. */
   get isQuiet(): boolean {
-    return this.#window.isQuiet
+    return this.#window.isQuiet && this.#exchanges.isQuiet
   }
 
   /** Bytes of `chunk` that were taken, at `now`; what comes after the end is passed over. */
   read(chunk: Buffer, now: number): number {
+    this.#outbox.stir()
     this.heardAt = now
     this.#exchanges.now = now
     const taken = this.#reader.push(chunk)
@@ -112,6 +113,8 @@ export class Inbox {
 
   /** Reads a request again that was put aside, as it arrived. */
   readAgain(trafficClass: TrafficClass, id: number, payload: Buffer): undefined {
+    // [LINK-6.5-6] What waited for a proof or a key counts from the end of that wait.
+    this.#exchanges.now = this.#needs.clock.now()
     this.#exchanges.readAgain(trafficClass, id, payload)
   }
 
@@ -131,9 +134,10 @@ export class Inbox {
     this.#window.open()
   }
 
-  /** Once a second: credit that was kept back may be given now. */
+  /** Once a second: credit that was kept back or is lent, and bodies that come too slowly. */
   tick(): undefined {
     this.#window.tick()
+    this.#exchanges.sweep(this.#needs.clock.now())
   }
 
   /** [LINK-8.2-3] Our RELEASE is written: no request is taken any more. */
@@ -204,18 +208,19 @@ export class Inbox {
     if (end - start !== 9) return this.#fault('bad-frame', 'CREDIT of a wrong length')
     const trafficClass = buffer[start] as number
     if (trafficClass > 2) return this.#fault('bad-frame', 'CREDIT for an unknown class')
-    const fits = this.#outbox.grant(
-      trafficClass as TrafficClass,
-      buffer.readUInt32BE(start + 1),
-      buffer.readUInt32BE(start + 5),
-    )
-    return fits || this.#fault('flow-exceeded', 'CREDIT over 2^31-1')
+    const requests = buffer.readUInt32BE(start + 1)
+    const bytes = buffer.readUInt32BE(start + 5)
+    if (!this.#outbox.grant(trafficClass as TrafficClass, requests, bytes)) {
+      return this.#fault('flow-exceeded', 'CREDIT over 2^31-1')
+    }
+    const isOwed = this.#outbox.isOwed() && requests + bytes > 0
+    return isOwed || this.#isSeldom('CREDIT')
   }
 
   #onPing(flags: number, payload: Buffer): boolean {
     // [LINK-8.3-1]
     if (payload.length !== 8) return this.#fault('bad-frame', 'PING of a wrong length')
-    if ((flags & flag.ack) !== 0) return true
+    if ((flags & flag.ack) !== 0) return this.#isSeldom('answers to PING')
     if (!this.#floods.ping(this.heardAt)) return this.#fault('flood', 'PING')
     this.#outbox.control(frame.ping, flag.ack, 0, payload)
     return true
@@ -226,7 +231,12 @@ export class Inbox {
       return this.#fault('bad-frame', 'RELEASE of a wrong length')
     }
     this.#events.released(readRelease(buffer, start))
-    return true
+    return this.#isSeldom('RELEASE')
+  }
+
+  /** [LINK-8.1-1] A frame without effect. */
+  #isSeldom(what: string): boolean {
+    return this.#floods.idle(this.heardAt) || this.#fault('flood', what)
   }
 
   #sendCredit(trafficClass: TrafficClass, requests: number, bytes: number): undefined {

@@ -3,14 +3,15 @@
  *
  * In:    requests (`ask`), answers (`answer`), control frames, credit from the far side.
  * Out:   bytes to the channel; `answered` or `failed` exactly once for each request that expects an answer.
- * Fails: `busy` when too much waits; `remote-timeout` for what waits too long, written or not; `slow-reader` when
+ * Fails: `busy` when too much waits; `remote-timeout` for what is awaited too long, written or not; `slow-reader` when
  *        nothing moves.
  * Spec:  [LINK-7.1-1] flow control, [LINK-6.3-2] credentials, [LINK-8.2-2] and [LINK-8.2-5] the end of the link
  */
 import type { Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
 import {
+  trafficClass as classes,
   commands,
   flag,
   frame,
@@ -57,7 +58,10 @@ export class Outbox {
   #isResting = false
   /** Clock time of the last sweep, or of the end of the rest: exact enough for what takes seconds, and costs nothing. */
   #now: number
-  #lookedAt = 0
+  /** One timer for all that is awaited, while there is any. */
+  #stopAwaiting: Cancel | undefined
+  /** By class: since when requests wait for credit of which none has come. */
+  readonly #drySince: (number | undefined)[] = [undefined, undefined, undefined]
 
   constructor(
     channel: Channel,
@@ -110,9 +114,14 @@ export class Outbox {
   /** Sends a request, now or when credit and the socket allow. */
   ask(outgoing: Outgoing): undefined {
     if (this.#isClosed) return outgoing.failed('link-lost', false)
-    if (this.#isResting) this.#stir()
+    this.stir()
+    if (outgoing.since < 0) outgoing.since = this.#now
+    else if (outgoing.since + this.#answerMs <= this.#now) {
+      return outgoing.failed('remote-timeout', false)
+    }
+    this.#await(outgoing)
     if (needsNoCredit(outgoing.command) || this.#mayGo(outgoing)) return this.#write(outgoing)
-    if (this.#backlog.bytes + this.#encoder.writer.length > this.#limits.waitingOutBytes) {
+    if (this.#backlog.isFull(outgoing, this.#encoder.writer.length)) {
       return outgoing.failed('busy', false)
     }
     keep(outgoing)
@@ -126,7 +135,9 @@ export class Outbox {
 
   /** The answer to request `id` is here: who asked? `undefined`: nobody waits for it. */
   settle(id: number): Outgoing | undefined {
-    return this.#pending.take(id) ?? this.#unanswered.take(id)
+    const outgoing = this.#pending.take(id) ?? this.#unanswered.take(id)
+    if (this.#backlog.begun.size > 0) this.#cut()
+    return outgoing
   }
 
   /** Who asked request `id`; it goes on waiting. */
@@ -137,8 +148,14 @@ export class Outbox {
   /** [LINK-7.1-3] The far side takes more; false: more than anybody may give. */
   grant(trafficClass: TrafficClass, requests: number, bytes: number): boolean {
     if (!this.#window.grant(trafficClass, requests, bytes)) return false
+    this.#drySince[trafficClass] = undefined
     this.#pump()
     return true
+  }
+
+  /** [LINK-8.1-1] Whether a CREDIT gives back what was used. */
+  isOwed(): boolean {
+    return this.#window.isOwed()
   }
 
   /** Answers request `id`: fields as encoded in `buffer` from `fieldsAt` to `bodyAt`, then the body. */
@@ -151,7 +168,7 @@ export class Outbox {
     end: number,
   ): undefined {
     if (this.#isClosed) return
-    if (this.#isResting) this.#stir()
+    this.stir()
     this.#encoder.answer(id, status, buffer, fieldsAt, bodyAt, end)
     this.#flusher.plan()
   }
@@ -159,7 +176,7 @@ export class Outbox {
   /** A frame that needs no credit: HELLO, CREDIT, CANCEL, PING, RELEASE. */
   control(type: number, flags: number, id: number, payload: Buffer): undefined {
     if (this.#isClosed) return
-    if (this.#isResting) this.#stir()
+    this.stir()
     this.#encoder.control(type, flags, id, payload)
     this.#flusher.plan()
   }
@@ -171,7 +188,6 @@ export class Outbox {
 
   /** The socket took everything. */
   drained(): undefined {
-    this.#flusher.drained()
     this.#pump()
   }
 
@@ -181,33 +197,23 @@ export class Outbox {
     return this.#isResting
   }
 
-  /**
-   * Once a second, unless it rests: requests that waited too long, a far side that does not read, memory of an idle link.
-   */
+  /** Once a second, unless it rests: a far side that reads nothing or gives no credit, memory of an idle link. */
   sweep(now: number): undefined {
     this.#now = now
+    // What waits for the end of the turn does not wait for credit.
+    if (this.#isCollecting) this.#pump()
     this.#flusher.sweep(now)
-    // Looked for ten times in the time allowed: exact enough, and a full ring is not walked every second.
-    if (now - this.#lookedAt >= this.#answerMs / 10) {
-      this.#lookedAt = now
-      for (const outgoing of this.#pending.takeOlder(now - this.#answerMs)) {
-        outgoing.failed('remote-timeout', true)
-      }
-      for (const { outgoing } of this.#backlog.takeStuck(now - this.#answerMs)) {
-        outgoing.failed('remote-timeout', false)
-      }
-    }
-    const { slowOutBytes, slowReaderMs } = this.#limits
-    const stuckBytes = this.#flusher.waiting + this.#backlog.bytes
     // [LINK-8.1-2]
-    if (stuckBytes > slowOutBytes && this.#flusher.stuckMs > slowReaderMs) {
+    if (this.#flusher.stuckMs > this.#limits.slowReaderMs || this.#isDry(now)) {
       this.#broken('slow-reader')
     }
   }
 
   /** [LINK-8.2-2] The far side took no request after `last`: none of them was done. */
   failAfter(last: number): undefined {
-    for (const outgoing of this.#pending.takeAfter(last)) outgoing.failed('link-lost', false)
+    const untaken = this.#pending.takeAfter(last)
+    if (this.#backlog.begun.size > 0) this.#cut()
+    for (const outgoing of untaken) outgoing.failed('link-lost', false)
     for (const outgoing of this.#unanswered.takeAfter(last)) outgoing.failed('link-lost', false)
   }
 
@@ -215,6 +221,7 @@ export class Outbox {
   close(code: Status): undefined {
     if (this.#isClosed) return
     this.#isClosed = true
+    this.#stopAwaiting?.()
     this.#flusher.stop()
     for (const outgoing of this.#unanswered.takeAfter(0)) outgoing.failed(code, true)
     for (const outgoing of this.#pending.takeOlder(Number.POSITIVE_INFINITY)) {
@@ -248,12 +255,57 @@ export class Outbox {
     return reference === undefined || this.#now < reference.refreshAt
   }
 
-  /** The rest is over. */
-  #stir(): undefined {
+  /** Something comes or goes: a rest is over. */
+  stir(): undefined {
+    if (!this.#isResting) return
     this.#isResting = false
     this.#now = this.#clock.now()
     this.#flusher.wake(this.#now)
     this.#stirred()
+  }
+
+  /** [LINK-6.5-6] Its answer is awaited from now on, and for no longer than the time allowed. */
+  #await({ since, expectsAnswer }: Pick<Outgoing, 'since' | 'expectsAnswer'>): undefined {
+    if (this.#stopAwaiting !== undefined || !expectsAnswer) return
+    const ms = since + this.#answerMs - this.#clock.now()
+    this.#stopAwaiting = this.#clock.after(ms, () => this.#giveUp())
+  }
+
+  /** What was awaited too long, written or not. */
+  #giveUp(): undefined {
+    this.#stopAwaiting = undefined
+    const latest = this.#clock.now() - this.#answerMs
+    const [written, waiting] = [
+      this.#pending.takeOlder(latest),
+      this.#backlog.takeStuck(latest),
+    ] as const
+    if (this.#backlog.begun.size > 0) this.#cut()
+    for (const outgoing of written) outgoing.failed('remote-timeout', true)
+    for (const { outgoing } of waiting) outgoing.failed('remote-timeout', false)
+    const since = Math.min(this.#pending.oldest(), this.#backlog.oldest())
+    if (since < Number.POSITIVE_INFINITY && !this.#isClosed) {
+      this.#await({ since, expectsAnswer: true })
+    }
+  }
+
+  /** [LINK-4.4-5] Answered, or given up, before its body was out: the rest is not wanted. */
+  #cut(): undefined {
+    for (const [id, waiting] of this.#backlog.begun) {
+      if (this.#pending.has(id)) continue
+      this.#backlog.cut(waiting)
+      this.control(frame.cancel, 0, id, empty)
+    }
+  }
+
+  /** Whether a far side that had time to answer everything that it holds has not given back what that took. */
+  #isDry(now: number): boolean {
+    if (!this.#hasRoom()) return false
+    for (const trafficClass of Object.values(classes)) {
+      const since = this.#drySince[trafficClass]
+      if (since !== undefined && now - since > 2 * this.#answerMs) return true
+      if (!this.#backlog.isEmpty(trafficClass)) this.#drySince[trafficClass] ??= now
+    }
+    return false
   }
 
   /** So much is handed to the socket ahead. */
@@ -294,11 +346,6 @@ export class Outbox {
   /** The next piece of a long body. */
   #goOn(waiting: Waiting): undefined {
     const { outgoing, id, at } = waiting
-    // [LINK-4.4-5] Answered before its body was out: the rest is not wanted.
-    if (!this.#pending.has(id)) {
-      this.control(frame.cancel, 0, id, empty)
-      return this.#backlog.leave(waiting)
-    }
     const to = Math.min(outgoing.end, at + this.#frameBytes)
     const isLast = to === outgoing.end
     this.#encoder.chunk(id, isLast ? 0 : flag.more, outgoing.buffer, at, to)

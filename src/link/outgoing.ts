@@ -64,6 +64,8 @@ export type Outgoing = {
   fieldsAt: number
   bodyAt: number
   end: number
+  /** Clock time from which its answer is awaited: when that came for which it is asked; -1: when it is asked. */
+  since: number
   /** Clock time at which it was written; -1 before. The link sets it. */
   sentAt: number
   /**
@@ -94,6 +96,7 @@ export const bare = {
   answerCredit: 0,
   expectsAnswer: true,
   user: '',
+  since: -1,
   sentAt: -1,
   freshen: undefined,
 } satisfies Partial<Outgoing>

@@ -50,9 +50,20 @@ export class Pending {
     return outgoing
   }
 
-  /** Takes those that were sent at `time` or before, in the order of their ids. */
+  /** Takes those whose answer is awaited since `time` or before, in the order of their ids. */
   takeOlder(time: number): readonly Outgoing[] {
-    return this.#takeAll((_id, { sentAt }) => sentAt <= time)
+    return this.#takeAll((_id, { since }) => since <= time)
+  }
+
+  /** Since when the answer to one of them is awaited; `Infinity`: to none. */
+  oldest(): number {
+    let oldest = Number.POSITIVE_INFINITY
+    if (this.#size === 0) return oldest
+    for (const outgoing of this.#ring) {
+      if (outgoing !== undefined && outgoing.since < oldest) oldest = outgoing.since
+    }
+    for (const { since } of this.#late.values()) oldest = Math.min(oldest, since)
+    return oldest
   }
 
   /** Takes those with a higher id than `last`, in the order of their ids. */

@@ -4,13 +4,17 @@
  * In:    first frames and pieces, by id.
  * Out:   the whole, in one buffer, when the last piece is here; or that nobody wants it.
  * Fails: `flow-exceeded`, `protocol-state`, `bad-frame`, as values: the caller closes the link.
- * Spec:  [LINK-4.4-2] declared lengths, [LINK-4.4-3] how many, [LINK-4.4-6] and [LINK-4.4-7] unwanted ones
+ * Spec:  [LINK-4.4-2] declared lengths, [LINK-4.4-3] how many, [LINK-4.4-6] and [LINK-4.4-7] unwanted ones,
+ *        [LINK-4.4-8] those that take too long
  */
 import type { Status } from '../errors.ts'
+import type { Limits } from '../limits.ts'
 import type { TrafficClass } from '../wire/registry.ts'
 
 type Body = {
   readonly trafficClass: TrafficClass
+  /** Clock time at which it began, or was not wanted any more. */
+  readonly since: number
   /** Payload head and fields of the first frame, then the pieces; `undefined`: they are passed over. */
   readonly parts: Buffer[] | undefined
   /** Length of `parts` together when all is there. */
@@ -20,6 +24,13 @@ type Body = {
 
 /** A body that is complete. */
 export type Whole = { readonly trafficClass: TrafficClass; readonly payload: Buffer }
+
+/** A body of which the rest is not wanted any more. */
+export type Cut = {
+  readonly id: number
+  readonly trafficClass: TrafficClass
+  readonly first: Buffer
+}
 
 export class Reassembly {
   readonly #mostKept: number
@@ -35,23 +46,33 @@ export class Reassembly {
     this.#mostPassedOver = mostPassedOver
   }
 
+  /** Bodies under way. */
+  get size(): number {
+    return this.#byId.size
+  }
+
   /** The first frame of a body that makes `total` bytes with it. */
-  begin(id: number, trafficClass: TrafficClass, first: Buffer, total: number): Status | undefined {
+  begin(
+    id: number,
+    trafficClass: TrafficClass,
+    first: Buffer,
+    total: number,
+    since: number,
+  ): Status | undefined {
     if (this.#byId.has(id)) return 'protocol-state'
     const kept = this.#kept[trafficClass] as number
     if (kept >= this.#mostKept) return 'flow-exceeded'
     this.#kept[trafficClass] = kept + 1
     const parts = [Buffer.from(first)]
-    this.#byId.set(id, { trafficClass, parts, total, filled: first.length })
+    this.#byId.set(id, { trafficClass, since, parts, total, filled: first.length })
     return undefined
   }
 
   /** A body that nobody wants: what comes of it is passed over. */
-  passOver(id: number, trafficClass: TrafficClass): Status | undefined {
+  passOver(id: number, trafficClass: TrafficClass, since: number): Status | undefined {
     if (this.#byId.has(id)) return 'protocol-state'
     if (this.#passedOver >= this.#mostPassedOver) return 'flow-exceeded'
-    this.#passedOver++
-    this.#byId.set(id, { trafficClass, parts: undefined, total: 0, filled: 0 })
+    this.#setPassedOver(id, trafficClass, since)
     return undefined
   }
 
@@ -66,13 +87,13 @@ export class Reassembly {
   }
 
   /** A piece; the whole when it is complete. */
-  add(id: number, piece: Buffer, isLast: boolean): Whole | Status | 'more' {
+  add(id: number, piece: Buffer, isLast: boolean): Whole | Status | 'more' | 'passed-over' {
     const body = this.#byId.get(id)
     if (body === undefined) return 'protocol-state'
     const { parts, total, trafficClass } = body
     if (parts === undefined) {
       if (isLast) this.#forget(id, body)
-      return 'more'
+      return 'passed-over'
     }
     body.filled += piece.length
     // [LINK-4.4-2] The length that was declared, no more and no less.
@@ -85,12 +106,35 @@ export class Reassembly {
   }
 
   /** The rest will not come. What is here of it, if it was wanted. */
-  cancel(id: number): { readonly trafficClass: TrafficClass; readonly first: Buffer } | undefined {
+  cancel(id: number): Cut | undefined {
     const body = this.#byId.get(id)
     if (body === undefined) return undefined
     this.#forget(id, body)
-    const first = body.parts?.[0]
-    return first === undefined ? undefined : { trafficClass: body.trafficClass, first }
+    return cutOf(id, body)
+  }
+
+  /**
+   * Those that take too long, of which the rest is passed over from now on; and what was passed over for as long is
+   * not expected any more.
+   */
+  takeSlow(now: number, { bodyMs, bodySlowMs, bodyPerSecond }: Limits): readonly Cut[] {
+    const slow: Cut[] = []
+    for (const [id, body] of this.#byId) {
+      const age = now - body.since
+      const isSlow = age > bodySlowMs && body.filled * 1000 < age * bodyPerSecond
+      const cut = cutOf(id, body)
+      if (age <= bodyMs && (cut === undefined || !isSlow)) continue
+      this.#forget(id, body)
+      if (cut === undefined) continue
+      this.#setPassedOver(id, body.trafficClass, now)
+      slow.push(cut)
+    }
+    return slow
+  }
+
+  #setPassedOver(id: number, trafficClass: TrafficClass, since: number): undefined {
+    this.#passedOver++
+    this.#byId.set(id, { trafficClass, since, parts: undefined, total: 0, filled: 0 })
   }
 
   #forget(id: number, { trafficClass, parts }: Body): undefined {
@@ -98,4 +142,9 @@ export class Reassembly {
     if (parts === undefined) this.#passedOver--
     else this.#kept[trafficClass] = (this.#kept[trafficClass] as number) - 1
   }
+}
+
+function cutOf(id: number, { trafficClass, parts }: Body): Cut | undefined {
+  const first = parts?.[0]
+  return first === undefined ? undefined : { id, trafficClass, first }
 }

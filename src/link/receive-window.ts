@@ -4,6 +4,9 @@
  * In:   requests and bytes as they come, requests as they are done; whether the far side is over its share of our time.
  * Out:  `credit`, the window update; false for what comes beyond the window.
  * Spec: [LINK-7.1-4] credit is given back when half of the window is used, [LINK-7.1-7] or kept back for some seconds
+ *
+ * Requests that are not answered, because somebody is slow, hold credit that others need: while they do, the window is
+ * wider.
  */
 import type { Limits } from '../limits.ts'
 import { trafficClass as classes, type TrafficClass } from '../wire/registry.ts'
@@ -30,6 +33,8 @@ export class ReceiveWindow {
   /** Used since credit was last given. */
   readonly #doneRequests = [0, 0, 0]
   readonly #doneBytes = [0, 0, 0]
+  /** Requests by which the window is wider than it is at rest. */
+  readonly #lent = [0, 0, 0]
   #isOpen = false
 
   /** `isOver`: the far side uses more than its share of our time. */
@@ -86,8 +91,9 @@ export class ReceiveWindow {
     this.#isOpen = false
   }
 
-  /** Once a second: gives what was kept back, if that may be. */
+  /** Once a second: gives what was kept back, if that may be, and lends what those who are slow hold. */
   tick(): undefined {
+    for (const trafficClass of Object.values(classes)) if (this.#isOpen) this.#lend(trafficClass)
     if (this.#kept < 0) return
     this.#kept++
     if (this.#isOver() && this.#kept < mostKept) return
@@ -115,6 +121,25 @@ export class ReceiveWindow {
   #giveAll(trafficClass: TrafficClass): undefined {
     const requests = this.#doneRequests[trafficClass] as number
     this.#give(trafficClass, requests, this.#doneBytes[trafficClass] as number)
+  }
+
+  /** Widens the window while half of it waits for answers, but not for who is over its share; takes back what was lent once that is free again. */
+  #lend(trafficClass: TrafficClass): undefined {
+    const { windowRequests, lentRequests } = this.#limits
+    const lent = this.#lent[trafficClass] as number
+    const done = this.#doneRequests[trafficClass] as number
+    const free = (this.#requests[trafficClass] as number) + done
+    if (free < this.#halfRequests) {
+      const more = Math.min(Math.ceil(this.#halfRequests), lentRequests - lent)
+      if (more <= 0 || this.#kept >= 0 || this.#isOver()) return
+      this.#lent[trafficClass] = lent + more
+      this.#doneRequests[trafficClass] = done + more
+      this.#give(trafficClass, done + more, this.#doneBytes[trafficClass] as number)
+    } else if (lent > 0) {
+      const less = Math.max(0, Math.min(lent, done, free - windowRequests))
+      this.#lent[trafficClass] = lent - less
+      this.#doneRequests[trafficClass] = done - less
+    }
   }
 
   #give(trafficClass: TrafficClass, requests: number, bytes: number): undefined {

@@ -14,9 +14,14 @@ export const needsNoCredit = (command: number): boolean => command === commands.
 
 const most = 0x7fffffff
 
+/** A far side may open its window in steps. */
+const firstReasons = 64
+
 export class SendWindow {
   readonly #requests = [startRequests, startRequests, startRequests]
   readonly #bytes = [startBytes, startBytes, startBytes]
+  /** CREDITs that have a reason: two for each frame that took credit, and those that open the window. */
+  #reasons = firstReasons
 
   has(trafficClass: TrafficClass, requests: number, bytes: number): boolean {
     return (
@@ -28,6 +33,14 @@ export class SendWindow {
   take(trafficClass: TrafficClass, requests: number, bytes: number): undefined {
     this.#requests[trafficClass] = (this.#requests[trafficClass] as number) - requests
     this.#bytes[trafficClass] = (this.#bytes[trafficClass] as number) - bytes
+    this.#reasons += 2
+  }
+
+  /** [LINK-8.1-1] Whether one more CREDIT gives back something that was used. */
+  isOwed(): boolean {
+    if (this.#reasons === 0) return false
+    this.#reasons--
+    return true
   }
 
   /** [LINK-7.1-3] The far side takes more; false: more than anybody may give. */

@@ -82,7 +82,7 @@ export class Commands {
     }
     if (state === 'dropped') return deny(session, request, 'credential-ref-unknown')
     // [LINK-6.3-13]
-    session.waiting.enter(request, reference, this.#env.clock.now())
+    session.waiting.enter(request, reference, this.#env.clock.now(), held.grant.awaited)
   }
 
   /** [LINK-6.5-1] What a peer asks counts before it is read: what is malformed, too, costs us time. */

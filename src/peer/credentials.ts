@@ -61,6 +61,7 @@ export class Credentials {
     if (!token.ok) return this.#settle(session, { asked, numbers, grant }, token)
     const { iss, aud, subjects } = token.value.claims
     grant.named = session.ours(aud)
+    grant.awaited = `${aud} ${iss}`
     const showing = { asked: { ...asked, named: aud }, numbers, grant }
     // [LINK-10.3-4]
     if (subjects.length !== numbers.length) {
@@ -69,7 +70,7 @@ export class Credentials {
     // [LINK-6.3-8] Its pair may be the one whose proof is still being checked.
     if (session.claimsUnderWay > 0 && !session.isProven(aud, iss)) {
       const [first = 0] = numbers.filter((number) => number !== 0)
-      if (!session.waiting.enter(request, first, clock.now())) {
+      if (!session.waiting.enter(request, first, clock.now(), grant.awaited)) {
         session.held.refuse(grant, numbers, 'busy')
       }
       return

@@ -31,6 +31,8 @@ export class Grant {
   readonly request: number
   /** The domain of ours that it says it is meant for, good or not. */
   named: Domain | undefined = undefined
+  /** That domain and the one that it says it is of, while their proof or key is waited for. */
+  awaited = ''
   /** Of a good one. */
   pair: Pair | undefined = undefined
   expiresAt = 0
@@ -42,6 +44,7 @@ export class Grant {
 
   accept({ pair, scope, expiresAt }: Said): undefined {
     this.state = 'good'
+    this.awaited = ''
     this.pair = pair
     this.expiresAt = expiresAt
     this.#scope = scope

@@ -21,6 +21,7 @@ export abstract class MessageRequest implements Outgoing {
   fieldsAt: number
   bodyAt: number
   end: number
+  since: number
   sentAt = -1
   readonly freshen = undefined
   readonly message: Message
@@ -31,6 +32,7 @@ export abstract class MessageRequest implements Outgoing {
     this.hops = message.hops
     this.from = from
     this.user = message.from.text
+    this.since = message.call?.at ?? -1
     this.buffer = message.buffer
     this.fieldsAt = message.fieldsAt
     this.bodyAt = message.bodyAt

@@ -23,6 +23,8 @@ export type OwnRequest = {
   readonly freshen: Outgoing['freshen']
   readonly answered: (answer: AnswerView) => undefined
   readonly failed: (code: Status, sent: boolean) => undefined
+  /** As of the request; nothing: from when it is asked. */
+  readonly since?: number
 }
 
 /** For NOTIFY: only a refusal is answered; `failed` says that it may not have arrived. */
@@ -33,7 +35,15 @@ export const makeNotice = (asked: Omit<OwnRequest, 'answerCredit'>): Outgoing =>
 export const makeRequest = (
   asked: Pick<
     OwnRequest,
-    'command' | 'hops' | 'reference' | 'user' | 'answerCredit' | 'fields' | 'answered' | 'failed'
+    | 'command'
+    | 'hops'
+    | 'reference'
+    | 'user'
+    | 'answerCredit'
+    | 'fields'
+    | 'answered'
+    | 'failed'
+    | 'since'
   >,
 ): Outgoing => make({ ...asked, from: '', body: noBody, freshen: undefined }, true)
 

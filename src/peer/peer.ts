@@ -173,7 +173,7 @@ export class Peer implements Adapter {
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
     this.#commands = new Commands(env, core, commandTable(rooms))
     this.#messages = new MessagesOut(env, this.pool)
-    this.#questions = new Questions(this.pool, limits)
+    this.#questions = new Questions(env, this.pool)
     this.#notices = new NoticesOut(this.pool, meter, (domain, subscription, outcome) =>
       core().refused(native, domain as Domain, subscription, outcome),
     )
@@ -208,8 +208,11 @@ export class Peer implements Adapter {
     const unwatch = keys.onChange((domain) =>
       this.#keysChanged(domain, (kid) => keys.find(domain, kid, 'link').state === 'found'),
     )
-    const shed = () => shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
-    this.#cancels = [every(clock, 1000, shed), unwatch]
+    const tick = (): undefined => {
+      this.pool.sweep(clock.now())
+      shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
+    }
+    this.#cancels = [every(clock, 1000, tick), unwatch]
   }
 
   /** A channel that somebody opened to us. */

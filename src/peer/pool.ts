@@ -2,8 +2,8 @@
  * Which link leads to a domain: links by (our domain, their domain, service), dials joined, failures backed off.
  *
  * In:    sessions as they are proven, requests that need a link.
- * Out:   a session, or a dial; requests wait for it, bounded, and go in order.
- * Fails: the code of the dial, at once while backing off, with the time to wait.
+ * Out:   a session, or a dial; requests wait for it, bounded in number and time, and go in order.
+ * Fails: the code of the dial, at once while backing off, with the time to wait; `remote-timeout`.
  * Spec:  design of links in `docs/protocol.md` 9; [LINK-9.2-1] simultaneous dials
  */
 import type { Service } from '../address/address.ts'
@@ -34,6 +34,8 @@ export class Pool {
   readonly #journal: Journal
   readonly #dialTo: Dial
   readonly #destinations: Destinations
+  /** Those for which requests wait. */
+  readonly #awaited = new Set<Destination>()
   #isStopped = false
 
   constructor(env: Env, journal: Journal, dial: Dial) {
@@ -74,12 +76,14 @@ export class Pool {
     if (!destination.isDialling && wait > limits.restWaitMs) {
       return request.failed(destination.code, false)
     }
-    if (destination.waiting.length >= limits.windowRequests) {
+    if (isFull(destination.waiting, request.user, limits.windowRequests)) {
       this.#env.meter.hit('windowRequests')
       return request.failed('busy', false)
     }
+    if (request.since < 0) request.since = clock.now()
     // The same request comes back with it.
     destination.waiting.push({ request, send: send as Send<Outgoing>, since: clock.now() })
+    this.#awaited.add(destination)
     if (!destination.isDialling) this.#dialAfter(destination, Math.max(0, wait))
   }
 
@@ -157,6 +161,19 @@ export class Pool {
     for (const service of services) {
       const destination = this.#destinations.known(local, remote, service)
       if (destination !== undefined) destination.retryAt = 0
+    }
+  }
+
+  /** Once a second: [LINK-6.5-6] what waits too long for a link, however often it was to have another one. */
+  sweep(now: number): undefined {
+    const latest = now - this.#env.limits.requestMs
+    for (const destination of this.#awaited) {
+      const { waiting } = destination
+      const late = waiting.filter(({ request }) => request.since <= latest)
+      if (late.length === 0) continue
+      destination.waiting = waiting.filter(({ request }) => request.since > latest)
+      if (destination.waiting.length === 0) this.#awaited.delete(destination)
+      for (const { request } of late) request.failed('remote-timeout', false)
     }
   }
 
@@ -276,6 +293,7 @@ export class Pool {
 
   #takeWaiting(destination: Destination): readonly Waiting[] {
     const { waiting } = destination
+    this.#awaited.delete(destination)
     destination.waiting = []
     return waiting
   }
@@ -295,4 +313,11 @@ export class Pool {
       link.release('resource-shortage')
     }
   }
+}
+
+/** No place in all; or, once half of them are taken, none for a user who has an eighth. */
+function isFull(waiting: readonly Waiting[], user: string, most: number): boolean {
+  if (waiting.length < most / 2) return false
+  const own = waiting.filter(({ request }) => request.user === user).length
+  return waiting.length >= most || own > Math.ceil(most / 8)
 }

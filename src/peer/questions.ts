@@ -12,8 +12,8 @@ import type { Domain } from '../address/domain.ts'
 import { encodeRenew, readRenewed } from '../command/renew.ts'
 import { encodeSubscribe } from '../command/subscribe.ts'
 import { encodeUnsubscribe } from '../command/unsubscribe.ts'
+import type { Env } from '../env.ts'
 import { publicStatus } from '../errors.ts'
-import type { Limits } from '../limits.ts'
 import type { AnswerView, Outgoing } from '../link/outgoing.ts'
 import { type Answer, type Asker, outcomeOf } from '../operation/call.ts'
 import type { Question } from '../operation/ports.ts'
@@ -27,19 +27,21 @@ import { makeRequest, ownRequest } from './own-requests.ts'
 /** Makes the request; without a reference it only stands in the queue for a link. */
 type Make = (reference: Outgoing['reference']) => Outgoing
 
-type Ends = Pick<Outgoing, 'answered' | 'failed'>
+/** [LINK-6.5-6] `since`: it is answered in the time allowed, however often it is asked and whatever it waits for. */
+type Ends = Pick<Outgoing, 'answered' | 'failed' | 'since'>
 
 export class Questions {
   readonly #pool: Carriers
-  readonly #limits: Limits
+  readonly #env: Env
 
-  constructor(pool: Carriers, limits: Limits) {
+  constructor(env: Env, pool: Carriers) {
+    this.#env = env
     this.#pool = pool
-    this.#limits = limits
   }
 
   ask<O extends Question>(operation: O, asker: Asker<O>): undefined {
     const ends: Ends = {
+      since: this.#env.clock.now(),
       answered: (view) => asker.ended(operation, outcomeOfAnswer(view, answerTo(operation, view))),
       failed: (code) => asker.ended(operation, outcomeOf(publicStatus(code))),
     }
@@ -72,7 +74,7 @@ export class Questions {
 
   /** [LINK-4.1-6] Its end-to-end fields travel unchanged. */
   #fetch({ watcher, presentity, hops, fields: bytes }: Fetch, ends: Ends): undefined {
-    const answerCredit = this.#limits.presenceBytes
+    const answerCredit = this.#env.limits.presenceBytes
     this.#askAs(watcher, presentity.domain, (reference) =>
       makeRequest({
         ...{ command: 'fetch', hops, reference, user: watcher.text, answerCredit, fields: bytes },
@@ -82,9 +84,9 @@ export class Questions {
   }
 
   /** [LINK-6.11-1] */
-  #renew({ local, remote, ids, leaseSeconds }: Renew, { answered, failed }: Ends): undefined {
+  #renew({ local, remote, ids, leaseSeconds }: Renew, ends: Ends): undefined {
     const bytes = encodeRenew({ domain: local, audience: remote, ids, leaseSeconds })
-    const request = ownRequest('renew', bytes, answered, failed)
+    const request = { ...ownRequest('renew', bytes, ends.answered, ends.failed), since: ends.since }
     this.#pool.send(local, remote as Domain, 'pres', request, ({ link }, ready) => link.ask(ready))
   }
 

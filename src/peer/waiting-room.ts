@@ -3,8 +3,8 @@
  *
  * In:    requests of one link, each with what it waits for: the whole link (0) or one credential (its number).
  * Out:   the same requests, handed to the link again; or the code to answer with.
- * Fails: `busy` beyond 16 requests or 64 KiB of one class, which is the credit that both sides start with;
- *        `credential-unverifiable` after 15 s.
+ * Fails: `busy` beyond 16 requests or 64 KiB of one class for one pair of domains, which is the credit that both sides
+ *        start with, or 8 times as much in all; `credential-unverifiable` after 15 s, however often it was opened.
  * Spec:  [LINK-5.4-4]
  */
 import type { Status } from '../errors.ts'
@@ -12,9 +12,13 @@ import type { Limits } from '../limits.ts'
 import type { Link, RequestView } from '../link/link.ts'
 import { type Refusable, refusableOf } from '../link/refusal.ts'
 
+/** What waits for one pair leaves room for others. */
+const mostPairs = 8
+
 type Parked = Refusable & {
   readonly payload: Buffer
   readonly waitsFor: number
+  readonly pair: string
   readonly since: number
 }
 
@@ -23,6 +27,8 @@ export class WaitingRoom {
   readonly #limits: Limits
   readonly #stirred: () => undefined
   #parked: Parked[] = []
+  /** Since when what is handed up again has waited. */
+  #since: number | undefined
 
   /** `stirred`: it has to be swept within a second. */
   constructor(link: Link, limits: Limits, stirred: () => undefined) {
@@ -31,19 +37,23 @@ export class WaitingRoom {
     this.#stirred = stirred
   }
 
-  /** Puts the request aside, or answers `busy`: false. */
-  enter(request: RequestView, waitsFor: number, now: number): boolean {
+  /**
+   * Puts the request aside, or answers `busy`: false. `pair`: the domains whose proof or key it waits for, as far as is
+   * known.
+   */
+  enter(request: RequestView, waitsFor: number, now: number, pair = ''): boolean {
     const { trafficClass, buffer, payloadAt, end } = request
-    const { waitingFrames, waitingBytes } = this.#limits
-    const same = this.#parked.filter((one) => one.trafficClass === trafficClass)
-    const bytes = same.reduce((sum, { payload }) => sum + payload.length, end - payloadAt)
-    if (same.length >= waitingFrames || bytes > waitingBytes) {
+    const bytes = end - payloadAt
+    const inClass = this.#parked.filter((one) => one.trafficClass === trafficClass)
+    const ofPair = inClass.filter((one) => one.pair === pair)
+    if (!this.#hasRoom(ofPair, bytes, 1) || !this.#hasRoom(inClass, bytes, mostPairs)) {
       this.#link.refuse(refusableOf(request), 'busy', -1)
       return false
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
+    const since = this.#since ?? now
     this.#stirred()
-    this.#parked.push({ ...refusableOf(request), payload, waitsFor, since: now })
+    this.#parked.push({ ...refusableOf(request), payload, waitsFor, pair, since })
     return true
   }
 
@@ -51,9 +61,11 @@ export class WaitingRoom {
   reopen(): undefined {
     const parked = this.#parked
     this.#parked = []
-    for (const { id, trafficClass, payload } of parked) {
+    for (const { id, trafficClass, payload, since } of parked) {
+      this.#since = since
       this.#link.redeliver(trafficClass, id, payload)
     }
+    this.#since = undefined
   }
 
   /** Answers everyone who waits for `waitsFor` with `code`. */
@@ -69,6 +81,12 @@ export class WaitingRoom {
   sweep(now: number): undefined {
     if (this.#parked.length === 0) return
     this.#leave((one) => now - one.since > this.#limits.waitingMs, 'credential-unverifiable')
+  }
+
+  #hasRoom(waiting: readonly Parked[], bytes: number, pairs: number): boolean {
+    const { waitingFrames, waitingBytes } = this.#limits
+    const sum = waiting.reduce((all, { payload }) => all + payload.length, bytes)
+    return waiting.length < pairs * waitingFrames && sum <= pairs * waitingBytes
   }
 
   #leave(goes: (guest: Parked) => boolean, code: Status): undefined {

@@ -51,11 +51,15 @@ export class Gate {
     if (name !== undefined) this.#after.set(name, after)
   }
 
-  /** Goes on once nothing waits that is about one of these subscriptions of watchers in `domain`. */
+  /**
+   * Goes on once nothing waits that is about one of these subscriptions of watchers in `domain`; or, of many and again
+   * and again, once it has waited as long as a directory may take: a RENEW of many is not held by those of others.
+   */
   behind(call: Call, domain: Domain, ids: readonly string[], go: Go): undefined {
     const after = this.#waitingFor(domain, ids)
     if (after === undefined) return go()
-    const { limits, meter } = this.#env
+    const { limits, meter, clock } = this.#env
+    if (clock.now() - call.at >= limits.directoryMs) return go()
     if (this.#behind >= limits.ownersWaiting) {
       meter.hit('ownersWaiting')
       return call.answer(busy)

@@ -273,6 +273,7 @@ export class ScriptedLink implements LinkOwner {
       fieldsAt: 0,
       bodyAt: head.length,
       end: head.length + body.length,
+      since: -1,
       sentAt: -1,
       freshen: undefined,
       failed: ends.failed,

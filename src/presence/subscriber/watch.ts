@@ -55,6 +55,9 @@ export type WatchRow = {
   /** The last document, one character a byte: a string needs half the memory of a buffer. */
   document: string | undefined
   isUnknown: boolean
+  /** The next document is shown from this tick of the pace on, and then it stands in this slot. */
+  paceTick: number
+  paceSlot: number
   slot: number
 }
 
@@ -96,6 +99,8 @@ export const newWatch = ({ watcher, presentity }: Interest, id: string): WatchRo
   formerEpoch: nothing,
   document: undefined,
   isUnknown: false,
+  paceTick: 0,
+  paceSlot: nowhere,
   slot: nowhere,
 })
 

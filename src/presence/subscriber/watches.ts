@@ -15,6 +15,8 @@ import type { Domain } from '../../address/domain.ts'
 import type { Env } from '../../env.ts'
 import { isSuccess, isTemporary, type Status, statuses } from '../../errors.ts'
 import { latin1 } from '../../lib/latin1.ts'
+import type { Counter } from '../../lib/meter.ts'
+import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { LimitName } from '../../limits.ts'
 import type { Notice, Notify, Presence, Subscribe } from '../../operation/presence.ts'
 import type { SubscriptionEvent } from '../../wire/registry.ts'
@@ -57,6 +59,8 @@ export type WatchesPorts = {
 
 type Held = Pick<Watch, 'id' | 'presentity'>
 
+const paceTickMs = 100
+
 export class Watches {
   readonly #env: Env
   readonly #ports: WatchesPorts
@@ -64,6 +68,10 @@ export class Watches {
   readonly #renewals: Renewals
   /** The latest watch of each pair of watcher and presentity. */
   readonly #byPair = new Map<string, WatchRow>()
+  /** Watches with a value that is not shown yet. */
+  readonly #paced: TimerWheel<'paceSlot', WatchRow>
+  readonly #paceTicks: number
+  readonly #coalesced: Counter
   /** The last document that was checked: a change comes to many watchers with the same bytes. */
   #checked = ''
 
@@ -77,6 +85,14 @@ export class Watches {
       stale: (row) => this.#stale(row),
       over: (row) => this.#over(row),
     })
+    this.#paced = new TimerWheel({
+      clock,
+      tickMs: paceTickMs,
+      field: 'paceSlot',
+      due: (row) => this.#showLast(row),
+    })
+    this.#paceTicks = Math.ceil(limits.notifyMs / paceTickMs)
+    this.#coalesced = meter.counter('presence_updates_total', { action: 'coalesced' })
     meter.gauge('presence_leases', { of: 'interest' }, () => this.#interests.size)
     meter.gauge('presence_watches', {}, () => this.#renewals.size)
   }
@@ -189,6 +205,7 @@ export class Watches {
   stop(): undefined {
     this.#interests.stop()
     this.#renewals.stop()
+    this.#paced.stop()
   }
 
   #seen(row: WatchRow, presence: Presence): Status {
@@ -207,9 +224,29 @@ export class Watches {
       this.#checked = text
     }
     see(row, this.#checked, version)
-    const notice = active(presence)
-    for (const interest of row.interests) this.#ports.show(interest, notice)
+    if (this.#isInPace(row)) this.#show(row, active(presence))
     return 'ok'
+  }
+
+  /** [LINK-6.13-9] Whoever sends faster than the pace changes a value that waits. */
+  #isInPace(row: WatchRow): boolean {
+    const tick = Math.floor(this.#env.clock.now() / paceTickMs)
+    if (tick >= row.paceTick) {
+      row.paceTick = tick + this.#paceTicks
+      return true
+    }
+    if (row.paceSlot === nowhere) this.#paced.set(row, row.paceTick * paceTickMs)
+    else this.#coalesced.n++
+    return false
+  }
+
+  #showLast(row: WatchRow): undefined {
+    const presence = seen(row)
+    if (presence !== undefined && this.#isInPace(row)) this.#show(row, active(presence))
+  }
+
+  #show({ interests }: WatchRow, notice: Notice): undefined {
+    for (const interest of interests) this.#ports.show(interest, notice)
   }
 
   /** [LINK-6.13-7] The far side ends it. RFC 6665 §4.1.3 says which reasons invite to another try. */
@@ -282,8 +319,10 @@ export class Watches {
     if (row === undefined) return
     row.interests = row.interests.filter((one) => one !== interest)
     if (row.interests.length > 0) return
+    this.#paced.delete(row)
     row.document = undefined
     row.seq = nothing
+    row.paceTick = 0
     row.attempts = 0
     const now = this.#renewals.now()
     // A SUBSCRIBE without an answer may yet be granted; and the far side waits a while after the end of a lease.
@@ -300,13 +339,14 @@ export class Watches {
 
   #remove(row: WatchRow): undefined {
     this.#renewals.remove(row)
+    this.#paced.delete(row)
     if (this.#byPair.get(pairOf(row)) === row) this.#byPair.delete(pairOf(row))
   }
 
   #stale(row: WatchRow): undefined {
     if (row.isUnknown) return
     row.isUnknown = true
-    for (const interest of row.interests) this.#ports.show(interest, unknown)
+    this.#show(row, unknown)
   }
 
   #finish(row: WatchRow, event: SubscriptionEvent): undefined {

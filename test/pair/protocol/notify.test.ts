@@ -264,7 +264,7 @@ describe('NOTIFY', () => {
   })
 
   test('[LINK-6.13-4] with an old version is not shown', async () => {
-    const watch = await watching()
+    const watch = await watching({ limits: { notifyMs: 0 } })
     const { world, bob, far } = watch
     const steps: readonly (readonly [number, number, string])[] = [
       [7, 5, 'first'],
@@ -346,8 +346,8 @@ describe('NOTIFY', () => {
     expect(notes(peer)).toEqual(['nothing', ...Array.from({ length: 14 }, (_, n) => `${n + 1}`)])
     return [world, peer, bob]
   }
-  const moreCredit = (): Buffer =>
-    wire.frame(type.credit, 0, 0, Buffer.concat([Buffer.of(2), wire.u32(100, 100_000)]))
+  const moreCredit = (of = 2): Buffer =>
+    wire.frame(type.credit, 0, 0, Buffer.concat([Buffer.of(of), wire.u32(100, 100_000)]))
 
   test('[LINK-6.13-5] that waits for credit tells the last value, once', async () => {
     const [world, peer] = await stuck()
@@ -461,7 +461,8 @@ describe('NOTIFY', () => {
 
   test('[LINK-6.13-6] of the gateway that is refused again and again comes less and less often', async () => {
     const [world, peer] = await watched()
-    peer.raw(moreCredit())
+    // FORGET takes credit, too.
+    peer.raw(moreCredit(), moreCredit(0))
     const refused = new Set<number>()
     const refuseFor = async (seconds: number): Promise<number> => {
       const before = refused.size
@@ -562,7 +563,7 @@ describe('NOTIFY', () => {
   })
 
   test('[LINK-6.13-8] that a session does not know does no harm', async () => {
-    const watch = await watching()
+    const watch = await watching({ limits: { notifyMs: 0 } })
     const { world, bob } = watch
     notify(watch, { version: [1, 1], note: 'a' })
     await world.run()

@@ -89,7 +89,7 @@ describe('floods', () => {
   })
 
   test('[LINK-8.1-2] a far side that does not read is let go', async () => {
-    const world = new World({ limits: { slowOutBytes: 10_000, socketBytes: 5000 } })
+    const world = new World({ limits: { socketBytes: 5000 } })
     const peer = await world.provenPeer()
     const flow = world.pairs.get(peer)?.toInitiating
     if (flow !== undefined) flow.isHeld = true

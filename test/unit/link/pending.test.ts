@@ -3,7 +3,7 @@ import type { Outgoing } from '../../../src/link/outgoing.ts'
 import { Pending } from '../../../src/link/pending.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
-const request = (sentAt: number): Outgoing => ({ sentAt }) as Outgoing
+const request = (since: number): Outgoing => ({ since }) as Outgoing
 
 test('a request waits until it is taken, however far the numbers run ahead of it', () => {
   const pending = new Pending()
@@ -37,9 +37,9 @@ test('agrees with a map under any order of asking and answering', () => {
   expect(pending.size).toBe(model.size)
   const left = [...model.keys()]
   const middle = left[Math.floor(left.length / 2)] as number
-  expect(pending.takeOlder(middle).map(({ sentAt }) => sentAt)).toEqual(
+  expect(pending.takeOlder(middle).map(({ since }) => since)).toEqual(
     left.filter((id) => id <= middle),
   )
-  expect(pending.takeAfter(0).map(({ sentAt }) => sentAt)).toEqual(left.filter((id) => id > middle))
+  expect(pending.takeAfter(0).map(({ since }) => since)).toEqual(left.filter((id) => id > middle))
   expect(pending.size).toBe(0)
 })

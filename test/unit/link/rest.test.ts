@@ -71,7 +71,7 @@ describe('a link at rest', () => {
       ...{ command: commands.keys.number, trafficClass: 0, hops: 0, reference: undefined },
       ...{ laneEpoch: 0, laneSequence: 0, settled: 0, from: '', answerCredit: 0, user: '' },
       ...{ expectsAnswer: true, buffer: Buffer.alloc(0), fieldsAt: 0, bodyAt: 0, end: 0 },
-      ...{ sentAt: -1, freshen: undefined, answered: () => undefined },
+      ...{ since: -1, sentAt: -1, freshen: undefined, answered: () => undefined },
       failed: (code) => {
         codes.push(code)
       },
@@ -104,7 +104,7 @@ describe('a link at rest', () => {
     await rest()
     const id = far.message({})
     await env.clock.advance(0)
-    expect([stirred(), tick()]).toEqual([1, second])
+    expect([stirred() > 0, tick()]).toEqual([true, second])
     for (let n = 0; n < 16; n++) {
       await env.clock.advance(second)
       tick()

@@ -37,18 +37,20 @@ function makePool(limits: Partial<Limits> = {}) {
     return promise
   })
   const told: string[] = []
-  const request = (name: string): Outgoing =>
-    ownRequest(
+  const request = (name: string, user: string): Outgoing => ({
+    ...ownRequest(
       'renew',
       Buffer.alloc(0),
       () => undefined,
       (code, sent) => {
         told.push(`${name} ${code} ${sent}`)
       },
-    )
+    ),
+    user,
+  })
   /** A request that says by which session it goes. */
-  const send = (name: string, service: Service = 'im', to: Domain = remote): undefined =>
-    pool.send(local, to, service, request(name), (session) => {
+  const send = (name: string, service: Service = 'im', to: Domain = remote, user = ''): undefined =>
+    pool.send(local, to, service, request(name, user), (session) => {
       told.push(`${name} by ${session.pairs[Symbol.iterator]().next().value?.remote ?? 'nobody'}`)
     })
   const open = (wish: SessionWish & { services?: readonly Service[] } = {}) => openProven(env, wish)
@@ -154,6 +156,27 @@ describe('where there is no link', () => {
     const { send, told, env } = makePool({ windowRequests: 2 })
     for (const name of ['one', 'two', 'three']) send(name)
     expect([told, env.hits('windowRequests')]).toEqual([['three busy false'], 1])
+  })
+
+  test('one user leaves room for others', () => {
+    const { send, told } = makePool({ windowRequests: 80 })
+    for (let n = 0; n < 60; n++) send(`${n}`, 'im', remote, 'alice')
+    expect(told.length).toBe(20)
+    for (let n = 0; n < 10; n++) send(`${n}`, 'im', remote, `user ${n}`)
+    expect(told.length).toBe(20)
+  })
+
+  test('[LINK-6.5-6] nobody waits longer than a request may take', async () => {
+    const { env, pool, send, told } = makePool()
+    send('one')
+    await env.clock.advance(20_000)
+    send('two')
+    await env.clock.advance(9999)
+    pool.sweep(env.clock.now())
+    expect(told).toEqual([])
+    await env.clock.advance(1)
+    pool.sweep(env.clock.now())
+    expect([told, pool.waiting('im').count]).toEqual([['one remote-timeout false'], 1])
   })
 
   test('who waits longest is known', async () => {

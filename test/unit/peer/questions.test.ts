@@ -29,11 +29,12 @@ const renew: Renew = {
 }
 
 function makeQuestions() {
-  const { limits } = roomEnv()
+  const env = roomEnv()
+  const { limits } = env
   const pool = new TestPool()
   const carrier = new TestCarrier()
   pool.carrier = carrier
-  const questions = new Questions(pool, limits)
+  const questions = new Questions(env, pool)
   const asker = new TestAsker<Question>()
   const ask = (operation: Question): undefined => questions.ask(operation, asker)
   const outcome = (): Outcome | undefined => asker.told.at(-1)?.outcome

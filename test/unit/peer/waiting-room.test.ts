@@ -11,9 +11,12 @@ import * as wire from '../../support/script/codec.ts'
 /** A link whose requests wait until `isOpen`, for what their reference says. */
 async function makeRoom(limits: Partial<Limits> = {}) {
   const env = roomEnv(limits)
-  const state = { isOpen: false }
+  const state: { isOpen: boolean; take: ((view: RequestView) => undefined) | undefined } = {
+    ...{ isOpen: false, take: undefined },
+  }
   const taken: string[] = []
   const request = (session: Session, view: RequestView): undefined => {
+    if (state.take !== undefined) return state.take(view)
     if (!state.isOpen) {
       session.waiting.enter(view, view.reference, env.clock.now())
       return
@@ -45,6 +48,43 @@ describe('[LINK-5.4-4] requests that wait', () => {
     session.waiting.reopen()
     await env.clock.advance(0)
     expect(taken.length).toBe(3)
+  })
+
+  test('do not begin to wait anew when they come back', async () => {
+    const { env, session, ask, far } = await makeRoom()
+    const id = await ask('one')
+    for (let n = 0; n < 15; n++) {
+      await env.clock.advance(1000)
+      session.waiting.reopen()
+    }
+    await env.clock.advance(1000)
+    session.waiting.sweep(env.clock.now())
+    await env.clock.advance(0)
+    expect(far.status(id)).toBe('credential-unverifiable')
+  })
+
+  test('for one pair leave room for those for another', async () => {
+    const { env, session, far, state } = await makeRoom()
+    await env.clock.advance(0)
+    session.link.proven()
+    const enter = (pair: string, count: number): readonly number[] =>
+      Array.from({ length: count }, () => {
+        const id = far.ask(wire.im, { command: commands.message.number, reference: 1 })
+        pairs.set(id, pair)
+        return id
+      })
+    const pairs = new Map<number, string>()
+    state.take = (view) => {
+      session.waiting.enter(view, 1, env.clock.now(), pairs.get(view.id) ?? '')
+    }
+    const slow = enter('b a', 20)
+    const other = enter('b c', 16)
+    await env.clock.advance(0)
+    const busy = (ids: readonly number[]) => ids.filter((id) => far.status(id) === 'busy').length
+    expect([busy(slow), busy(other)]).toEqual([4, 0])
+    const more = ['d', 'e', 'f', 'g', 'h', 'i', 'j'].flatMap((name) => enter(name, 16))
+    await env.clock.advance(0)
+    expect(busy(more)).toBe(16)
   })
 
   test('come back, if they still have to wait', async () => {

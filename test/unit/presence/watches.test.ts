@@ -26,7 +26,7 @@ const keepMs = 45 * second
 
 /** Bob of b.example watches people of a.example. */
 function makeWatcher(overrides: Partial<Limits> = {}, seed = 1) {
-  const env = makeEnv(overrides, seed)
+  const env = makeEnv({ notifyMs: 0, ...overrides }, seed)
   const told: string[] = []
   const work: string[] = []
   const watches = new Watches(env, {

@@ -72,6 +72,21 @@ describe('the gate', () => {
     expect(gone).toEqual(['one', 'two', 'RENEW'])
   })
 
+  test('[LINK-6.5-6] lets what waits for many, one after the other, go on in time', async () => {
+    const { env, owners, gone, subscribe, behind } = makeGate()
+    subscribe('first', 'a', bob)
+    const renew = behind('RENEW', 'a', 'b', 'c')
+    expect(renew.at).toBe(0)
+    await env.clock.advance(3000)
+    subscribe('second', 'b', carol)
+    owners.tell(user)
+    await env.clock.advance(2000)
+    subscribe('third', 'c', bob)
+    expect(gone).toEqual(['first'])
+    owners.tell(user)
+    expect(gone).toEqual(['first', 'second', 'RENEW'])
+  })
+
   test('lets a SUBSCRIBE not overtake an UNSUBSCRIBE of the same subscription', () => {
     const { owners, gone, subscribe, behind } = makeGate()
     subscribe('SUBSCRIBE', 'a')

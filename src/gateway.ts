@@ -29,6 +29,7 @@ import { PresenceStage } from './presence/presence.ts'
 import { RouteCore } from './route/core.ts'
 import { Outside } from './route/outside.ts'
 import { Receive } from './route/receive.ts'
+import type { Account } from './shares/account.ts'
 import { Shares } from './shares/shares.ts'
 import { sizesOf } from './shares/sizes.ts'
 import { RecordStore } from './store/record-store.ts'
@@ -77,8 +78,10 @@ export function createGateway(options: GatewayOptions): Gateway {
   const env: Env = { clock, random, limits, meter, log, shares, held }
   const { has: isHosted, offers, directoryOf } = new OurDomains(domains)
 
-  const lanes: Lanes = new Lanes(limits.lanes, (lane) => store.giveUp(lane))
-  const store = new RecordStore(env, () => lanes.all)
+  const accountOf = ({ domain, text }: Address): Account =>
+    isHosted(domain) ? shares.tree.user(text) : shares.domain(domain, '')
+  const lanes: Lanes = new Lanes(shares, accountOf, (lane) => store.giveUp(lane))
+  const store = new RecordStore(env, () => lanes)
   const journal = new MemoryJournal({
     ...env,
     isKnown: (domain) => peer.isProven(domain) || policy.standing(domain) === 'named',

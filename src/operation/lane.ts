@@ -3,10 +3,12 @@
  *
  * A lane is one (sender, recipient) order domain. Each of its pockets belongs to one stage, which alone reads and writes
  * it: one table with typed pockets costs one look-up a message where a table for each stage would cost four.
- * Bounded; what is idle and has nothing under way is forgotten.
+ * Bounded by the shares of domains; what is idle and has nothing under way is forgotten.
  */
 import type { Address } from '../address/address.ts'
 import type { TokenBucket } from '../lib/token-bucket.ts'
+import type { Account } from '../shares/account.ts'
+import type { Shares } from '../shares/shares.ts'
 
 /** What a hop keeps of a lane that it carries; the hop that made it knows it again by its class. */
 export interface HopLane {
@@ -56,29 +58,43 @@ export class Sender {
   readonly address: Address
   /** Names the sender in flat tables; never used again in this process. */
   readonly number: number
+  /** Who pays: its domain; a user of ours for itself. */
+  readonly account: Account
   readonly lanes = new Map<string, Lane>()
   /** policy/: how much. */
   bucket: TokenBucket | undefined = undefined
 
-  constructor(address: Address, number: number) {
+  constructor(address: Address, number: number, account: Account) {
     this.address = address
     this.number = number
+    this.account = account
   }
 }
 
+/** What is looked at to find one place that can be had. */
+const mostLooks = 16
+
+/** Lanes and senders take a place each; a full table takes back what is idle, of whoever has most. */
 export class Lanes {
   readonly #byAddress = new Map<string, Sender>()
-  readonly #most: number
+  /** In rotation: who was looked at goes to the end. */
+  readonly #byAccount = new Map<Account, Set<Sender>>()
+  readonly #shares: Shares
+  readonly #accountOf: (address: Address) => Account
   readonly #giveUp: (lane: Lane) => boolean
   #lanes = 0
   #numbered = 0
-  /** Until then it is of no use to look for room again. */
-  #fullUntil = Number.NEGATIVE_INFINITY
 
   /** `giveUp`: gives up what is remembered of a lane; false while a message of it is under way. */
-  constructor(mostLanes: number, giveUp: (lane: Lane) => boolean) {
-    this.#most = mostLanes
+  constructor(
+    shares: Shares,
+    accountOf: (address: Address) => Account,
+    giveUp: (lane: Lane) => boolean,
+  ) {
+    this.#shares = shares
+    this.#accountOf = accountOf
     this.#giveUp = giveUp
+    shares.onFull('lanes', { shed: (account) => this.#shed(account), isReplaceable: true })
   }
 
   get lanes(): number {
@@ -90,12 +106,17 @@ export class Lanes {
   }
 
   /** One that there is no room for is forgotten at once. */
-  sender(address: Address, now: number): Sender {
+  sender(address: Address): Sender {
     const known = this.#byAddress.get(address.text)
     if (known !== undefined) return known
-    const sender = new Sender(address, ++this.#numbered)
-    if (this.#byAddress.size >= this.#most) this.#makeRoom(now)
-    if (this.#byAddress.size < this.#most) this.#byAddress.set(address.text, sender)
+    const account = this.#accountOf(address)
+    const sender = new Sender(address, ++this.#numbered, account)
+    if (this.#shares.take(account, 'lanes')) {
+      this.#byAddress.set(address.text, sender)
+      const own = this.#byAccount.get(account)
+      if (own === undefined) this.#byAccount.set(account, new Set([sender]))
+      else own.add(sender)
+    }
     return sender
   }
 
@@ -107,78 +128,93 @@ export class Lanes {
   }
 
   /** False: there are too many lanes, and all of them are used. */
-  keep(lane: Lane, now: number): boolean {
+  keep(lane: Lane): boolean {
     if (lane.isKept) return true
     const { sender, recipient } = lane
-    if (this.#lanes >= this.#most) this.#makeRoom(now)
-    if (this.#lanes >= this.#most || this.#byAddress.get(sender.address.text) !== sender)
-      return false
+    if (this.#byAddress.get(sender.address.text) !== sender) return false
+    if (!this.#shares.take(sender.account, 'lanes')) return false
     sender.lanes.set(recipient.text, lane)
     lane.isKept = true
     this.#lanes++
     return true
   }
 
+  /** Lanes of senders of `account`, a bounded number of them; the next time others come first. */
+  *some(account: Account): Generator<Lane> {
+    for (const { lanes } of this.#rotate(account)) {
+      yield* rotated(lanes)
+    }
+  }
+
   /** Forgets lanes that were not used for `idleMs`, and senders of whom nothing is left. */
   sweep(now: number, idleMs: number): undefined {
-    for (const { lanes } of this.#byAddress.values()) {
-      for (const lane of lanes.values()) {
+    for (const sender of this.#byAddress.values()) {
+      for (const lane of sender.lanes.values()) {
         if (lane.isQuiet && now - lane.usedAt >= idleMs && isRested(lane, now)) this.#forget(lane)
       }
+      if (isSpent(sender, now)) this.#leave(sender)
     }
-    this.#forgetSenders(now)
   }
 
-  /**
-   * The domain that has most lanes loses those that are idle longest, a sixteenth of all at once: what one domain
-   * does costs the others nothing.
-   */
-  #makeRoom(now: number): undefined {
-    if (now < this.#fullUntil) return
-    this.#forgetSenders(now)
-    const before = this.#lanes
-    if (before < this.#most) return
-    for (const lanes of lanesByDomain(this.#byAddress.values())) {
-      this.#shed(lanes, now)
-      if (this.#lanes < before) return this.#forgetSenders(now)
+  *#rotate(account: Account): Generator<Sender> {
+    const own = this.#byAccount.get(account)
+    let looks = Math.min(mostLooks, own?.size ?? 0)
+    for (const sender of own ?? []) {
+      if (looks-- === 0) return
+      own?.delete(sender)
+      own?.add(sender)
+      yield sender
     }
-    this.#fullUntil = now + 1000
   }
 
-  #shed(lanes: readonly Lane[], now: number): undefined {
-    const idle = lanes.filter((lane) => !lane.isUnderWay && isRested(lane, now))
-    const share = Math.ceil(this.#most / 16)
-    for (const lane of idle.sort((a, b) => a.usedAt - b.usedAt).slice(0, share)) {
-      if (this.#giveUp(lane)) this.#forget(lane)
+  /** One of `account` gives up a place: a sender of whom nothing is left, or a lane that waits for nothing. */
+  #shed(account: Account): boolean {
+    const now = this.#shares.now
+    for (const sender of this.#rotate(account)) {
+      if (isSpent(sender, now)) {
+        this.#leave(sender)
+        return true
+      }
+      for (const lane of rotated(sender.lanes)) {
+        if (lane.isUnderWay || !isRested(lane, now) || !this.#giveUp(lane)) continue
+        this.#forget(lane)
+        return true
+      }
     }
+    return false
   }
 
   #forget(lane: Lane): undefined {
     lane.sender.lanes.delete(lane.recipient.text)
     lane.isKept = false
     this.#lanes--
+    this.#shares.give(lane.sender.account, 'lanes')
   }
 
-  #forgetSenders(now: number): undefined {
-    for (const [text, { bucket, lanes }] of this.#byAddress) {
-      if (lanes.size === 0 && (bucket === undefined || bucket.isFull(now))) {
-        this.#byAddress.delete(text)
-      }
-    }
+  #leave(sender: Sender): undefined {
+    const { account } = sender
+    this.#byAddress.delete(sender.address.text)
+    const own = this.#byAccount.get(account)
+    own?.delete(sender)
+    if (own?.size === 0) this.#byAccount.delete(account)
+    this.#shares.give(account, 'lanes')
+  }
+}
+
+/** Some of them; the next time others come first. */
+function* rotated(lanes: Map<string, Lane>): Generator<Lane> {
+  let looks = Math.min(mostLooks, lanes.size)
+  for (const [name, lane] of lanes) {
+    if (looks-- === 0) return
+    lanes.delete(name)
+    lanes.set(name, lane)
+    yield lane
   }
 }
 
 /** Whether its bucket says nothing any more. */
-const isRested = ({ bucket }: Lane, now: number): boolean =>
+const isRested = ({ bucket }: Lane | Sender, now: number): boolean =>
   bucket === undefined || bucket.isFull(now)
 
-/** The lanes of each domain of senders, the domain that has most of them first. */
-export function lanesByDomain(senders: Iterable<Sender>): readonly (readonly Lane[])[] {
-  const byDomain = new Map<string, Lane[]>()
-  for (const { address, lanes } of senders) {
-    const own = byDomain.get(address.domain) ?? []
-    byDomain.set(address.domain, own)
-    for (const lane of lanes.values()) own.push(lane)
-  }
-  return [...byDomain.values()].sort((a, b) => b.length - a.length)
-}
+const isSpent = (sender: Sender, now: number): boolean =>
+  sender.lanes.size === 0 && isRested(sender, now)

@@ -78,6 +78,9 @@ export interface UserSession {
   readonly caller: Caller & { readonly user: Address }
   /** [LINK-6.7-14] Ends `delivered` once the session has confirmed it. */
   deliver(message: Message, asker: Asker<Message>): undefined
-  /** A session that cannot take it is closed by itself: when it comes back it is told what holds then. */
+  /**
+   * Of what waits the last value is told. A session that has no room for the last value of each of its subscriptions is
+   * closed by itself: when it comes back it is told what holds then.
+   */
   notify(subscription: string, presentity: Address, notice: Notice): undefined
 }

@@ -60,8 +60,12 @@ export class AttachedSession implements UserSession {
       body: bodyOf(notice),
       freshen: (outgoing) => {
         const latest = this.#waiting.get(name)
-        this.#waiting.delete(name)
-        if (latest === undefined) return 'same'
+        if (latest === undefined) {
+          this.#waiting.delete(name)
+          return 'same'
+        }
+        // It may have to wait on, if it is longer now.
+        this.#waiting.set(name, undefined)
         Object.assign(outgoing, contentOf(fieldsOf(subscription, latest), bodyOf(latest)))
         return 'other'
       },

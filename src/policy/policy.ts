@@ -82,12 +82,12 @@ export class Policy {
     at: number,
   ): Status | undefined {
     const code = this.#judge(caller, from, to, scope, hops)
-    return code ?? this.#rate(caller, this.#ports.lanes.sender(from, at), undefined, at)
+    return code ?? this.#rate(caller, this.#ports.lanes.sender(from), undefined, at)
   }
 
   /** What a user of ours asks for itself, of its own gateway. */
   admitOwn(user: Address, at: number): Status | undefined {
-    const excess = this.#rates.takeSender(this.#ports.lanes.sender(user, at), at)
+    const excess = this.#rates.takeSender(this.#ports.lanes.sender(user), at)
     return excess === undefined ? undefined : this.#tooMuch(excess, undefined)
   }
 

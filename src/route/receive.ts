@@ -68,11 +68,11 @@ export class Receive {
   #message(call: Call<Message>): undefined {
     const { caller, operation: message, at } = call
     const { lanes, policy, isHosted, offers, delivery } = this.#ports
-    const sender = lanes.sender(message.from, at)
+    const sender = lanes.sender(message.from)
     const lane = lanes.lane(sender, message.to, at)
     const code = policy.admit(caller, message, lane, at)
     if (code !== undefined) return this.#refuse(call, code)
-    if (!lanes.keep(lane, at)) return call.answer(busy)
+    if (!lanes.keep(lane)) return call.answer(busy)
     message.lane = lane
     if (!isHosted(message.to.domain)) {
       if (!offers(message.from.domain, 'im')) return no(call, 'service-not-offered')

@@ -19,8 +19,13 @@ import { WaterLevel } from './water-level.ts'
 /** How much there is of each. */
 export type Sizes = Readonly<Record<Held, number>>
 
-/** Gives up what an account holds and needs least; false: nothing of it can be had. */
-export type Shed = (account: Account) => boolean
+/** What a table does when it is full. */
+export type FullTable = {
+  /** Gives up what an account holds and needs least; false: nothing of it can be had. */
+  readonly shed: (account: Account) => boolean
+  /** Nobody misses what is given up: who has no more room may replace its own. */
+  readonly isReplaceable: boolean
+}
 
 export type SharesNeeds = {
   readonly clock: Clock
@@ -30,8 +35,9 @@ export type SharesNeeds = {
   readonly standing: (domain: string) => DomainStanding
 }
 
-/** Accounts that are looked at in one second, whether they can be forgotten. */
-const sweptPerSecond = 4096
+/** So often, in quiet times too, it is looked whether anything is still scarce, and which accounts can be forgotten. */
+const sweepMs = 10_000
+const sweptAtOnce = 8192
 /** Work in one turn that makes the next one worth a look at the lag of the loop. */
 const worthMs = 10
 /** What is not scarce any more is given back by so much a turn. */
@@ -49,8 +55,9 @@ export class Shares {
   readonly #isScarce: boolean[] = resources.map(() => false)
   /** Nodes whose children are limited, by resource. */
   readonly #limited: Set<Account>[] = resources.map(() => new Set())
-  readonly #sheds: (Shed | undefined)[] = resources.map(() => undefined)
+  readonly #sheds: (FullTable | undefined)[] = resources.map(() => undefined)
   readonly #searches: number[] = resources.map(() => 0)
+  readonly #weighedAt: number[] = resources.map(() => Number.NEGATIVE_INFINITY)
   readonly #refused: readonly Counter[]
   readonly #water = new WaterLevel()
   readonly #stop: Cancel
@@ -68,7 +75,7 @@ export class Shares {
     this.#sizes = resources.map((name) => (name === 'time' ? 0 : sizes[name]))
     this.#turn = Math.floor(clock.now() / turnMs)
     this.turns = new Turns(this, clock)
-    this.#stop = every(clock, 1000, () => this.#sweep())
+    this.#stop = every(clock, sweepMs, () => this.#sweep())
     this.#refused = resources.map((resource) => meter.counter('share_over_total', { resource }))
     meter.gauge('share_accounts', {}, () => this.tree.size)
     meter.gauge('share_unread_links', {}, () => this.turns.links)
@@ -98,9 +105,13 @@ export class Shares {
     return this.tree.domain(name, network, this.#needs.standing(name), this.#turn)
   }
 
-  /** Who gives up places when a table is full; set once, by the table. */
-  onFull(resource: Held, shed: Shed): undefined {
-    this.#sheds[indexOf[resource]] = shed
+  /** Set once, by the table. */
+  onFull(resource: Held, table: FullTable): undefined {
+    this.#sheds[indexOf[resource]] = table
+  }
+
+  get now(): number {
+    return this.#needs.clock.now()
   }
 
   /** Work was done for `account`, for so many ms. */
@@ -134,8 +145,8 @@ export class Shares {
     const at = indexOf[resource]
     const size = this.#sizes[at] as number
     const total = this.tree.all.use(at, this.#turn) + amount
-    if (total > size * marksOf(at).enter && !this.#isScarce[at]) this.#share(at)
-    if (this.#isScarce[at] && !this.#hasRoom(account, at, total, size)) {
+    const isNearlyFull = this.#isScarce[at] || total > size * marksOf(at).enter
+    if (isNearlyFull && !this.#hasRoom(account, at, total, size)) {
       ;(this.#refused[at] as Counter).n++
       return false
     }
@@ -154,16 +165,16 @@ export class Shares {
 
   /** Who is not over its share gets room even in a full table: from whoever is over most. */
   #hasRoom(account: Account, at: number, total: number, size: number): boolean {
-    if (this.#isAbove(account, at, 1)) return false
-    return total <= size * reachOf(account) || this.#shed(at, account)
-  }
-
-  #shed(at: number, asker: Account): boolean {
-    const shed = this.#sheds[at]
-    while (shed !== undefined && (this.#searches[at] as number) < mostSearches) {
+    this.#weigh(at, total)
+    const isAbove = this.#isAbove(account, at, 1)
+    if (!isAbove && total <= Math.ceil(size * reachOf(account))) return true
+    const table = this.#sheds[at]
+    if (table === undefined) return false
+    if (isAbove) return table.isReplaceable && table.shed(account)
+    while ((this.#searches[at] as number) < mostSearches) {
       const victim = this.#most(at)
-      if (victim === asker) return false
-      if (shed(victim)) return true
+      if (victim === account && !table.isReplaceable) return false
+      if (table.shed(victim)) return true
       this.#searches[at] = (this.#searches[at] as number) + 1
     }
     return false
@@ -210,49 +221,47 @@ export class Shares {
 
   /** A turn is over. */
   #look(): undefined {
-    const { clock } = this.#needs
-    const now = clock.now()
+    const now = this.now
     const wallMs = now - this.#turnAt
     this.#cancel = undefined
-    this.#isScarce[0] = this.#loop.turn(wallMs, turnMs, this.#charged)
-    const isQuiet = this.#charged < worthMs && !this.#isScarce[0]
-    this.#weigh(now)
-    if (!isQuiet || this.#limited.some((nodes) => nodes.size > 0)) this.#watch()
-  }
-
-  /** Once a second, in quiet times, too. */
-  #sweep(): undefined {
-    if (this.#cancel === undefined) this.#weigh(this.#needs.clock.now())
-    this.tree.sweep(this.#turn, sweptPerSecond)
-  }
-
-  #weigh(now: number): undefined {
     this.#turn = Math.floor(now / turnMs)
+    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged)
+    this.#isScarce[0] = isScarce
+    if (isScarce) this.#share(0, this.tree.all.use(0, this.#turn) * loopRoom)
+    else this.#relax(0)
+    const isQuiet = this.#charged < worthMs && !isScarce
     this.#charged = 0
-    for (let at = 0; at < resources.length; at++) {
-      this.#searches[at] = 0
-      if (at > 0) this.#isScarce[at] = this.#isStillScarce(at)
-      if (this.#isScarce[at]) this.#share(at)
-      else this.#relax(at)
-    }
+    if (!isQuiet || (this.#limited[0] as Set<Account>).size > 0) this.#watch()
   }
 
-  #isStillScarce(at: number): boolean {
-    const used = this.tree.all.use(at, this.#turn)
-    return isScarceNow(this.#isScarce[at] as boolean, used, this.#sizes[at] as number, marksOf(at))
+  /** In quiet times, too. */
+  #sweep(): undefined {
+    this.#turn = Math.floor(this.now / turnMs)
+    for (let at = 1; at < resources.length; at++) this.#weigh(at, this.tree.all.use(at, this.#turn))
+    this.tree.sweep(this.#turn, sweptAtOnce)
   }
 
-  /** It is scarce: shares it out. */
-  #share(at: number): undefined {
-    this.#isScarce[at] = true
-    this.#watch()
+  /** Places: whether they are scarce with `total` taken, and who may have how many; anew once a turn. */
+  #weigh(at: number, total: number): undefined {
+    const { now } = this
+    const before = this.#isScarce[at] as boolean
+    if (before && now - (this.#weighedAt[at] as number) < turnMs) return
+    this.#weighedAt[at] = now
+    this.#searches[at] = 0
+    const size = this.#sizes[at] as number
+    const marks = marksOf(at)
+    const isScarce = isScarceNow(before, total, size, marks)
+    this.#isScarce[at] = isScarce
+    if (isScarce) this.#share(at, size * marks.room)
+    else if (before) this.#share(at, Number.POSITIVE_INFINITY)
+  }
+
+  /** Shares out so much of a resource. */
+  #share(at: number, room: number): undefined {
     const before = this.#limited[at] as Set<Account>
     const after = new Set<Account>()
     this.#limited[at] = after
-    const { all } = this.tree
-    const room =
-      at === 0 ? all.use(0, this.#turn) * loopRoom : (this.#sizes[at] as number) * marksOf(at).room
-    this.#fill(all, at, room, after)
+    this.#fill(this.tree.all, at, room, after)
     for (const node of before) if (!after.has(node)) node.limit(at, Number.POSITIVE_INFINITY)
   }
 

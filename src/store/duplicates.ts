@@ -1,32 +1,42 @@
 /**
  * Duplicates: what was answered for (sender, id), so that a repetition is answered the same and shown once.
  *
- * In memory, bounded: the oldest record whose answer the sender holds goes first; without any, the oldest ones of the
- * domain that holds most, so that one that never says what it holds costs the others nothing.
+ * In memory, bounded: the oldest record whose answer the sender holds goes first, and takes nobody's place. All others are
+ * places of the domain of their sender: one that never says what it holds gives up its own.
  * Spec: [LINK-6.7-9] same id and content, [LINK-6.7-10] same id and other content, [LINK-6.7-11] settled
  */
 import type { ContentHash } from '../lib/content-hash.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
-import { type Lane, lanesByDomain, type Sender } from '../operation/lane.ts'
+import type { Lane, Sender } from '../operation/lane.ts'
 import type { Message, Place } from '../operation/message.ts'
+import type { Account } from '../shares/account.ts'
+import type { Shares } from '../shares/shares.ts'
 import { RecordTable } from './record-table.ts'
+
+/** Of whose lanes the records are kept. */
+export type RecordedLanes = {
+  readonly all: Iterable<Sender>
+  some(account: Account): Iterable<Lane>
+}
+
+/** More than may be under way of one lane. */
+const mostLooks = 64
 
 export class Duplicates {
   readonly table: RecordTable
-  readonly #most: number
+  readonly #shares: Shares
   readonly #limits: Limits
   /** Slots in the order in which they were settled; those before `#from` are given back. */
   #settled: number[] = []
   #from = 0
-  readonly #senders: () => Iterable<Sender>
-  /** Until then it is of no use to look for room again. */
-  #fullUntil = Number.NEGATIVE_INFINITY
+  readonly #lanes: () => RecordedLanes
 
-  constructor(limits: Limits, random: Random, senders: () => Iterable<Sender>) {
+  constructor(limits: Limits, random: Random, shares: Shares, lanes: () => RecordedLanes) {
     this.#limits = limits
-    this.#senders = senders
-    this.#most = limits.duplicates
+    this.#shares = shares
+    this.#lanes = lanes
+    shares.onFull('duplicates', { shed: (account) => this.#shed(account), isReplaceable: true })
     this.table = new RecordTable(limits.duplicates, random)
   }
 
@@ -36,14 +46,16 @@ export class Duplicates {
     const { number } = lane.sender
     // The lane was looked up when the message came.
     const now = lane.usedAt
-    if (this.table.isFull && !this.#evict() && !this.#makeRoom(now)) return -1
+    if (!this.#shares.take(lane.sender.account, 'duplicates')) return -1
+    // Those that take a place are fewer than there are slots.
+    if (this.table.isFull) this.#evict()
     const slot = this.table.add(number, buffer, idAt, content, epoch, sequence, now)
     lane.records.push(slot)
     return slot
   }
 
   /** [LINK-6.7-11] The sender holds the answers of its lane up to `settled`. */
-  settle({ records }: Lane, { epoch, settled }: Place): undefined {
+  settle({ records, sender }: Lane, { epoch, settled }: Place): undefined {
     if (settled === 0 || records.length === 0) return
     let n = 0
     while (n < records.length) {
@@ -56,17 +68,20 @@ export class Duplicates {
       this.#settled.push(slot)
       n++
     }
+    if (n === 0) return
+    this.#shares.give(sender.account, 'duplicates', n)
     if (n === records.length) records.length = 0
-    else if (n > 0) records.splice(0, n)
+    else records.splice(0, n)
   }
 
   /** The lane is forgotten: its records are kept as if they were settled. False while one of them is under way. */
-  giveUp({ records }: Lane): boolean {
+  giveUp({ records, sender }: Lane): boolean {
     if (records.some((slot) => !this.#isOver(slot))) return false
     for (const slot of records) {
       this.table.settle(slot)
       this.#settled.push(slot)
     }
+    this.#shares.give(sender.account, 'duplicates', records.length)
     records.length = 0
     return true
   }
@@ -79,11 +94,13 @@ export class Duplicates {
       const life = table.isSettled(slot) ? duplicateSettledMs : duplicateMs
       if (table.isEnded(slot) && table.ageMs(slot, now) > life) table.remove(slot)
     }
-    for (const { lanes } of this.#senders()) {
+    for (const { lanes, account } of this.#lanes().all) {
       for (const lane of lanes.values()) {
-        if (!lane.records.some((slot) => table.isGone(slot))) continue
-        for (const slot of lane.records) if (table.isGone(slot)) table.free(slot)
-        lane.records = lane.records.filter((slot) => !table.isGone(slot))
+        const gone = lane.records.filter((slot) => table.isGone(slot))
+        if (gone.length === 0) continue
+        for (const slot of gone) table.free(slot)
+        this.#shares.give(account, 'duplicates', gone.length)
+        lane.records = lane.records.filter((slot) => !gone.includes(slot))
       }
     }
     const gone = this.#settled.slice(this.#from)
@@ -92,38 +109,27 @@ export class Duplicates {
     this.#from = 0
   }
 
-  /** The oldest settled record goes; one under way is not settled. False: there is none. */
-  #evict(): boolean {
-    if (this.#from === this.#settled.length) return false
+  /** The oldest settled record goes; one under way is not settled. */
+  #evict(): undefined {
+    if (this.#from === this.#settled.length) return
     this.table.free(this.#settled[this.#from++] as number)
     if (this.#from > 4096 && this.#from * 2 > this.#settled.length) {
       this.#settled = this.#settled.slice(this.#from)
       this.#from = 0
     }
-    return true
   }
 
-  /** The domain that holds most loses its oldest records, a sixteenth of all at once. False: all are under way. */
-  #makeRoom(now: number): boolean {
-    if (now < this.#fullUntil) return false
-    const held = lanesByDomain(this.#senders()).map((lanes) =>
-      lanes.flatMap((lane) =>
-        lane.records.filter((slot) => this.#isOver(slot)).map((slot) => ({ slot, lane })),
-      ),
-    )
-    const most = held.reduce((a, b) => (b.length > a.length ? b : a), [])
-    if (most.length === 0) {
-      this.#fullUntil = now + 1000
-      return false
+  /** A lane of `account` gives up its oldest record. False: all that is looked at are under way. */
+  #shed(account: Account): boolean {
+    for (const { records } of this.#lanes().some(account)) {
+      const at = records.slice(0, mostLooks).findIndex((slot) => this.#isOver(slot))
+      if (at < 0) continue
+      this.table.free(records[at] as number)
+      records.splice(at, 1)
+      this.#shares.give(account, 'duplicates')
+      return true
     }
-    most.sort((a, b) => this.table.ageMs(b.slot, now) - this.table.ageMs(a.slot, now))
-    const oldest = most.slice(0, Math.ceil(this.#most / 16))
-    const gone = new Set(oldest.map(({ slot }) => slot))
-    for (const lane of new Set(oldest.map((one) => one.lane))) {
-      lane.records = lane.records.filter((slot) => !gone.has(slot))
-    }
-    for (const slot of gone) this.table.free(slot)
-    return true
+    return false
   }
 
   /** Nobody waits for it any more. */

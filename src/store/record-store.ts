@@ -12,10 +12,10 @@ import type { Env } from '../env.ts'
 import { isTemporary, type Status, statusNumber, statusOf } from '../errors.ts'
 import type { ContentHash } from '../lib/content-hash.ts'
 import type { Counter } from '../lib/meter.ts'
-import type { Lane, Sender } from '../operation/lane.ts'
+import type { Lane } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'
 import type { Kept, Queued, QueueTaker, Store, Taker } from '../operation/store.ts'
-import { Duplicates } from './duplicates.ts'
+import { Duplicates, type RecordedLanes } from './duplicates.ts'
 import { MemoryBackend } from './memory-backend.ts'
 import { MemoryNode } from './memory-node.ts'
 
@@ -25,11 +25,10 @@ export class RecordStore extends MemoryNode implements Store {
   readonly #content: ContentHash
   readonly #hits: Counter
 
-  /** `senders`: of whose lanes the records are kept. */
-  constructor(env: Env, senders: () => Iterable<Sender>, node = 'here') {
+  constructor(env: Env, lanes: () => RecordedLanes, node = 'here') {
     const backend = new MemoryBackend(env)
     super(backend, node)
-    this.#duplicates = new Duplicates(env.limits, env.random, senders)
+    this.#duplicates = new Duplicates(env.limits, env.random, env.shares, lanes)
     env.meter.gauge('duplicate_records', {}, () => this.size)
     this.#content = backend.content
     this.#hits = backend.hits('duplicates')

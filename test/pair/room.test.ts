@@ -1,7 +1,7 @@
 /**
  * What a door accepts every next hop can read, and nobody ends what others use: for every command and both kinds of hop.
  *
- *   SEEDS=1000   how many runs (30)
+ *   SEEDS=1000   how many runs (100)
  *   SEED=7       where chance begins (1)
  */
 import { describe, expect, test } from 'vitest'
@@ -14,7 +14,7 @@ import { seededRandom } from '../support/seeded-random.ts'
 import { between } from '../support/simulator/faults.ts'
 
 const env = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise)
-const [firstSeed, seeds] = [env('SEED', 1), env('SEEDS', 30)]
+const [firstSeed, seeds] = [env('SEED', 1), env('SEEDS', 100)]
 
 const rounds = 8
 

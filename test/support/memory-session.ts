@@ -4,7 +4,7 @@
  * In:    messages and notifications for the user; what the user does.
  * Out:   what it was shown, as lines; calls to the core, on the word of the user.
  * Fails: `unknown-outcome` for what it was shown and did not confirm, `inbox-closed` once it is gone. One that does not
- *        read is closed.
+ *        read keeps the last value of a few subscriptions, and is closed where there are more.
  */
 import type { Address } from '../../src/address/address.ts'
 import type { Status } from '../../src/errors.ts'
@@ -23,7 +23,7 @@ import type { Core, UserSession } from '../../src/operation/ports.ts'
 import type { Notice } from '../../src/operation/presence.ts'
 import { bodyOf, copyOf, makeMessage } from './operations.ts'
 
-/** Notifications that wait to be read; with more it is closed. */
+/** Subscriptions of which something waits to be read; with more it is closed. */
 const mostUnread = 64
 
 type Shown = { readonly body: string; readonly end: (status: Status) => undefined }
@@ -41,7 +41,7 @@ export class MemorySession implements UserSession {
   readonly #core: Core
   readonly #clock: Clock
   #shown: Shown[] = []
-  #unread: string[] = []
+  #unread: [subscription: string, line: string][] = []
 
   constructor(core: Core, clock: Clock, user: Address) {
     this.#core = core
@@ -83,12 +83,15 @@ export class MemorySession implements UserSession {
     this.#shown.find((shown) => shown.body === body)?.end(status)
   }
 
-  notify(_subscription: string, presentity: Address, { state, presence }: Notice): undefined {
+  notify(subscription: string, presentity: Address, { state, presence }: Notice): undefined {
     if (this.isClosed) return
-    this.#unread.push(`${presentity.text} ${presence?.document.toString() ?? state}`)
+    const line = `${presentity.text} ${presence?.document.toString() ?? state}`
+    const waiting = this.isReading ? -1 : this.#unread.findIndex(([id]) => id === subscription)
+    if (waiting >= 0) this.#unread.splice(waiting, 1, [subscription, line])
+    else this.#unread.push([subscription, line])
     if (this.#unread.length > mostUnread) return this.close()
     this.#clock.soon(() => {
-      if (this.isReading) this.notices.push(...this.#unread.splice(0))
+      if (this.isReading) this.notices.push(...this.#unread.splice(0).map(([, read]) => read))
     })
   }
 

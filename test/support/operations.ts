@@ -3,10 +3,10 @@ import { type Address, parseAddress } from '../../src/address/address.ts'
 import { defaultContentType, encodeMessage } from '../../src/command/message.ts'
 import type { Status } from '../../src/errors.ts'
 import type { Asker, Outcome } from '../../src/operation/call.ts'
-import { Lanes } from '../../src/operation/lane.ts'
 import { Message, type Place } from '../../src/operation/message.ts'
 import type { Operation } from '../../src/operation/operation.ts'
 import type { Audience, Notice } from '../../src/operation/presence.ts'
+import { makeLanes } from './middle/messages.ts'
 import { messageId } from './script/peer.ts'
 
 export const alice = parseAddress('alice@a.example')
@@ -42,13 +42,13 @@ export const bodyOf = ({ buffer, bodyAt, end }: Message): string =>
 
 /** Makes messages as `route/` gives them on: each with its lane. */
 export class Letters {
-  readonly #lanes = new Lanes(1000, () => true)
+  readonly #lanes = makeLanes(1000)
 
   make(letter: Letter): Message {
     const message = makeMessage(letter)
     const { from, to } = message
-    const lane = this.#lanes.lane(this.#lanes.sender(from, 0), to, 0)
-    this.#lanes.keep(lane, 0)
+    const lane = this.#lanes.lane(this.#lanes.sender(from), to, 0)
+    this.#lanes.keep(lane)
     message.lane = lane
     return message
   }

@@ -156,11 +156,24 @@ export function userSessionContract(name: string, open: () => Promise<SessionWor
       expect(notices()).toEqual([`${alice.text} {}`, `${alice.text} unknown`])
     })
 
-    test('notify: a session that is too slow is closed, and told no more', async () => {
+    test('notify: a session that is slow keeps the last value of what it watches, and lives', async () => {
+      const { core, session, deliver, ends, stopReading, run } = await opened()
+      stopReading()
+      for (let n = 0; n < 1000; n++) {
+        session.notify(idOf('s1'), alice, notice(`${n}`.padEnd(1000, '.'), n))
+        await run(0)
+      }
+      expect(core.detached).toEqual([])
+      deliver('m1')
+      await run(0)
+      expect(ends.log).toEqual([])
+    })
+
+    test('notify: a session that has no room for what it watches is closed, and told no more', async () => {
       const { core, session, deliver, ends, notices, stopReading, run } = await opened()
       stopReading()
       for (let n = 0; n < 1000 && core.detached.length === 0; n++) {
-        session.notify(idOf('s1'), alice, notice(`${n}`.padEnd(1000, '.'), n))
+        session.notify(idOf(`s${n}`), alice, notice(`${n}`.padEnd(1000, '.'), n))
         await run(0)
       }
       expect(core.detached).toEqual([session])

@@ -1,5 +1,7 @@
 /** Section 4.1 of `docs/protocol.md`: room for what a hop adds, and that nobody ends what others use. */
 import { describe, expect, test } from 'vitest'
+import { limitTable } from '../../../src/limits.ts'
+import { endToEndRoom, fields, hopRoom, lastHopTag } from '../../../src/wire/registry.ts'
 import * as wire from '../../support/script/codec.ts'
 import { JoinedWorlds } from '../../support/script/joined-worlds.ts'
 import { messageId, type ScriptedPeer } from '../../support/script/peer.ts'
@@ -209,6 +211,23 @@ describe('what a peer sends', () => {
 
 describe('what a gateway writes', () => {
   const longest = [63, 63, 63, 61].map((length) => 'd'.repeat(length)).join('.')
+
+  test('[LINK-4.1-9] every field of a hop, and the longest `from`, keep within the room', () => {
+    const hop = Object.values(fields).filter((field) => field.tag <= lastHopTag)
+    const most: Readonly<Record<string, number>> = {
+      u32: 4,
+      'u32 ms': 4,
+      'u32 bytes': 4,
+      'u32 epoch, u32 sequence': 8,
+      // One for each hop that is allowed.
+      'list of u64': 8 * limitTable.hops.value,
+    }
+    const lengths = [...hop.map(({ shape }) => most[shape] ?? Number.NaN), 256 + 1 + 253]
+    expect(lengths.length).toBeLessThanOrEqual(hopRoom.fields)
+    expect(lengths.reduce((sum, length) => sum + 3 + length, 0)).toBeLessThan(hopRoom.bytes)
+    expect(endToEndRoom.bytes + hopRoom.bytes).toBe(limitTable.fieldBytes.value)
+    expect(endToEndRoom.fields + hopRoom.fields).toBe(limitTable.fieldCount.value)
+  })
 
   test('[LINK-3.2-3] the longest sender before a body that just fits leaves the recipient where it is', async () => {
     const worlds = new JoinedWorlds({ domains: [longest, 'b.example'] })

@@ -58,10 +58,11 @@ describe('lanes', () => {
   const users = Array.from({ length: 8 }, (_, n) => `nobody${n}@b.example`)
 
   test('of a domain that settles none make room for another domain, and for itself', async () => {
-    const { world, flooder, other, say } = await meet({ lanes: 4 })
+    const { world, flooder, other, say } = await meet({ lanes: 8 })
     for (const user of users) expect(await say(flooder, 1, user)).not.toBe('busy')
     expect(await say(other, 1)).toBe('delivered')
-    expect(lanesOf(world)).toBe(4)
+    expect(lanesOf(world)).toBeGreaterThan(4)
+    expect(lanesOf(world)).toBeLessThan(8)
   })
 
   test('of refused messages are not remembered', async () => {

@@ -87,7 +87,8 @@ function addUnasked(random: Random, list: [tag: number, value: Buffer][]): undef
 function fill(random: Random, list: [tag: number, value: Buffer][]): undefined {
   const [most, bytes] = [between(random, 22, 32), between(random, 6000, 8192)]
   const length = pick(random, [0, 1, 1500]) ?? 0
-  for (let left = bytes; list.length < most && left > length + 3; left -= length + 3) {
+  const own = list.reduce((sum, [, value]) => sum + 3 + value.length, 0)
+  for (let left = bytes - own; list.length < most && left > length + 3; left -= length + 3) {
     const tag = 2 * between(random, 0x11, 0x7f)
     if (!list.some(([other]) => other === tag)) list.push([tag, random.bytes(length)])
   }

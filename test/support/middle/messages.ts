@@ -1,10 +1,12 @@
 /** Messages as a door makes them: lent bytes in the middle of a chunk, in a lane. */
 import { createHash } from 'node:crypto'
 import type { Address } from '../../../src/address/address.ts'
+import { limitsWith } from '../../../src/limits.ts'
 import { type Lane, Lanes } from '../../../src/operation/lane.ts'
 import { Message } from '../../../src/operation/message.ts'
 import { encodeFields } from '../../../src/wire/fields.ts'
 import { fields } from '../../../src/wire/registry.ts'
+import { roomShares } from '../room-shares.ts'
 import { alice, bob } from './calls.ts'
 
 export type MessageWish = {
@@ -54,10 +56,17 @@ export function makeMessage(wish: MessageWish = {}): Message {
 /** A lane of its own, which knows nothing yet. */
 export function laneOf(from: Address = alice, to: Address = bob): Lane {
   const lanes = makeLanes()
-  return lanes.lane(lanes.sender(from, 0), to, 0)
+  return lanes.lane(lanes.sender(from), to, 0)
 }
 
-export const makeLanes = (most = 100): Lanes => new Lanes(most, () => true)
+export function makeLanes(most = 200): Lanes {
+  const shares = roomShares(limitsWith({ lanes: most }))
+  return new Lanes(
+    shares,
+    ({ domain }) => shares.domain(domain, 'its network'),
+    () => true,
+  )
+}
 
 /** The body, where its offsets say it is. */
 export const textOf = ({ buffer, bodyAt, end }: Message): string =>

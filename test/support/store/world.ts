@@ -2,11 +2,14 @@
 import { expect, onTestFinished } from 'vitest'
 import { parseAddress } from '../../../src/address/address.ts'
 import type { Status } from '../../../src/errors.ts'
+import type { Clock } from '../../../src/lib/clock.ts'
 import type { Meter } from '../../../src/lib/meter.ts'
-import type { Limits } from '../../../src/limits.ts'
-import { Lanes, type Sender } from '../../../src/operation/lane.ts'
+import { type Limits, limitsWith } from '../../../src/limits.ts'
+import { Lanes } from '../../../src/operation/lane.ts'
 import { Message, type Place } from '../../../src/operation/message.ts'
 import type { Kept, Queued, QueueTaker, Store, Taker } from '../../../src/operation/store.ts'
+import type { Shares } from '../../../src/shares/shares.ts'
+import { roomShares } from '../room-shares.ts'
 
 /** One object, and what can be done to its commits. */
 export type Opened = {
@@ -19,7 +22,9 @@ export type Opened = {
 
 /** A backend that nobody has opened yet. */
 export type World = {
-  readonly open: (node: string, senders: () => Iterable<Sender>) => Promise<Opened>
+  readonly open: (node: string, lanes: Lanes, shares: Shares) => Promise<Opened>
+  readonly limits: Partial<Limits>
+  readonly clock: Clock
   readonly now: () => number
   readonly advance: (ms: number) => Promise<void>
   /** Lets things happen until `condition` holds. */
@@ -66,6 +71,7 @@ export class Node implements Taker, QueueTaker {
   readonly log: string[] = []
   readonly world: World
   readonly lanes: Lanes
+  readonly #shares: Shares
   readonly #seqs = new Map<string, number>()
   readonly #messages = new Map<string, Message>()
   #opened: Opened | undefined
@@ -73,7 +79,17 @@ export class Node implements Taker, QueueTaker {
   constructor(world: World, name: string) {
     this.world = world
     this.name = name
-    this.lanes = new Lanes(1000, (lane) => this.store.giveUp(lane))
+    const shares = roomShares(limitsWith(world.limits), {
+      ...world.clock,
+      now: world.now,
+      after: () => () => undefined,
+    })
+    this.#shares = shares
+    this.lanes = new Lanes(
+      shares,
+      ({ domain }) => shares.tree.user(domain),
+      (lane) => this.store.giveUp(lane),
+    )
   }
 
   get store(): Store {
@@ -86,14 +102,14 @@ export class Node implements Taker, QueueTaker {
   }
 
   async open(): Promise<undefined> {
-    this.#opened = await this.world.open(this.name, () => this.lanes.all)
+    this.#opened = await this.world.open(this.name, this.lanes, this.#shares)
   }
 
   message({ id, from = alice, to = bob, body = `m${id}`, place }: Spec): Message {
     const [sender, recipient] = [address(from), address(to)]
     const now = this.world.now()
-    const lane = this.lanes.lane(this.lanes.sender(sender, now), recipient, now)
-    this.lanes.keep(lane, now)
+    const lane = this.lanes.lane(this.lanes.sender(sender), recipient, now)
+    this.lanes.keep(lane)
     const fields = Buffer.from(`${String(id).padStart(16, '0')}${to}`)
     const bytes = Buffer.concat([Buffer.alloc(headBytes, '?'), fields, Buffer.from(body)])
     const bodyAt = headBytes + fields.length

@@ -108,6 +108,35 @@ describe('[LINK-6.13-8] a notification for the user', () => {
     expect([request?.fields.has(tag.version), request?.body.length]).toEqual([false, 0])
   })
 
+  const changed = (seq: number): Notice => ({
+    ...active,
+    presence: { document: Buffer.from(`{"n":${seq}}`), version: { epoch: 2, seq } },
+  })
+
+  test('[LINK-8.1-3] that waits for its turn tells the last value, however often it changes', async () => {
+    const { env, far, attachment, ended } = await attached({ waitingOutBytes: 2000 })
+    // What a new link has credit for, then more than there is room for.
+    for (let n = 1; n <= 16; n++) attachment.notify(`${n}`.padEnd(16), alice, active)
+    for (let seq = 6; seq < 1000; seq++) {
+      const notice = changed(seq)
+      attachment.notify('sixteen letters!', alice, notice)
+      // It is lent.
+      notice.presence?.document.fill(0)
+    }
+    attachment.notify('another of these', bob, changed(7))
+    await env.clock.advance(0)
+    expect(far.requestsOf(command.notify).length).toBe(16)
+    far.grant(2, 16, 65_536)
+    await env.clock.advance(0)
+    const late = far.requestsOf(command.notify).slice(16)
+    expect(late.map(({ body }) => body.toString())).toEqual(['{"n":999}', '{"n":7}'])
+    expect(late[0]?.fields.get(tag.version)).toEqual(wire.u32(2, 999))
+    expect(ended()).toBeUndefined()
+    attachment.notify('sixteen letters!', alice, changed(1000))
+    await env.clock.advance(0)
+    expect(far.requestsOf(command.notify).length).toBe(19)
+  })
+
   test('that finds no room ends the session: it is told what holds when it comes back', async () => {
     const { attachment, ended } = await attached({ waitingOutBytes: 10 })
     for (let n = 0; n < 17; n++) attachment.notify(`${n}`.padEnd(16), alice, active)

@@ -222,7 +222,7 @@ test('the lane of a message that passed is remembered, and hangs at the message'
   owners.facts.set(bob.text, user)
   const { operation } = ask(makeMessage(), peerCaller(alice))
   expect(lanes.lanes).toBe(1)
-  expect(lanes.lane(lanes.sender(alice, 0), bob, 0)).toBe(operation.lane)
+  expect(lanes.lane(lanes.sender(alice), bob, 0)).toBe(operation.lane)
 })
 
 test('[LINK-6.8-2] nobody publishes for somebody else', () => {

@@ -167,12 +167,13 @@ describe('places', () => {
   test('a full table takes from who has most for who has little', () => {
     const hog = stranger('hog.example', 'net1')
     let places = fill(hog, sizeOfAll)
-    shares.onFull('lanes', (victim) => {
+    const shed = (victim: Account): boolean => {
       expect(victim).toBe(hog)
       places--
       shares.give(hog, 'lanes')
       return true
-    })
+    }
+    shares.onFull('lanes', { shed, isReplaceable: false })
     const newcomer = stranger('new.example', 'net2')
     expect(fill(newcomer, 10)).toBe(10)
     expect(shares.take(hog, 'lanes')).toBe(false)
@@ -181,20 +182,34 @@ describe('places', () => {
 
   test('nobody is asked to give up a place for itself', () => {
     const hog = stranger('hog.example')
-    shares.onFull('lanes', () => {
+    const shed = (): boolean => {
       throw new Error('asked')
-    })
+    }
+    shares.onFull('lanes', { shed, isReplaceable: false })
     fill(hog, sizeOfAll)
     expect(shares.take(hog, 'lanes')).toBe(false)
+  })
+
+  test('whose loss nobody feels are replaced by those who have too many', () => {
+    const hog = stranger('hog.example')
+    const shed = (victim: Account): boolean => {
+      shares.give(victim, 'lanes')
+      return true
+    }
+    shares.onFull('lanes', { shed, isReplaceable: true })
+    expect(fill(hog, 2 * sizeOfAll)).toBe(2 * sizeOfAll)
+    expect(shares.used(hog, 'lanes')).toBeLessThanOrEqual(860)
+    expect(shares.take(stranger('new.example', 'net2'), 'lanes')).toBe(true)
   })
 
   test('that cannot be had are looked for a few times a turn only', async () => {
     fill(stranger('hog.example', 'net1'), sizeOfAll)
     let asked = 0
-    shares.onFull('lanes', () => {
+    const shed = (): boolean => {
       asked++
       return false
-    })
+    }
+    shares.onFull('lanes', { shed, isReplaceable: false })
     for (let n = 0; n < 100; n++) shares.take(stranger(`n${n}.example`, `m${n}`), 'lanes')
     expect(asked).toBeLessThanOrEqual(4)
     await quiet(100)
@@ -253,7 +268,7 @@ describe('accounts', () => {
       if (draw(20) === 0) await quiet(100)
     }
     for (const give of held) give()
-    await quiet(5000)
+    await quiet(10_000)
     for (const resource of all) {
       expect(shares.used(shares.tree.all, resource)).toBe(0)
       expect(shares.isScarce(resource)).toBe(false)

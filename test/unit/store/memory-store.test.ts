@@ -6,11 +6,11 @@ import { ByteBudget } from '../../../src/lib/byte-budget.ts'
 import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
-import { Lanes } from '../../../src/operation/lane.ts'
 import { type Commit, MemoryBackend } from '../../../src/store/memory-backend.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { RecordStore } from '../../../src/store/record-store.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
+import { makeLanes } from '../../support/middle/messages.ts'
 import { roomShares } from '../../support/room-shares.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 import { acceptContract } from '../../support/store/accept-contract.ts'
@@ -40,6 +40,8 @@ function envOf({ limits, heldBytes = 1_000_000 }: WorldOptions) {
 function worldOf(env: Env, clock: ManualClock, open: World['open']): World {
   return {
     open,
+    limits: env.limits,
+    clock,
     now: clock.now,
     advance: (ms) => clock.advance(ms),
     until: async (condition) => {
@@ -86,8 +88,8 @@ const openMessages = async (options: WorldOptions): Promise<World> => {
 
 const openRecords = async (options: WorldOptions): Promise<World> => {
   const { env, clock } = envOf(options)
-  return worldOf(env, clock, async (node, senders): Promise<Opened> => {
-    const store = new RecordStore(env, senders, node)
+  return worldOf(env, clock, async (node, lanes, shares): Promise<Opened> => {
+    const store = new RecordStore({ ...env, shares }, () => lanes, node)
     return { store, hold: () => undefined, release: () => undefined }
   })
 }
@@ -103,8 +105,8 @@ async function nodeIn(open: typeof openMessages): Promise<Node> {
 describe('records alone', () => {
   test('a message is told of within the call, and keeps the bytes that it was lent', async () => {
     const { env } = envOf({})
-    const lanes = new Lanes(10, () => true)
-    const store = new RecordStore(env, () => lanes.all)
+    const lanes = makeLanes()
+    const store = new RecordStore(env, () => lanes)
     const node = await nodeIn(openRecords)
     const message = node.message({ id: 1 })
     const { buffer } = message

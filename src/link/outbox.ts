@@ -267,7 +267,8 @@ export class Outbox {
   /** [LINK-6.5-6] Its answer is awaited from now on, and for no longer than the time allowed. */
   #await({ since, expectsAnswer }: Pick<Outgoing, 'since' | 'expectsAnswer'>): undefined {
     if (this.#stopAwaiting !== undefined || !expectsAnswer) return
-    const ms = since + this.#answerMs - this.#clock.now()
+    // At least one: what is left may be less than the clock can tell.
+    const ms = Math.max(1, since + this.#answerMs - this.#clock.now())
     this.#stopAwaiting = this.#clock.after(ms, () => this.#giveUp())
   }
 

@@ -111,14 +111,11 @@ type Resource = {
 
 const json = 'application/json; charset=utf-8'
 const plain = 'text/plain; charset=utf-8'
-const sampleMs = 1000
 
 class Site {
   readonly #options: AdminOptions
   readonly #guard
   readonly #resources: ReadonlyMap<string, Resource>
-  #loggedAt = Number.NEGATIVE_INFINITY
-  #unlogged = 0
 
   constructor(options: AdminOptions) {
     const { meter, status, explain } = options
@@ -162,7 +159,9 @@ class Site {
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
-      this.#send(response, refusal(500))
+      // An answer that has begun cannot become another one.
+      if (response.headersSent) response.destroy()
+      else this.#send(response, refusal(500))
     }
   }
 
@@ -191,19 +190,8 @@ class Site {
     return object(ready ? 200 : 503, isKnown ? readiness : { ready })
   }
 
-  /** A line in the log at most once a second. */
   #refused({ method, socket }: IncomingMessage, status: number): undefined {
-    const { clock, log } = this.#options
-    const now = clock.now()
-    if (now - this.#loggedAt < sampleMs) {
-      this.#unlogged++
-      return
-    }
-    log.warn('admin.refused', {
-      ...{ status, method, remote: socket.remoteAddress, more: this.#unlogged },
-    })
-    this.#loggedAt = now
-    this.#unlogged = 0
+    this.#options.log.warn('admin.refused', { status, method, peer: socket.remoteAddress })
   }
 }
 

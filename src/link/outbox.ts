@@ -181,13 +181,14 @@ export class Outbox {
     this.#flusher.plan()
   }
 
-  /** Writes at once what has collected. */
+  /** Writes at once what has collected, and nothing after it. */
   flush(): undefined {
-    this.#flusher.flush()
+    this.#flusher.stop()
   }
 
   /** The socket took everything. */
   drained(): undefined {
+    this.#flusher.drained()
     this.#pump()
   }
 
@@ -331,7 +332,7 @@ export class Outbox {
     const { reference, trafficClass } = outgoing
     // [LINK-6.3-2] Shows a credential just before the first request that names it, in that request's class.
     if (reference !== undefined && !this.#isShown(outgoing)) {
-      this.#write(presenting(reference.present(this.#now), trafficClass))
+      this.#write(presenting(reference.present(this.#now), trafficClass, this.#now))
     }
     if (!this.#backlog.isLong(outgoing)) {
       this.#backlog.leave(waiting)
@@ -386,12 +387,11 @@ function keep(outgoing: Outgoing): undefined {
 const presenting = (
   { reference, fields, answered }: Presentation,
   trafficClass: TrafficClass,
+  since: number,
 ): Outgoing => ({
   ...bare,
   ...contentOf(fields, empty),
-  command: commands.credential.number,
-  trafficClass,
-  reference,
+  ...{ since, command: commands.credential.number, trafficClass, reference },
   answered: ({ status }) => answered(status),
   failed: () => undefined,
 })

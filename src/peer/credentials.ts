@@ -134,12 +134,7 @@ export class Credentials {
   #deny(session: Session, asked: Refusable, { code, detail }: Refusal): undefined {
     const { clock, log } = this.#env
     this.#count(code)
-    const more = session.line(clock.now())
-    if (more !== undefined) {
-      const [pair] = session.pairs
-      const peer = session.link.channel.facts.remote
-      log.warn('credential.refused', { remote: pair?.remote, peer, cause: code, detail, more })
-    }
+    log.warn('credential.refused', { ...session.who, cause: code, detail })
     session.refuse(asked, outcomeOf(code))
     // [LINK-8.1-1] The dear check was made for nothing.
     const isCostly = code === 'credential-signature'

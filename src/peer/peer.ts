@@ -37,7 +37,7 @@ import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
 import { Keys } from './keys.ts'
-import { shedLinks } from './load-shedding.ts'
+import { shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
@@ -203,16 +203,18 @@ export class Peer implements Adapter {
 
   start(core: Core): undefined {
     this.#core = core
-    const { clock } = this.#env
+    const { clock, meter, shares } = this.#env
+    const isUsed = (session: Session): boolean => this.#isUsed(session)
+    const shed = (): boolean => {
+      meter.hit('links')
+      return shedIdle(this.#env, this.#table.all, isUsed)
+    }
+    shares.onFull('links', { shed, isReplaceable: false })
     const keys = this.#keyStore
     const unwatch = keys.onChange((domain) =>
       this.#keysChanged(domain, (kid) => keys.find(domain, kid, 'link').state === 'found'),
     )
-    const tick = (): undefined => {
-      this.pool.sweep(clock.now())
-      shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
-    }
-    this.#cancels = [every(clock, 1000, tick), unwatch]
+    this.#cancels = [every(clock, 1000, () => this.pool.sweep(clock.now())), unwatch]
   }
 
   /** A channel that somebody opened to us. */
@@ -345,7 +347,7 @@ export class Peer implements Adapter {
     this.pool.unlist(session)
     this.#dialler.closed(session, reason, detail)
     meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
-    log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
+    log.info('link.closed', { ...session.who, cause: reason, detail })
     for (const { local, remote } of session.pairs) {
       const way = wayTo(session, remote)
       this.#journal.note({ kind: 'link', ...way, local, cause: reason, detail })

@@ -45,7 +45,7 @@ export class SessionTable {
       due: (session) => {
         const now = env.clock.now()
         const next = session.tick(now)
-        const isBusy = shedBusy(env.shares, session, now)
+        const isBusy = shedBusy(env, session, now)
         if (this.#sessions.has(session)) this.#wheel.set(session, isBusy ? now + lookMs : next)
       },
     })

@@ -117,7 +117,7 @@ describe('[LINK-6.3-1] a credential that is shown', () => {
       named: 'b.example',
     })
     expect(env.lines).toMatchObject([
-      { event: 'credential.refused', remote: 'a.example', cause: 'credential-expired', more: 0 },
+      { event: 'credential.refused', remote: 'a.example', cause: 'credential-expired' },
     ])
     expect(env.meter.total('credential_checks_total', { result: 'credential-expired' })).toBe(1)
   })

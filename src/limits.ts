@@ -87,6 +87,7 @@ export const limitTable = {
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
   credentials: row(200_000, 'count', 'Credentials held for all links; those who hold most are answered busy first.'),
   references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),
+  subjects: row(64, 'count', 'Users of one credential that we take, advertised in HELLO; more is bad-request.'),
 
   // Dialling
   dialAddressMs: row(10 * second, 'ms', 'One connection attempt, TLS included.'),

@@ -18,11 +18,13 @@ const meanings: Readonly<Record<string, string>> = {
   jti: 'its own id',
   scope: 'what it allows',
   cnf: 'the key of the user that it names: good in the hands of its holder',
+  subs: 'the users that it is about, at the domain that signed it',
   cb: 'the one TLS channel that it belongs to',
 }
 
 const kinds = {
   credential: 'A user credential: a domain vouches for one of its users.',
+  credentials: 'A credential of several users: a domain vouches for each of them.',
   link: 'A link assertion: a domain, or a user with a key, speaks on one TLS channel.',
   unknown: 'Not a token of this protocol.',
 } as const

@@ -190,6 +190,11 @@ export class ExchangeReader {
     return true
   }
 
+  /** No body is under way. */
+  get isQuiet(): boolean {
+    return this.#requests.size + this.#answers.size === 0
+  }
+
   /** Once a second: [LINK-4.4-8] bodies that come too slowly. */
   sweep(now: number): undefined {
     const { limits, limitHit } = this.#needs

@@ -31,6 +31,7 @@ export class Flusher {
   readonly #bytes: Counter
   readonly #mostBytes: number
   readonly #full: () => undefined
+  readonly #fill: () => undefined
   readonly #run: () => undefined
   #isPlanned = false
   #isStopped = false
@@ -48,7 +49,7 @@ export class Flusher {
   #handed = 0
   #left = 0
 
-  /** `full`: more than `mostBytes` were written and are not out. */
+  /** `full`: more than `mostBytes` were written and are not out. `fill`: the last moment to write for this turn. */
   constructor(
     channel: Channel,
     writer: FrameWriter,
@@ -56,6 +57,7 @@ export class Flusher {
     bytes: Counter,
     mostBytes: number,
     full: () => undefined,
+    fill: () => undefined = () => undefined,
   ) {
     this.#channel = channel
     this.#writer = writer
@@ -63,6 +65,7 @@ export class Flusher {
     this.#bytes = bytes
     this.#mostBytes = mostBytes
     this.#full = full
+    this.#fill = fill
     this.#run = () => this.#turn()
     this.#now = clock.now()
     this.#wroteAt = this.#now
@@ -72,6 +75,11 @@ export class Flusher {
   /** Bytes that are written, here or in the channel, and not out. */
   get waiting(): number {
     return this.#writer.length + this.#restBytes + this.#channel.queued()
+  }
+
+  /** Everything is out, and the memory for writing is given back. */
+  get isResting(): boolean {
+    return this.waiting === 0 && this.#now - this.#wroteAt > restMs
   }
 
   /** How long nothing of what is written has left, to a second. */
@@ -106,9 +114,14 @@ export class Flusher {
     if (this.#restBytes > 0) this.#goOn(mostAhead)
   }
 
-  /** Once a second. */
-  sweep(now: number): undefined {
+  /** Time went on. */
+  wake(now: number): undefined {
     this.#now = now
+  }
+
+  /** Once a second, unless it rests. */
+  sweep(now: number): undefined {
+    this.wake(now)
     if (now - this.#wroteAt > restMs) this.#writer.rest()
     const queued = this.#channel.queued()
     const left = this.#handed - queued
@@ -148,6 +161,7 @@ export class Flusher {
    * to the system, and a link that was quiet never waits.
    */
   #turn(): undefined {
+    this.#fill()
     const now = this.#clock.now()
     const { length } = this.#writer
     const isBusy = now - this.#flushedAt < busyMs && length < fullBytes

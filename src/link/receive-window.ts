@@ -46,6 +46,11 @@ export class ReceiveWindow {
     this.#isOver = isOver
   }
 
+  /** Nothing is kept back. */
+  get isQuiet(): boolean {
+    return this.#kept < 0
+  }
+
   /** A REQUEST of `bytes` arrives; false: beyond its credit. `free` commands need none. */
   takeRequest(trafficClass: TrafficClass, bytes: number, free: boolean): boolean {
     this.underWay++

@@ -125,9 +125,11 @@ function checkNaming(
   if (prove.userCredential === undefined) {
     return refuse('credential-key', 'no credential names the key')
   }
-  const named = parseCredentialToken(prove.userCredential, needs.env.limits)
+  // [LINK-10.3-5] One user's alone.
+  const named = parseCredentialToken(prove.userCredential, needs.env.limits, 'credential')
   if (!named.ok) return named
-  if (named.value.claims.sub !== user.text || named.value.claims.jkt === undefined) {
+  const { subjects, jkt } = named.value.claims
+  if (subjects[0] !== user.text || jkt === undefined) {
     return refuse('credential-subject', 'the credential is not about this user and key')
   }
   const verdict = needs.verifier.credential(

@@ -13,18 +13,16 @@ const tooMuch = 2
 const tooLongMs = 10_000
 export const restMs = 30_000
 
-/** Far more time than is left to them was used for them, for long. */
-export function shedBusy(
-  { shares, clock }: Pick<Env, 'shares' | 'clock'>,
-  all: Iterable<Session>,
-): undefined {
-  const now = clock.now()
-  for (const { link } of all) {
-    const { account } = link.reader
-    if (!shares.isOver(account, 'time', tooMuch)) account.overSince = -1
-    else if (account.overSince < 0) account.overSince = now
-    else if (now - account.overSince > tooLongMs) link.release('resource-shortage', restMs)
-  }
+/**
+ * Lets go of a link for which far more time was used, for long, than is left to it. Once a second as long as it says
+ * that its account is over its share.
+ */
+export function shedBusy({ shares }: Pick<Env, 'shares'>, { link }: Session, now: number): boolean {
+  const { account } = link.reader
+  if (!shares.isOver(account, 'time', tooMuch)) account.overSince = -1
+  else if (account.overSince < 0) account.overSince = now
+  else if (now - account.overSince > tooLongMs) link.release('resource-shortage', restMs)
+  return account.overSince >= 0
 }
 
 /**

@@ -94,10 +94,9 @@ export class MessagesOut {
     const { lane } = sending
     const { session } = lane
     if (session === undefined) return false
-    if (status === 'credential-ref-unknown') {
-      if (sending.repairs >= mostRepairs) return false
-      // [LINK-6.3-5] Shown again, and the request repeated with its place in the lane.
-      session.shown.showAgain(sending.reference?.number ?? 0)
+    // [LINK-6.3-5] [LINK-6.3-16] Shown again, and the request repeated with its place in the lane.
+    const mayRepair = sending.repairs < mostRepairs
+    if (mayRepair && session.shown.isRenewed(sending.reference, status)) {
       sending.repairs++
       sending.refer(session)
       session.link.ask(sending)

@@ -14,6 +14,7 @@
 import type { Domain } from '../address/domain.ts'
 import type { SetKey } from '../credential/key-set.ts'
 import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
+import type { SharedCredential } from '../credential/sign.ts'
 import { createSignatureCache } from '../credential/signature-cache.ts'
 import { createVerifier } from '../credential/verify.ts'
 import type { Env } from '../env.ts'
@@ -36,7 +37,7 @@ import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
 import { Keys } from './keys.ts'
-import { shedBusy, shedIdle } from './load-shedding.ts'
+import { shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
@@ -212,7 +213,7 @@ export class Peer implements Adapter {
     shares.onFull('links', { shed, isReplaceable: false })
     const keys = this.#keyStore
     const unwatch = keys.onChange((domain) => this.#keysChanged(domain))
-    this.#cancels = [every(clock, 1000, () => this.#tick(clock.now())), unwatch]
+    this.#cancels = [every(clock, 1000, () => this.pool.sweep(clock.now())), unwatch]
   }
 
   /** A channel that somebody opened to us. */
@@ -284,6 +285,7 @@ export class Peer implements Adapter {
       services: this.#hosted.services(local),
       messageBytes: limits.messageBytes,
       references: limits.references,
+      subjects: limits.subjects,
     }
   }
 
@@ -296,25 +298,20 @@ export class Peer implements Adapter {
     throw new GatewayError('domain-refused', 'domain rules')
   }
 
-  readonly #mint: Mint = (subject, audience, purpose) => {
+  readonly #mint: Mint = (subjects, audience, purpose) => {
     const { limits, clock } = this.#env
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
-    const scope = scopesOf[purpose]
-    const claims = { sub: subject, aud: audience, scope, seconds, jkt: undefined }
-    // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
-    const token = this.#hosted.credential(claims) ?? ''
-    return { token, refreshAt: clock.now() + seconds * 800 }
-  }
-
-  /** Once a second. */
-  #tick(now: number): undefined {
-    for (const session of this.#table.all) {
-      session.link.tick(now)
-      session.waiting.sweep(now)
-      session.shown.sweep(now)
-    }
-    this.pool.sweep(now)
-    shedBusy(this.#env, this.#table.all)
+    const facts = { aud: audience, scope: scopesOf[purpose], seconds }
+    const [sub] = subjects
+    const alone = (): SharedCredential => ({
+      // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
+      token: this.#hosted.credential({ ...facts, sub, jkt: undefined }) ?? '',
+      subs: [sub],
+    })
+    const { token, subs } = this.#hosted.credentials(subjects, facts) ?? alone()
+    const now = clock.now()
+    const [mayRefreshAt, refreshAt] = [now + seconds * 600, now + seconds * 800]
+    return { token, subjects: subs, mayRefreshAt, refreshAt }
   }
 
   /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */
@@ -392,6 +389,7 @@ export class Peer implements Adapter {
 
   #stop(): undefined {
     for (const cancel of this.#cancels) cancel()
+    this.#table.stop()
     this.#keyStore.close()
   }
 }

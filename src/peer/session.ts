@@ -11,6 +11,7 @@ import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
 import type { Facts } from '../lib/log.ts'
 import { jitter } from '../lib/random.ts'
+import { nowhere } from '../lib/timer-wheel.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Channel } from '../link/channel.ts'
 import type { LinkCounters } from '../link/counters.ts'
@@ -67,6 +68,8 @@ export type SessionOptions = {
   /** Tells the far side which numbers of ours it may forget. */
   readonly evict: (session: Session, numbers: readonly number[]) => undefined
   readonly counters: LinkCounters
+  /** It rested, and is due within a second. */
+  readonly stirred: (session: Session) => undefined
 }
 
 export class Session implements LinkOwner {
@@ -79,6 +82,8 @@ export class Session implements LinkOwner {
   /** Signatures of the far side that do not fit: nobody who means well sends many. */
   readonly badSignatures: TokenBucket
   readonly bornAt: number
+  /** Of the wheel that says when it is due. */
+  slot = nowhere
   standing: Standing = 'silent'
   /** Claims whose keys are being fetched. */
   claimsUnderWay = 0
@@ -119,6 +124,7 @@ export class Session implements LinkOwner {
     this.held = new HeldCredentials(limits.references)
     const { mistakesPerSecond, mistakesBurst } = limits
     this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
+    const stirred = (): undefined => options.stirred(this)
     const link = new Link({
       channel,
       side: dialled === undefined ? 'receiving' : 'initiating',
@@ -131,16 +137,17 @@ export class Session implements LinkOwner {
       ageMs: jitter(random, limits.linkAgeMs, 1, 2),
       counters,
       limitHit: (limit) => meter.hit(limit),
+      stirred,
       share: { shares: env.shares, account },
     })
     this.link = link
-    this.shown = new ShownCredentials(
+    this.shown = new ShownCredentials({
       mint,
-      () => Math.min(limits.references, link.hello?.references ?? limits.references),
-      (numbers) => evict(this, numbers),
-      () => link.awaited,
-    )
-    this.waiting = new WaitingRoom(link, limits)
+      most: () => Math.min(limits.references, link.hello?.references ?? limits.references),
+      mostSubjects: () => Math.min(limits.subjects, link.hello?.subjects ?? 0),
+      evict: (numbers) => evict(this, numbers),
+    })
+    this.waiting = new WaitingRoom(link, limits, stirred)
   }
 
   greeted(_link: Link, hello: Hello): Status | undefined {
@@ -216,11 +223,22 @@ export class Session implements LinkOwner {
   #reporter({ reference, named }: Refusable): Domain {
     const { user } = this
     if (user !== undefined) return user.domain
-    for (const name of [this.held.get(reference)?.named, named]) {
-      if (name !== undefined && this.#isHosted(name)) return name as Domain
-    }
+    const asked = this.held.named(reference) ?? (named === undefined ? named : this.ours(named))
+    if (asked !== undefined) return asked
     for (const { local } of this.#pairs.values()) return local
     return this.#mainDomain
+  }
+
+  /** `name`, if it is a domain of ours; copied, since what stands in a token would keep all of its text. */
+  ours(name: string): Domain | undefined {
+    return this.#isHosted(name) ? (Buffer.from(name).toString() as Domain) : undefined
+  }
+
+  /** Does what is due by now, and tells when to look again. */
+  tick(now: number): number {
+    const next = this.link.tick(now)
+    this.waiting.sweep(now)
+    return this.waiting.isEmpty ? next : Math.min(next, now + 1000)
   }
 
   get pairs(): Iterable<Pair> {

@@ -94,6 +94,7 @@ const felt: readonly LimitName[] = [
   'restMaxMs',
   'sessionsPerUser',
   'references',
+  'subjects',
   'linkTokenSeconds',
   'credentialMaxSeconds',
   'clockSkewSeconds',

@@ -133,7 +133,7 @@ describe('HELLO', () => {
       domain: 'b.example',
       software: 'under test',
       services: ['im', 'pres'],
-      limits: { messageBytes: 65_536, references: 16_384 },
+      limits: { messageBytes: 65_536, references: 16_384, subjects: 64 },
       extensions: [],
     })
     expect([boot, state, nonce].map((value) => String(value).length)).toEqual([22, 22, 43])

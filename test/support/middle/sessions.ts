@@ -29,6 +29,7 @@ export type SessionWish = {
   readonly isHosted?: (name: string) => boolean
   readonly rooms?: Partial<SessionRooms>
   readonly mint?: (subject: string) => string
+  readonly stirred?: () => undefined
 }
 
 export type TestSession = {
@@ -80,13 +81,16 @@ export function openSession(env: RoomEnv, wish: SessionWish = {}): TestSession {
       role,
       dialled: isOurs ? dialledFor(local, remote, dialled) : undefined,
       hello: helloOf(local),
-      mint: ({ text }) => ({
-        token: wish.mint?.(text) ?? `token of ${text}`,
-        refreshAt: env.clock.now() + 60_000,
-      }),
+      mint: (subjects) => {
+        const names = subjects.map(({ text }) => text).join(', ')
+        const now = env.clock.now()
+        const times = { mayRefreshAt: now + 45_000, refreshAt: now + 60_000 }
+        return { token: wish.mint?.(names) ?? `token of ${names}`, subjects, ...times }
+      },
       isHosted: wish.isHosted ?? ((one) => one === local),
       evict: () => undefined,
       counters: ownCounters(),
+      stirred: wish.stirred ?? (() => undefined),
     },
     rooms,
   )
@@ -140,4 +144,5 @@ const helloOf = (local: string): Hello => ({
     state: 'state',
   },
   ...{ nonce: 'A'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
+  subjects: 64,
 })

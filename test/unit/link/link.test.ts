@@ -49,6 +49,7 @@ const hello = (boot: string): Hello => ({
   services: ['im', 'pres'],
   messageBytes: 65_536,
   references: 16,
+  subjects: 0,
 })
 
 function makeLinks(overrides: Parameters<typeof limitsWith>[0] = {}) {

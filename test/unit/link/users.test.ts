@@ -110,12 +110,13 @@ test('a CREDENTIAL is waited for as long as what it was shown for', async () => 
   box.sweep(clock.now())
   const answers: string[] = []
   const reference: Reference = {
-    number: 1,
-    shown: false,
-    fieldBytes: () => Buffer.alloc(0),
-    shownAnswer: (status) => {
-      answers.push(status)
-    },
+    ...{ number: 1, refreshAt: 0, wait: () => undefined, leave: () => undefined },
+    present: () => ({
+      ...{ reference, fields: Buffer.alloc(0) },
+      answered: (status) => {
+        answers.push(status)
+      },
+    }),
   }
   ask('second', 0, reference)
   await clock.advance(11_000)

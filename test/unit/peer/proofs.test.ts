@@ -45,7 +45,7 @@ function makeProofs(limits: Partial<Limits> = {}) {
     holder: (token) => found.holder ?? accept(token.claims),
     credential: (token) =>
       found.credential ??
-      accept({ sender: { user: '', domain: domain(token.claims.iss), text: '' }, ...token }),
+      accept({ senders: [{ user: '', domain: domain(token.claims.iss), text: '' }], ...token }),
   }
   const attaching = { code: Promise.resolve<Status>('ok') }
   const proofs: Proofs = createProofs(env, {

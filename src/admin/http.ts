@@ -106,7 +106,6 @@ type Resource = {
 
 const json = 'application/json; charset=utf-8'
 const plain = 'text/plain; charset=utf-8'
-const sampleMs = 1000
 
 /** Orchestrators ask these, and take silence for the end. */
 const probes: readonly string[] = ['/healthz', '/readyz']
@@ -117,8 +116,6 @@ class Site {
   readonly #rates: Readonly<Record<'known' | 'probe' | 'other', TokenBucket>>
   readonly #guard
   readonly #resources: ReadonlyMap<string, Resource>
-  #loggedAt = Number.NEGATIVE_INFINITY
-  #unlogged = 0
 
   constructor(options: AdminOptions) {
     const { meter, status, explain, clock, limits } = options
@@ -186,7 +183,9 @@ class Site {
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
-      this.#send(response, refusal(500))
+      // An answer that has begun cannot become another one.
+      if (response.headersSent) response.destroy()
+      else this.#send(response, refusal(500))
     }
   }
 
@@ -216,19 +215,8 @@ class Site {
     return object(ready ? 200 : 503, isKnown ? readiness : { ready })
   }
 
-  /** A line in the log at most once a second. */
   #refused({ method, socket }: IncomingMessage, status: number): undefined {
-    const { clock, log } = this.#options
-    const now = clock.now()
-    if (now - this.#loggedAt < sampleMs) {
-      this.#unlogged++
-      return
-    }
-    log.warn('admin.refused', {
-      ...{ status, method, remote: socket.remoteAddress, more: this.#unlogged },
-    })
-    this.#loggedAt = now
-    this.#unlogged = 0
+    this.#options.log.warn('admin.refused', { status, method, peer: socket.remoteAddress })
   }
 }
 

@@ -170,8 +170,11 @@ export class KeyFetcher {
     entry.failures++
     entry.retryAt = at.now + jitter(random, wait, 0.8, 1)
     this.#count(code)
-    const { domain, failures } = entry
-    log.info('key.fetch-failed', { domain, code, detail, failures, retryInMs: Math.ceil(wait) })
+    const { domain, failures, set, watchers } = entry
+    // A name that nobody but a stranger has said yet.
+    const who = set === undefined && watchers === 0 ? { claimed: domain } : { remote: domain }
+    const facts = { ...who, cause: code, detail, failures, retryInMs: Math.ceil(wait) }
+    log.info('key.fetch-failed', facts)
     // What rests on the old keys has to be judged again.
     if (entry.set !== undefined && isStale(entry, at)) onChange(entry)
   }
@@ -179,8 +182,8 @@ export class KeyFetcher {
   #rollback(entry: Entry, next: KeySet): undefined {
     const { log, meter } = this.#needs
     meter.counter('key_rollbacks_total').n++
-    const { domain, set } = entry
-    log.warn('key.rollback', { domain, last: set?.hash, lastVersion: set?.ver, next: next.hash })
+    const { domain: remote, set } = entry
+    log.warn('key.rollback', { remote, last: set?.hash, lastVersion: set?.ver, next: next.hash })
     this.#fail(entry, 'credential-key', 'key set with a version that was passed or used before')
   }
 
@@ -188,9 +191,8 @@ export class KeyFetcher {
     if (entry.held?.hash === next.hash) return
     const { log, meter, discontinuity } = this.#needs
     meter.counter('key_discontinuities_total').n++
-    const { domain } = entry
     log.warn('key.discontinuity', {
-      domain,
+      remote: entry.domain,
       last: last.hash,
       next: next.hash,
       policy: discontinuity,

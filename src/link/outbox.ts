@@ -176,13 +176,14 @@ export class Outbox {
     this.#flusher.plan()
   }
 
-  /** Writes at once what has collected. */
+  /** Writes at once what has collected, and nothing after it. */
   flush(): undefined {
-    this.#flusher.flush()
+    this.#flusher.stop()
   }
 
   /** The socket took everything. */
   drained(): undefined {
+    this.#flusher.drained()
     this.#pump()
   }
 
@@ -240,7 +241,8 @@ export class Outbox {
   /** [LINK-6.5-6] Its answer is awaited from now on, and for no longer than the time allowed. */
   #await({ since, expectsAnswer }: Pick<Outgoing, 'since' | 'expectsAnswer'>): undefined {
     if (this.#stopAwaiting !== undefined || !expectsAnswer) return
-    const ms = since + this.#answerMs - this.#clock.now()
+    // At least one: what is left may be less than the clock can tell.
+    const ms = Math.max(1, since + this.#answerMs - this.#clock.now())
     this.#stopAwaiting = this.#clock.after(ms, () => this.#giveUp())
   }
 
@@ -303,7 +305,7 @@ export class Outbox {
     // [LINK-6.3-2] Shows a credential just before the first request that names it, in that request's class.
     if (reference !== undefined && !reference.shown) {
       reference.shown = true
-      this.#write(presentation(reference, trafficClass, reference.fieldBytes()))
+      this.#write(presentation(reference, trafficClass, this.#now))
     }
     if (!this.#backlog.isLong(outgoing)) {
       this.#backlog.leave(waiting)
@@ -356,10 +358,11 @@ function keep(outgoing: Outgoing): undefined {
 }
 
 /** The CREDENTIAL request of `reference`. */
-function presentation(reference: Reference, trafficClass: TrafficClass, bytes: Buffer): Outgoing {
+function presentation(reference: Reference, trafficClass: TrafficClass, since: number): Outgoing {
   return {
     ...bare,
-    ...contentOf(bytes, empty),
+    ...contentOf(reference.fieldBytes(), empty),
+    since,
     command: commands.credential.number,
     trafficClass,
     reference,

@@ -118,7 +118,10 @@ export class ReceiveWindow {
     this.#give(trafficClass, requests, this.#doneBytes[trafficClass] as number)
   }
 
-  /** Widens the window while half of it waits for answers, but not for who is over its share; takes back what was lent once that is free again. */
+  /**
+   * Widens the window while half of it waits for answers, but not for who is over its share; takes back what was lent
+   * once that is free again.
+   */
   #lend(trafficClass: TrafficClass): undefined {
     const { windowRequests, lentRequests } = this.#limits
     const lent = this.#lent[trafficClass] as number

@@ -11,11 +11,13 @@ import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
 import type { Env } from '../env.ts'
 import { isSuccess, type Status } from '../errors.ts'
+import type { Facts } from '../lib/log.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { Hello } from '../link/hello.ts'
 import type { Journal, JournalEvent } from '../operation/journal.ts'
 import type { Core } from '../operation/ports.ts'
 import { services } from './destinations.ts'
+import { restMs } from './load-shedding.ts'
 import type { Pair, Proof, ProofKind } from './pair.ts'
 import type { Pool } from './pool.ts'
 import type { Session } from './session.ts'
@@ -93,6 +95,7 @@ export class Admission {
     // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
     if (!this.#isEnough(session, all)) return
     const { pair, isMore } = session.admit(all, this.#servicesOf(session, all))
+    if (!session.hasPlace) return link.release('resource-shortage', restMs)
     link.proven()
     // The far side is told who we are on its link, too: its traffic back needs it. [LINK-5.4-3]
     if (dialled === undefined) this.#ports.claim(session, local, remote)
@@ -117,24 +120,25 @@ export class Admission {
       return 'link-lost'
     }
     session.attach(attachment, userKey)
+    if (!session.hasPlace) {
+      core().detach(attachment)
+      session.attachment = undefined
+      return 'busy'
+    }
     session.link.proven()
     const peer = session.link.channel.facts.remote
     this.#env.log.info('client.attached', { domain: user.domain, peer })
     return 'ok'
   }
 
-  /** A user of ours could not attach; `domain`: of the user, as far as it could be read. */
+  /** A client could not attach; `domain`: of the user that it wanted to be, as far as it could be read. */
   notAttached(
     session: Session,
     cause: Status,
     detail: string,
     domain: Domain | undefined,
   ): undefined {
-    const peer = session.link.channel.facts.remote
-    const more = session.line(this.#env.clock.now())
-    if (more !== undefined) {
-      this.#env.log.warn('client.refused', { domain, peer, cause, detail, more })
-    }
+    this.#env.log.warn('client.refused', { ...session.whoClaims(domain), cause, detail })
     this.#tellWaiting(session, cause)
   }
 
@@ -144,7 +148,7 @@ export class Admission {
       const way = wayTo(session, claimed)
       this.#journal.note({ kind: 'proof', ...way, local: undefined, cause: code, detail })
     }
-    this.#notBelieved(session, code, detail, claimed)
+    this.#notBelieved(session, code, detail, claimed === undefined ? {} : { claimed })
   }
 
   /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here, or nothing of one of our domains. */
@@ -156,7 +160,7 @@ export class Admission {
   ): undefined {
     const way = wayTo(session, remote)
     this.#journal.note({ kind: 'claim', ...way, local, cause: code, detail })
-    this.#notBelieved(session, code, detail, local)
+    this.#notBelieved(session, code, detail, { local, remote })
     const { dialled, link } = session
     if (dialled === undefined || !link.isUsable) return
     this.#pool.withdraw(session, local, remote, code)
@@ -175,17 +179,8 @@ export class Admission {
   }
 
   /** A claim of the far side, or one of ours. */
-  #notBelieved(
-    session: Session,
-    code: Status,
-    detail: string,
-    claimed: Domain | undefined,
-  ): undefined {
-    const peer = session.link.channel.facts.remote
-    const more = session.line(this.#env.clock.now())
-    if (more !== undefined) {
-      this.#env.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
-    }
+  #notBelieved(session: Session, code: Status, detail: string, claim: Facts): undefined {
+    this.#env.log.warn('link.proof-refused', { ...session.who, ...claim, cause: code, detail })
     this.#tellWaiting(session, code)
   }
 

@@ -127,12 +127,7 @@ export class Credentials {
   }
 
   #tell(session: Session, cause: Status, detail: string): undefined {
-    const { clock, log } = this.#env
-    const more = session.line(clock.now())
-    if (more === undefined) return
-    const [pair] = session.pairs
-    const peer = session.link.channel.facts.remote
-    log.warn('credential.refused', { remote: pair?.remote, peer, cause, detail, more })
+    this.#env.log.warn('credential.refused', { ...session.who, cause, detail })
   }
 }
 

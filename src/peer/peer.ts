@@ -36,7 +36,7 @@ import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
 import { Keys } from './keys.ts'
-import { shedBusy, shedLinks } from './load-shedding.ts'
+import { shedBusy, shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
@@ -203,7 +203,13 @@ export class Peer implements Adapter {
 
   start(core: Core): undefined {
     this.#core = core
-    const { clock } = this.#env
+    const { clock, meter, shares } = this.#env
+    const isUsed = (session: Session): boolean => this.#isUsed(session)
+    const shed = (): boolean => {
+      meter.hit('links')
+      return shedIdle(this.#env, this.#table.all, isUsed)
+    }
+    shares.onFull('links', { shed, isReplaceable: false })
     const keys = this.#keyStore
     const unwatch = keys.onChange((domain) => this.#keysChanged(domain))
     this.#cancels = [every(clock, 1000, () => this.#tick(clock.now())), unwatch]
@@ -308,8 +314,7 @@ export class Peer implements Adapter {
       session.shown.sweep(now)
     }
     this.pool.sweep(now)
-    shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
-    shedBusy(this.#env.shares, this.#table.all, now)
+    shedBusy(this.#env, this.#table.all)
   }
 
   /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */
@@ -350,7 +355,7 @@ export class Peer implements Adapter {
     this.pool.unlist(session)
     this.#dialler.closed(session, reason, detail)
     meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
-    log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
+    log.info('link.closed', { ...session.who, cause: reason, detail })
     for (const { local, remote } of session.pairs) {
       const way = wayTo(session, remote)
       this.#journal.note({ kind: 'link', ...way, local, cause: reason, detail })

@@ -23,7 +23,7 @@ import {
   stateOf,
   type Waiting,
 } from './destinations.ts'
-import { duplicatesOf, isPreferred, surplusOf } from './duplicate-links.ts'
+import { duplicatesOf, isPreferred } from './duplicate-links.ts'
 import type { Session } from './session.ts'
 
 /** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
@@ -307,12 +307,7 @@ export class Pool {
         if (session.link.isUsable) all.add(session)
       }
     }
-    const { limits, meter } = this.#env
     for (const { link } of duplicatesOf(all, local, remote)) link.release('duplicate')
-    for (const { link } of surplusOf(all, limits.linksPerPair)) {
-      meter.hit('linksPerPair')
-      link.release('resource-shortage')
-    }
   }
 }
 

@@ -9,6 +9,7 @@ import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
 import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
+import type { Facts } from '../lib/log.ts'
 import { jitter } from '../lib/random.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Channel } from '../link/channel.ts'
@@ -40,9 +41,6 @@ export type Dialled = {
   /** Only to ask for keys: proves nothing and carries nothing else. */
   readonly forKeys: boolean
 }
-
-/** Lines in the log about what the far side of one link was refused, at once; then one a second. */
-const refusalLines = 10
 
 /** Where the far side stands: nothing claimed yet, a claim under way, refused, or at least one pair proven. */
 export type Standing = 'silent' | 'pending' | 'refused' | 'proven'
@@ -81,8 +79,6 @@ export class Session implements LinkOwner {
   /** Signatures of the far side that do not fit: nobody who means well sends many. */
   readonly badSignatures: TokenBucket
   readonly bornAt: number
-  readonly #lines: TokenBucket
-  #unlogged = 0
   standing: Standing = 'silent'
   /** Claims whose keys are being fetched. */
   claimsUnderWay = 0
@@ -101,6 +97,8 @@ export class Session implements LinkOwner {
   readonly #proofs = new Map<string, Proof>()
   readonly #pairs = new Map<string, Pair>()
   readonly #accounts = new Map<string, Account>()
+  /** The table in which the link has a place, since it is known whose it is. */
+  #place: 'links' | 'clients' | undefined = undefined
   readonly #env: Env
   readonly #rooms: SessionRooms
   readonly #mainDomain: Domain
@@ -118,7 +116,6 @@ export class Session implements LinkOwner {
     this.role = role
     this.dialled = dialled
     this.bornAt = now
-    this.#lines = new TokenBucket(1, refusalLines, now)
     this.held = new HeldCredentials(limits.references)
     const { mistakesPerSecond, mistakesBurst } = limits
     this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
@@ -137,7 +134,6 @@ export class Session implements LinkOwner {
       share: { shares: env.shares, account },
     })
     this.link = link
-    env.shares.hold(account, 'links')
     this.shown = new ShownCredentials(
       mint,
       () => Math.min(limits.references, link.hello?.references ?? limits.references),
@@ -191,18 +187,26 @@ export class Session implements LinkOwner {
 
   /** A fault of this program: nothing is sent, since the far side has its answer. */
   answeredTwice(command: number): undefined {
-    this.#env.log.error('request.answered-twice', { command: commandOf(command) })
+    this.#env.log.error('request.answered-twice', { ...this.who, command: commandOf(command) })
   }
 
-  /** Whether a refusal may have a line in the log: how many others had none; `undefined`: it has none either. */
-  line(now: number): number | undefined {
-    if (!this.#lines.take(now)) {
-      this.#unlogged++
-      return undefined
-    }
-    const more = this.#unlogged
-    this.#unlogged = 0
-    return more
+  /**
+   * Who is at the far end, for the log: the first domain that was proven, or that we dialled; else the one that it says to
+   * be; and its address.
+   */
+  get who(): Facts {
+    const { link, dialled, role, user } = this
+    const peer = link.channel.facts.remote
+    if (role === 'client') return { domain: user?.domain, peer }
+    const [pair = dialled] = this.#pairs.values()
+    if (pair !== undefined) return { local: pair.local, remote: pair.remote, peer }
+    return { claimed: link.hello?.domain, peer }
+  }
+
+  /** The same of a client that wants to be a user of `domain`. */
+  whoClaims(domain: Domain | undefined): Facts {
+    const isOurs = domain !== undefined && this.#isHosted(domain)
+    return { ...this.who, ...(isOurs ? { domain } : { domain: undefined, claimed: domain }) }
   }
 
   /**
@@ -286,7 +290,7 @@ export class Session implements LinkOwner {
     this.#pairs.set(name, pair)
     this.standing = 'proven'
     // The link is read for the first domain that proves itself on it, unless a request is of another one.
-    if (this.#pairs.size === 1) this.#payBy(this.accountOf(pair.remote))
+    if (this.#place === undefined) this.#payBy(this.accountOf(pair.remote), 'links')
     return { pair, isMore }
   }
 
@@ -295,21 +299,27 @@ export class Session implements LinkOwner {
     this.attachment = attachment
     this.userKey = key
     this.standing = 'proven'
-    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text))
+    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text), 'clients')
   }
 
   /** The link is closed. */
   leave(): undefined {
-    this.#env.shares.give(this.link.reader.account, 'links')
+    if (this.#place !== undefined) this.#env.shares.give(this.link.reader.account, this.#place)
+    this.#place = undefined
   }
 
-  /** From now on the link is read for `account`, which holds its place. */
-  #payBy(account: Account): undefined {
-    const { reader } = this.link
+  /** From now on the link is read for `account`. What we dialled has its place in any case. */
+  #payBy(account: Account, table: 'links' | 'clients'): undefined {
     const { shares } = this.#env
-    shares.hold(account, 'links')
-    shares.give(reader.account, 'links')
-    reader.account = account
+    this.link.reader.account = account
+    if (this.dialled !== undefined) shares.hold(account, table)
+    else if (!shares.take(account, table)) return
+    this.#place = table
+  }
+
+  /** Whether there was a place for it once it was known whose it is. */
+  get hasPlace(): boolean {
+    return this.#place !== undefined
   }
 
   /** Who pays for what `domain` asks here. */

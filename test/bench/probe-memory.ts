@@ -42,7 +42,7 @@ export async function probeMemory(onStep: OnStep): Promise<Figures> {
     port,
     routes: {},
     dnsServer: undefined,
-    limits: { linksPerPair: links + 10, handshakesPerAddress: 100_000, idleMs: 3_600_000 },
+    limits: { handshakesPerAddress: 100_000, idleMs: 3_600_000 },
     pinned: { 'p.example': [peerKey.publicKey.x] },
   })
   const text = JSON.parse(await readFile(config, 'utf8'))

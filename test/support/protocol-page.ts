@@ -92,7 +92,6 @@ const felt: readonly LimitName[] = [
   'drainMs',
   'restartMs',
   'restMaxMs',
-  'linksPerPair',
   'sessionsPerUser',
   'references',
   'linkTokenSeconds',

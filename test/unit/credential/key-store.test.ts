@@ -500,7 +500,7 @@ test('a set that shares no key with the last one raises an alarm and is taken', 
   expect(bench.store.find(a, two.kid, 'user').state).toBe('found')
   expect(bench.meter.total('key_discontinuities_total')).toBe(1)
   const alarm = bench.events.find(({ event }) => event === 'key.discontinuity')
-  expect(alarm?.facts).toMatchObject({ domain: a, policy: 'accept' })
+  expect(alarm?.facts).toMatchObject({ remote: a, policy: 'accept' })
   expect(alarm?.facts?.['last']).not.toBe(alarm?.facts?.['next'])
 })
 

@@ -184,8 +184,8 @@ describe('a claim that is refused', () => {
       { kind: 'proof', remote: 'z.example', cause: 'credential-key', detail: 'why' },
     ])
     expect(env.lines).toMatchObject([
-      { event: 'link.proof-refused', claimed: 'z.example', cause: 'credential-key', more: 0 },
-      { event: 'link.proof-refused', claimed: undefined, cause: 'credential-format', more: 0 },
+      { event: 'link.proof-refused', claimed: 'z.example', cause: 'credential-key' },
+      { event: 'link.proof-refused', cause: 'credential-format' },
     ])
   })
 

@@ -113,7 +113,7 @@ describe('[LINK-6.3-1] a credential that is shown', () => {
     expect(await show(1, alice.text)).toBe('credential-expired')
     expect(session.held.get(1)).toMatchObject({ state: 'refused', code: 'credential-expired' })
     expect(env.lines).toMatchObject([
-      { event: 'credential.refused', remote: 'a.example', cause: 'credential-expired', more: 0 },
+      { event: 'credential.refused', remote: 'a.example', cause: 'credential-expired' },
     ])
     expect(env.meter.total('credential_checks_total', { result: 'credential-expired' })).toBe(1)
   })

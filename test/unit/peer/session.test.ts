@@ -157,13 +157,31 @@ describe('[LINK-6.5-3] the domain that tells a failure', () => {
   })
 })
 
-test('refusals of one link have ten lines in the log at once, then one a second, with how many had none', () => {
-  const { session } = openSession(roomEnv())
-  const lines = (now: number, count: number) =>
-    Array.from({ length: count }, () => session.line(now)).filter((more) => more !== undefined)
-  expect(lines(0, 14)).toEqual(Array(10).fill(0))
-  expect(lines(1000, 3)).toEqual([4])
-  expect(lines(2000, 1)).toEqual([2])
+describe('for the log the far end', () => {
+  const peer = expect.any(String)
+
+  test('is the domain that it says to be, until one is proven', async () => {
+    const env = roomEnv()
+    const { session, far } = openSession(env)
+    expect(session.who).toEqual({ claimed: undefined, peer })
+    far.sayHello()
+    await env.clock.advance(0)
+    expect(session.who).toEqual({ claimed: 'a.example', peer })
+    proveBy(session, b, c)
+    expect(session.who).toEqual({ local: 'b.example', remote: 'c.example', peer })
+  })
+
+  test('of a client is a domain of ours, or what it says to be', () => {
+    const { session } = openSession(roomEnv(), { role: 'client' })
+    expect(session.who).toEqual({ domain: undefined, peer })
+    expect(session.whoClaims(domain('b.example'))).toEqual({ domain: 'b.example', peer })
+    expect(session.whoClaims(domain('z.example'))).toEqual({ claimed: 'z.example', peer })
+  })
+
+  test('is the domain that we dialled', () => {
+    const { session } = openSession(roomEnv(), { dialled: {} })
+    expect(session.who).toEqual({ local: 'b.example', remote: 'a.example', peer })
+  })
 })
 
 describe('whose word a request is', () => {

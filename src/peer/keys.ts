@@ -11,14 +11,13 @@ import { encodeKeys, readKeys } from '../command/keys.ts'
 import type { Env } from '../env.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import { sleep } from '../lib/clock.ts'
-import type { Channel } from '../link/channel.ts'
 import type { RequestView } from '../link/link.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { Line } from '../shares/line.ts'
 import { fields, responseHeadBytes } from '../wire/registry.ts'
-import type { Dialler } from './dialler.ts'
+import { type Dialler, mayTellKeys } from './dialler.ts'
 import type { Hosted } from './hosted.ts'
 import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
@@ -41,7 +40,6 @@ export class Keys {
   readonly #dialler: Pick<Dialler, 'dialForKeys'>
   /** Where claims of domains that nobody knows wait, since each may make us dial. */
   readonly #line: Line
-  readonly #stopping = new AbortController()
 
   constructor(
     env: Env,
@@ -62,10 +60,6 @@ export class Keys {
     })
   }
 
-  stop(): undefined {
-    this.#stopping.abort()
-  }
-
   /**
    * [LINK-6.2-3] Fetches the keys of `domain`, which nobody knows and which is claimed on the link of the session: once it is seen to
    * be anywhere, and when it is the turn of the network that claims it. [LINK-6.1-3] Waits no longer than a claim may.
@@ -79,29 +73,30 @@ export class Keys {
     if (session.dialled?.remote === domain) return fetch()
     const { clock, limits, shares } = this.#env
     const payer = this.#ports.isNamed(domain) ? shares.domain(domain, '') : session.network
-    const late = new AbortController()
-    const { signal } = late
-    const cancel = clock.after(limits.keyFetchMs, () => {
-      late.abort()
-    })
-    try {
-      // The cheap look first: a name that was made up takes no place.
-      if (!(await this.#ports.isThere(domain, signal, payer))) return
-      if (!(await this.#line.take(payer, signal))) return
-      const fetched = fetch()
-      void this.#leave(fetched, payer)
-      await Promise.race([fetched, sleep(clock, limits.keyFetchMs, signal)])
-    } finally {
-      cancel()
-      late.abort()
-    }
+    const stop = new AbortController()
+    const end = sleep(clock, limits.keyFetchMs, stop.signal).then(() => stop.abort())
+    const fetched = this.#fetchInTurn(domain, payer, fetch, stop.signal)
+    // What DNS says is told no sooner than what a dial meets.
+    if (await Promise.race([fetched, end.then(() => true)])) stop.abort()
+    await end
   }
 
-  /** A place is kept for a while, so that there are only so many dials a second, however soon they fail. */
-  async #leave(fetched: Promise<undefined>, payer: Account): Promise<undefined> {
-    const { clock, limits } = this.#env
-    await Promise.all([fetched, sleep(clock, limits.strangerDialMs, this.#stopping.signal)])
-    this.#line.give(payer)
+  /** Whether there was a fetch. */
+  async #fetchInTurn(
+    domain: Domain,
+    payer: Account,
+    fetch: () => Promise<undefined>,
+    signal: AbortSignal,
+  ): Promise<boolean> {
+    // The cheap look first: a name that was made up takes no place.
+    if (!(await this.#ports.isThere(domain, signal, payer))) return false
+    if (!(await this.#line.take(payer, signal))) return false
+    try {
+      await fetch()
+    } finally {
+      this.#line.give(payer)
+    }
+    return true
   }
 
   /** [LINK-6.2-2] Told to anybody, but only for a domain whose certificate was shown on this link. */
@@ -112,11 +107,9 @@ export class Keys {
     if (!link.mayClaim()) return no('rate-limited')
     const read = readKeys(request)
     if (typeof read === 'string') return no(read)
-    const domain = readDomain(read.domain)
-    const body =
-      domain !== undefined && domain === read.domain && link.channel.facts.showedFor(domain)
-        ? this.#ports.hosted.keySet(domain)
-        : undefined
+    const { domain } = read
+    const isShown = link.channel.facts.showedFor(domain)
+    const body = isShown ? this.#ports.hosted.keySet(domain) : undefined
     if (body === undefined) return no('domain-not-hosted')
     // [LINK-4.4-4] Without a grant the answer has to fit one frame.
     const granted = request.fields.u32(fields.answerCredit.tag)
@@ -134,7 +127,7 @@ export class Keys {
     if (remote === undefined) throw new GatewayError('bad-address', `not a domain: ${domain}`)
     for (const session of this.#table.all) {
       const { link } = session
-      if (mayBeAsked(session, remote) && link.isUsable && coversAny(link.channel, remote)) {
+      if (mayBeAsked(session, remote) && link.isUsable && mayTellKeys(link.channel, remote)) {
         return this.#ask(session, remote, signal)
       }
     }
@@ -174,7 +167,3 @@ export class Keys {
 /** [LINK-9.1-5] Not one that was found by fallback, as long as it has shown no key that was known before. */
 const mayBeAsked = (session: Session, remote: Domain): boolean =>
   session.dialled !== undefined && (!session.dialled.needsKnownKey || session.speaksFor(remote))
-
-const coversAny = ({ facts }: Channel, domain: Domain): boolean =>
-  facts.certificate?.covers(domain, 'im') === true ||
-  facts.certificate?.covers(domain, 'pres') === true

@@ -11,6 +11,7 @@
  */
 import type { Account, Held } from './account.ts'
 import type { Shares } from './shares.ts'
+import { mostAccounts } from './tree.ts'
 
 export type LineOptions = {
   readonly places: number
@@ -27,7 +28,10 @@ const timesFree = { usual: 2, few: 3 }
 const lately = 60_000
 
 /** When it was served last, and how often since when. */
-type Service = { at: number; since: number; count: number }
+type Service = { readonly at: number; readonly since: number; readonly count: number }
+
+const longAgo = Number.NEGATIVE_INFINITY
+const never: Service = { at: longAgo, since: longAgo, count: 0 }
 
 export class Line {
   readonly #shares: Shares
@@ -35,7 +39,8 @@ export class Line {
   readonly #options: LineOptions
   /** In the order of asking. */
   readonly #waiting = new Map<Account, Set<() => undefined>>()
-  readonly #services = new WeakMap<Account, Service>()
+  /** By the name of the account, which may have been forgotten meanwhile; who was served longest ago comes first. */
+  readonly #services = new Map<string, Service>()
 
   constructor(shares: Shares, resource: Held, options: LineOptions) {
     this.#shares = shares
@@ -81,13 +86,16 @@ export class Line {
   #enter(account: Account): undefined {
     this.#shares.hold(account, this.#resource)
     const { now } = this.#shares
-    const service = this.#services.get(account)
-    if (service === undefined || now - service.since > lately) {
-      this.#services.set(account, { at: now, since: now, count: 1 })
-    } else {
-      service.at = now
-      service.count++
-    }
+    const { since, count } = this.#serviceOf(account)
+    const isNew = now - since > lately
+    this.#services.delete(account.name)
+    this.#services.set(account.name, {
+      at: now,
+      since: isNew ? now : since,
+      count: isNew ? 1 : count + 1,
+    })
+    const [oldest] = this.#services.keys()
+    if (oldest !== undefined && this.#services.size > mostAccounts) this.#services.delete(oldest)
   }
 
   #hasRoom(account: Account): boolean {
@@ -100,9 +108,8 @@ export class Line {
   }
 
   #hadFew(account: Account): boolean {
-    const service = this.#services.get(account)
-    if (service === undefined || this.#shares.now - service.since > lately) return true
-    return service.count < this.#options.few
+    const { since, count } = this.#serviceOf(account)
+    return this.#shares.now - since > lately || count < this.#options.few
   }
 
   #drop(account: Account, own: Set<() => undefined>, enter: () => undefined): undefined {
@@ -124,11 +131,11 @@ export class Line {
     const [a, b] = parting(one, other)
     const [least, most] = [this.#part(a), this.#part(b)]
     if (least !== most) return least < most
-    return this.#servedAt(one) < this.#servedAt(other)
+    return this.#serviceOf(one).at < this.#serviceOf(other).at
   }
 
-  #servedAt(account: Account): number {
-    return this.#services.get(account)?.at ?? -1
+  #serviceOf({ name }: Account): Service {
+    return this.#services.get(name) ?? never
   }
 
   #part(account: Account): number {

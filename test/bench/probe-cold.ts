@@ -10,7 +10,7 @@ import { startAuthority } from '../../src/resolve/authority.ts'
 import type { ZoneRecord } from '../../src/resolve/zone.ts'
 import type { Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
-import { makeSite, type Site } from './gateway-site.ts'
+import { makeSite, raised, type Site } from './gateway-site.ts'
 import { monotonicUs, percentile, sleepMs } from './measure.ts'
 import { ProbeUser } from './probe.ts'
 import type { Figures } from './report.ts'
@@ -91,7 +91,7 @@ async function start(
     port: ownPort,
     routes: {},
     dnsServer,
-    limits: { strangerDials: 10_000 },
+    limits: { ...raised, strangerDials: 10_000 },
     pinned: {},
   })
   const { facts } = await children.start<gateway.Facts>(

@@ -4,7 +4,7 @@ import { encodePublish } from '../../src/command/publish.ts'
 import { encodeSubscribe } from '../../src/command/subscribe.ts'
 import type { Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
-import { makeSite, routed, type Site } from './gateway-site.ts'
+import { makeSite, raised, routed, type Site } from './gateway-site.ts'
 import { monotonicUs, percentile, sleepMs } from './measure.ts'
 import { ProbeUser } from './probe.ts'
 import type { Figures } from './report.ts'
@@ -97,7 +97,7 @@ async function start(
 ) {
   const plan = {
     ...routed(domain, ownPort, peer, peerPort),
-    limits: { subscriptionsPerPair: 100_000 },
+    limits: { ...raised, subscriptionsPerPair: 100_000 },
   }
   return children.start<gateway.Facts>(new URL('./gateway-process.ts', import.meta.url), {
     config: await site.configure(name, plan),

@@ -3,7 +3,7 @@ import type { CredentialContext } from '../../src/credential/checks.ts'
 import { importPublicKey } from '../../src/credential/ed25519.ts'
 import { type Found, fitness, type Purpose } from '../../src/credential/key-entry.ts'
 import type { SetKey } from '../../src/credential/key-set.ts'
-import { createSignatureCache } from '../../src/credential/signature-cache.ts'
+import { createSignatureCache, type SignatureCache } from '../../src/credential/signature-cache.ts'
 import { parseCredentialToken, parseLinkToken } from '../../src/credential/token.ts'
 import type { Verdict } from '../../src/credential/verdict.ts'
 import { createVerifier, type KeyLookup } from '../../src/credential/verify.ts'
@@ -45,9 +45,18 @@ export function vectorLookup(clock: ManualClock): Lookups {
 export function vectorVerifier(keys?: KeyLookup) {
   const clock = new ManualClock(vectorNow * 1000)
   const lookup = keys ?? vectorLookup(clock)
-  const signatures = createSignatureCache(100)
+  const known = createSignatureCache(100)
+  let verified = 0
+  const signatures: SignatureCache = {
+    has: known.has,
+    add: (digest, key) => {
+      verified++
+      return known.add(digest, key)
+    },
+  }
   const verifier = createVerifier({ keys: lookup, signatures, clock, limits })
-  return { clock, verifier, keys: lookup, signatures }
+  /** `verified`: signatures that were found good, not counting those that were remembered. */
+  return { clock, verifier, keys: lookup, signatures, verified: () => verified }
 }
 
 export const linkContext = {

@@ -120,10 +120,11 @@ test('A091: a credential for presence does not send messages', () => {
 })
 
 test('a signature is verified once, and time is judged again at each showing', async () => {
-  const { verifier, clock } = vectorVerifier()
+  const { verifier, clock, verified } = vectorVerifier()
   const token = parseUser(userToken())
   expect(word(await verifier.credential(token, credentialContext()))).toBe('ok')
   expect(word(await verifier.credential(token, credentialContext()))).toBe('ok')
+  expect(verified()).toBe(1)
   await clock.advance(571_000)
   expect(word(await verifier.credential(token, credentialContext()))).toBe('credential-expired')
 })

@@ -18,7 +18,7 @@ const plenty: Partial<Limits> = {
   ...{ peerNotifyPerSecond: 1e9, peerNotifyBurst: 1e9, lanePerSecond: 1e9, laneBurst: 1e9 },
   ...{ claimsPerSecond: 1e9, claimsBurst: 1e9 },
   ...{ unprovenLinksPerAddress: 1e6, handshakesPerAddress: 1e6, sessionsPerUser: 1e6 },
-  ...{ creditPerSecond: 1e9, laneInFlight: 1e6 },
+  laneInFlight: 1e6,
 }
 
 export const attacker = 'alice@a.example'

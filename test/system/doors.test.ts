@@ -81,6 +81,18 @@ const firstAnswer = (socket: Socket): Promise<string | undefined> =>
 /** More than two systems hold between them. */
 const tooMuch = Buffer.alloc(48 * 1024 * 1024)
 
+test('[LINK-6.1-4] a handshake is told with where it comes from before anything is said', async () => {
+  const begun: string[] = []
+  const begins = (remote: string): undefined => {
+    begun.push(remote)
+  }
+  const door = await opened({ begins })
+  const socket = await knock(door.port, '')
+  await until(() => begun.length === 1)
+  expect(begun[0]).toMatch(/^127\.0\.0\.1:\d+$/)
+  socket.destroy()
+})
+
 describe('a channel whose far side does not read', () => {
   test('is given up five seconds after its end', async () => {
     const clock = new ManualClock(Date.now())

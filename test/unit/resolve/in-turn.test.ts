@@ -90,10 +90,9 @@ describe('six users who write to names of which no server knows', () => {
     await clock.advance(0)
     expect(await told).toBe('dns-failed')
     expect(dns.questions).not.toContain('_im._mitp.here.example SRV')
-    await clock.advance(7000)
-    const found = find('here.example', flooder)
-    await clock.advance(1000)
-    expect(await found).toBeLessThan(500)
+    const found = find('here.example', shares.tree.user('alice@a.example'))
+    await clock.advance(500)
+    expect(await found).toBeLessThan(200)
   })
 })
 

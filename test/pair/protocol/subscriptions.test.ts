@@ -247,7 +247,7 @@ describe('RENEW', () => {
   })
 
   test('[LINK-6.5-5] is counted, once for all of its ids', async () => {
-    const [world, peer] = await meet({ pinned: [], limits: { peerPerSecond: 0.001, peerBurst: 3 } })
+    const [world, peer] = await meet({ pinned: [], limits: { peerPerSecond: 0.001, peerBurst: 4 } })
     subscribe(peer)
     const ids = [renew(peer, ['one', 'two', 'three']), renew(peer, ['one'])]
     await world.run()

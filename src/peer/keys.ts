@@ -40,6 +40,7 @@ export class Keys {
   readonly #dialler: Pick<Dialler, 'dialForKeys'>
   /** Where claims of domains that nobody knows wait, since each may make us dial. */
   readonly #line: Line
+  readonly #stopping = new AbortController()
 
   constructor(
     env: Env,
@@ -60,6 +61,11 @@ export class Keys {
     })
   }
 
+  /** Claims that wait are not waited for. */
+  stop(): undefined {
+    this.#stopping.abort()
+  }
+
   /**
    * [LINK-6.2-3] Fetches the keys of `domain`, which nobody knows and which is claimed on the link of the session: once it is seen to
    * be anywhere, and when it is the turn of the network that claims it. [LINK-6.1-3] Waits no longer than a claim may.
@@ -74,7 +80,8 @@ export class Keys {
     const { clock, limits, shares } = this.#env
     const payer = this.#ports.isNamed(domain) ? shares.domain(domain, '') : session.network
     const stop = new AbortController()
-    const end = sleep(clock, limits.keyFetchMs, stop.signal).then(() => stop.abort())
+    const ended = AbortSignal.any([stop.signal, this.#stopping.signal])
+    const end = sleep(clock, limits.keyFetchMs, ended).then(() => stop.abort())
     const fetched = this.#fetchInTurn(domain, payer, fetch, stop.signal)
     // What DNS says is told no sooner than what a dial meets.
     if (await Promise.race([fetched, end.then(() => true)])) stop.abort()

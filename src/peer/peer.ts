@@ -367,6 +367,7 @@ export class Peer implements Adapter {
 
   #stopDials(): undefined {
     this.#dialler.stop()
+    this.#keys.stop()
     this.pool.stop()
   }
 

@@ -18,9 +18,18 @@ import type { Domain } from '../address/domain.ts'
 import type { Env } from '../env.ts'
 import { isSuccess, isTemporary } from '../errors.ts'
 import type { Counter } from '../lib/meter.ts'
-import { answered, type Call, type Caller, type Outcome, outcomeOf } from '../operation/call.ts'
+import {
+  answered,
+  type Call,
+  type Caller,
+  later,
+  type Outcome,
+  outcomeOf,
+} from '../operation/call.ts'
 import type { Hop, Notifies, Reachability } from '../operation/ports.ts'
 import type { Fetch, Notice, Notify, Publish, Renew, Subscribe } from '../operation/presence.ts'
+import type { Account } from '../shares/account.ts'
+import { fullMs } from './lease.ts'
 import { active } from './notices.ts'
 import { Presentities } from './notifier/presentities.ts'
 import { Subscriptions } from './notifier/subscriptions.ts'
@@ -45,6 +54,8 @@ export type PresencePorts = {
   /** To other domains; a notification by the adapter that its audience names. */
   readonly outside: Hop
   readonly home: HomePort
+  /** Who pays for what is held for somebody, or told to it. */
+  accountOf(address: Address): Account
 }
 
 export class PresenceStage {
@@ -58,11 +69,11 @@ export class PresenceStage {
   readonly #received: Counter
 
   constructor(env: Env, ports: PresencePorts) {
-    const { outside, home } = ports
+    const { outside, home, accountOf } = ports
     this.#env = env
     this.#ports = ports
     this.#received = env.meter.counter('presence_updates_total', { action: 'received' })
-    this.#presentities = new Presentities(env, (presentity) =>
+    this.#presentities = new Presentities(env, accountOf, (presentity) =>
       this.#subscriptions.changed(presentity),
     )
     this.#subscriptions = new Subscriptions(env, this.#ways, {
@@ -72,11 +83,17 @@ export class PresenceStage {
           subscription,
           subscription.id,
         ),
+      accountOf,
     })
     this.#watches = new Watches(env, {
       work: (domain) => this.#requests.work(domain),
       show: ({ watcher, id, presentity }, notice) =>
         home.show(watcher, id, presentity, notice, undefined),
+      accountOf,
+    })
+    env.shares.onFull('subscriptions', {
+      shed: (account) => this.#subscriptions.shed(account) || this.#watches.shed(account),
+      isReplaceable: false,
     })
     this.#requests = new SubscriberRequests(outside, this.#watches)
   }
@@ -111,6 +128,7 @@ export class PresenceStage {
   watch(call: Call<Subscribe>): undefined {
     const { operation, caller } = call
     const watched = this.#watches.watch(operation)
+    if (watched === 'busy') return call.answer(later(watched, fullMs))
     if (typeof watched === 'string') return call.answer(outcomeOf(watched))
     const { status, leaseSeconds, presence } = watched
     if (watched.mustSubscribe) {

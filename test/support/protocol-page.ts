@@ -116,7 +116,6 @@ const felt: readonly LimitName[] = [
   'leaseMinSeconds',
   'leaseMaxSeconds',
   'subscriptionsPerWatcher',
-  'subscriptionsPerPair',
   'tuples',
   'notifyMs',
   'snapshotMs',

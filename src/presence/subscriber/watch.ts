@@ -12,6 +12,7 @@ import { backOff } from '../../lib/back-off.ts'
 import { jitter, type Random } from '../../lib/random.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
 import type { Limits } from '../../limits.ts'
+import type { Account } from '../../shares/account.ts'
 import type { Version } from '../../wire/version.ts'
 import type { Interest } from './interests.ts'
 
@@ -33,6 +34,8 @@ export type Watch = {
 export type WatchRow = {
   readonly id: string
   readonly watcher: Address
+  /** Whose places it takes: one for each interest, and one without any. */
+  readonly account: Account
   readonly presentity: Address
   state: 'asking' | 'active' | 'pending'
   wantedSeconds: number
@@ -81,9 +84,14 @@ export type PresentityDomain = {
 export const never = 0x3fff_ffff
 export const nothing = -1
 
-export const newWatch = ({ watcher, presentity }: Interest, id: string): WatchRow => ({
+export const newWatch = (
+  { watcher, presentity }: Interest,
+  account: Account,
+  id: string,
+): WatchRow => ({
   id,
   watcher,
+  account,
   presentity,
   state: 'asking',
   wantedSeconds: 0,

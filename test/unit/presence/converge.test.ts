@@ -10,6 +10,7 @@ import { outcomeOf } from '../../../src/operation/call.ts'
 import type { Hop } from '../../../src/operation/ports.ts'
 import { PresenceStage } from '../../../src/presence/presence.ts'
 import {
+  accountsIn,
   address,
   ask,
   callerOf,
@@ -46,6 +47,7 @@ class World {
   there = this.makeThere()
   /** The watchers' side. */
   readonly here: PresenceStage = new PresenceStage(this.env, {
+    accountOf: accountsIn(this.env.shares),
     isHosted: (name) => name === away,
     outside: new FakeHop(
       (task) => this.take(task),
@@ -67,6 +69,7 @@ class World {
   makeThere() {
     const env = { ...makeEnv(), clock: this.clock, random: this.env.random }
     const stage = new PresenceStage(env, {
+      accountOf: accountsIn(env.shares),
       isHosted: (name) => name === home,
       outside: new FakeHop(
         () => undefined,

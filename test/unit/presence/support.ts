@@ -53,17 +53,18 @@ export const snapshotMs = 30 * second
 /** The name of the adapter by which everybody comes. */
 export const via = 'peer'
 
-/** Our users know known.example. */
-export function makeEnv(overrides: Partial<Limits> = {}, seed = 1) {
+/** Our users know known.example. `isShared`: time is shared out, too. */
+export function makeEnv(overrides: Partial<Limits> = {}, seed = 1, isShared = false) {
+  const clock = new ManualClock()
   const limits = limitsWith(overrides)
   return {
-    clock: new ManualClock(),
+    clock,
     random: seededRandom(seed),
     limits,
     meter: new Meter(),
     log: silentLog,
     held: new ByteBudget(0),
-    shares: roomShares(limits, new ManualClock(), ['known.example']),
+    shares: roomShares(limits, isShared ? clock : new ManualClock(), ['known.example']),
   } satisfies Env
 }
 
@@ -86,8 +87,8 @@ export type Sent = {
 }
 
 /** The presentities of one domain and who watches them, with everything that goes out written down. */
-export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1) {
-  const env = makeEnv({ snapshotMs, ...overrides }, seed)
+export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1, isShared = false) {
+  const env = makeEnv({ snapshotMs, ...overrides }, seed, isShared)
   const changes: string[] = []
   const sent: Sent[] = []
   /** Who was told that its subscription is over, and why. */

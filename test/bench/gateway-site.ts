@@ -22,7 +22,6 @@ const raised = {
   laneInFlight: 4096,
   windowRequests: 8192,
   windowBytes: 16_777_216,
-  creditPerSecond: 10_000_000,
   unprovenLinksPerAddress: 4096,
   unprovenLinks: 4096,
   handshakesPerAddress: 10_000,

@@ -47,6 +47,8 @@ export interface HomePort extends Notifies {
     notice: Notice,
     only: Caller | undefined,
   ): undefined
+  /** Whether a session is no longer attached. */
+  isGone(session: Caller): boolean
 }
 
 export type PresencePorts = {
@@ -84,12 +86,14 @@ export class PresenceStage {
           subscription.id,
         ),
       accountOf,
+      isGone: (session) => home.isGone(session),
     })
     this.#watches = new Watches(env, {
       work: (domain) => this.#requests.work(domain),
       show: ({ watcher, id, presentity }, notice) =>
         home.show(watcher, id, presentity, notice, undefined),
       accountOf,
+      isGone: (session) => home.isGone(session),
     })
     env.shares.onFull('subscriptions', {
       shed: (account) => this.#subscriptions.shed(account) || this.#watches.shed(account),
@@ -117,7 +121,9 @@ export class PresenceStage {
 
   /** [LINK-6.10-1] To somebody of ours, for a watcher of another domain or one of our own users. */
   subscribe(call: Call<Subscribe>): undefined {
-    call.answer(this.#subscriptions.subscribe(call.operation, call.caller.via, 'active'))
+    const { operation, caller } = call
+    const session = caller.door === 'user' ? caller : undefined
+    call.answer(this.#subscriptions.subscribe(operation, caller.via, 'active', session))
   }
 
   unsubscribe(call: Call<Subscribe>): undefined {
@@ -127,7 +133,7 @@ export class PresenceStage {
   /** A user of ours watches somebody elsewhere. The first wish is asked there before it is answered here. */
   watch(call: Call<Subscribe>): undefined {
     const { operation, caller } = call
-    const watched = this.#watches.watch(operation)
+    const watched = this.#watches.watch(operation, caller)
     if (watched === 'busy') return call.answer(later(watched, fullMs))
     if (typeof watched === 'string') return call.answer(outcomeOf(watched))
     const { status, leaseSeconds, presence } = watched
@@ -150,10 +156,13 @@ export class PresenceStage {
 
   /** [LINK-6.11-1] Of a domain, or of a user for its own, whoever it watches. */
   renew(call: Call<Renew>): undefined {
-    const { watcher, ids, leaseSeconds } = call.operation
-    const here = this.#subscriptions.renew(call.operation)
-    if (watcher === undefined) return call.answer(answered('ok', { leases: here }))
-    const elsewhere = this.#watches.renew(watcher, ids, leaseSeconds)
+    const { operation, caller } = call
+    const { watcher, ids, leaseSeconds } = operation
+    if (watcher === undefined) {
+      return call.answer(answered('ok', { leases: this.#subscriptions.renew(operation) }))
+    }
+    const here = this.#subscriptions.renew(operation, caller)
+    const elsewhere = this.#watches.renew(watcher, ids, leaseSeconds, caller)
     const leases = here.map((seconds, i) => Math.max(seconds, elsewhere[i] ?? 0))
     call.answer(answered('ok', { leases }))
   }

@@ -49,8 +49,14 @@ export class Places {
     this.#shares.give(subscription.subscriber.account, 'subscriptions')
   }
 
-  oldest(account: Account): Subscription | undefined {
-    return this.#lines.get(account)?.oldest
+  /** The one that was asked for longest ago first. */
+  *of(account: Account): Generator<Subscription> {
+    let subscription = this.#lines.get(account)?.oldest
+    while (subscription !== undefined) {
+      const { newer } = subscription
+      yield subscription
+      subscription = newer
+    }
   }
 
   #unlink(subscription: Subscription): undefined {

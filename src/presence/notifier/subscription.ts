@@ -9,6 +9,7 @@
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
+import type { Caller } from '../../operation/call.ts'
 import type { Audience, Notice, Presence } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
 import type { SubscriptionState } from '../../wire/registry.ts'
@@ -46,6 +47,8 @@ export class Subscription implements Audience {
   /** Of the last SUBSCRIBE. */
   via: string
   state: SubscriptionState
+  /** Of our own users: who asked for it or renewed it last. */
+  session: Caller | undefined = undefined
   /** It had to make room, and its watcher is told so. */
   isShed = false
   leaseSlot = nowhere

@@ -14,7 +14,7 @@ import type { Domain } from '../../address/domain.ts'
 import type { Env } from '../../env.ts'
 import { isTemporary } from '../../errors.ts'
 import { TimerWheel } from '../../lib/timer-wheel.ts'
-import { answered, later, type Outcome, outcomeOf } from '../../operation/call.ts'
+import { answered, type Caller, later, type Outcome, outcomeOf } from '../../operation/call.ts'
 import type { Presence, Renew, Subscribe } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
 import { fullMs, grantLease, subscriptionEnd } from '../lease.ts'
@@ -38,6 +38,8 @@ export type SubscriptionsPorts = {
   notify(subscription: Subscription): undefined
   /** Who pays for what a watcher is told, and for its places. */
   accountOf(watcher: Address): Account
+  /** Whether a session of one of our users is gone. */
+  isGone(session: Caller): boolean
 }
 
 export class Subscriptions {
@@ -70,7 +72,12 @@ export class Subscriptions {
   }
 
   /** Subscribes, or renews what has the same id; either way the document follows. `state`: what the owner decided. */
-  subscribe(operation: Subscribe, via: string, state: 'active' | 'pending'): Outcome {
+  subscribe(
+    operation: Subscribe,
+    via: string,
+    state: 'active' | 'pending',
+    session?: Caller,
+  ): Outcome {
     const { id, watcher, presentity } = operation
     const known = this.#find(watcher.domain, id)
     // [LINK-6.10-2]
@@ -78,6 +85,7 @@ export class Subscriptions {
     const subscription = known ?? this.#add(operation, via, state)
     if (!(subscription instanceof Subscription)) return subscription
     subscription.via = via
+    subscription.session = session
     subscription.state = state
     const leaseSeconds = this.#lease(subscription, operation.leaseSeconds)
     this.#notifier.snapshot(subscription, this.#pace.draw(`${watcher.text} ${presentity.text}`))
@@ -100,14 +108,16 @@ export class Subscriptions {
    * [LINK-6.11-2] For each id the granted seconds, or 0: whoever asks has no such subscription to somebody in that
    * domain.
    */
-  renew({ local, remote, watcher, ids, leaseSeconds }: Renew): readonly number[] {
+  renew({ local, remote, watcher, ids, leaseSeconds }: Renew, session?: Caller): readonly number[] {
     return ids.map((id) => {
       const found = this.#find(local, id)
       if (found === undefined) return 0
       const isMeant =
         (remote === undefined || found.presentity.domain === remote) &&
         (watcher === undefined || found.address.text === watcher.text)
-      return isMeant ? this.#lease(found, leaseSeconds) : 0
+      if (!isMeant) return 0
+      found.session = session
+      return this.#lease(found, leaseSeconds)
     })
   }
 
@@ -168,7 +178,7 @@ export class Subscriptions {
    * no way to it: then it subscribes again anyway.
    */
   shed(account: Account): boolean {
-    const subscription = this.#places.oldest(account)
+    const [subscription] = this.#places.of(account)
     if (subscription === undefined) return false
     this.#end(subscription)
     subscription.isShed = true
@@ -191,7 +201,7 @@ export class Subscriptions {
     const { id, presentity } = operation
     const { limits, meter } = this.#env
     const watcher = this.#watcherOf(operation.watcher)
-    if (watcher.count >= limits.subscriptionsPerWatcher) {
+    if (watcher.count >= limits.subscriptionsPerWatcher && !this.#replaceGone(watcher)) {
       meter.hit('subscriptionsPerWatcher')
       return outcomeOf('limit-reached')
     }
@@ -217,6 +227,19 @@ export class Subscriptions {
     const made = { domain, byId: new Map(), paused: new Set<string>() }
     this.#domains.set(domain, made)
     return made
+  }
+
+  /** One of our users has as many as it may: what a session asked for that is gone makes room. */
+  #replaceGone({ account }: Watcher): boolean {
+    for (const subscription of this.#places.of(account)) {
+      const { session } = subscription
+      // Of another domain, which takes back what it does not need.
+      if (session === undefined) return false
+      if (!this.#ports.isGone(session)) continue
+      this.#end(subscription)
+      return true
+    }
+    return false
   }
 
   /** One of whom nothing is held is not kept. */

@@ -6,6 +6,7 @@ import type { Address } from '../../address/address.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Limits } from '../../limits.ts'
+import type { Caller } from '../../operation/call.ts'
 import { grantLease, subscriptionEnd } from '../lease.ts'
 
 /** `id` is 16 bytes as text, one character a byte, scoped under the watcher. */
@@ -15,7 +16,11 @@ export type Interest = {
   readonly presentity: Address
 }
 
-type Held = Interest & { leaseSlot: number }
+type Held = Interest & {
+  leaseSlot: number
+  /** Who asked for it or renewed it last. */
+  session: Caller | undefined
+}
 
 /** A watcher and its wishes by id, in the order in which they were asked for or renewed. */
 type Watcher = { readonly address: Address; readonly wishes: Map<string, Held> }
@@ -48,9 +53,13 @@ export class Interests {
     return this.#watchers.get(watcher.text)?.wishes.get(id)
   }
 
-  /** Wishes of the user called `name`, the one that was asked for longest ago first. */
-  of(name: string): Iterable<Interest> {
-    return this.#watchers.get(name)?.wishes.values() ?? []
+  /** Of the user called `name`: the wish that was asked for longest ago, by a session that `isMeant`. */
+  oldest(name: string, isMeant?: (session: Caller) => boolean): Interest | undefined {
+    for (const held of this.#watchers.get(name)?.wishes.values() ?? []) {
+      const { session } = held
+      if (isMeant === undefined || (session !== undefined && isMeant(session))) return held
+    }
+    return undefined
   }
 
   /** Whether `watcher` has as many as it may. */
@@ -63,18 +72,24 @@ export class Interests {
     const { text } = watcher
     const known = this.#watchers.get(text) ?? { address: watcher, wishes: new Map<string, Held>() }
     this.#watchers.set(text, known)
-    const held = { id, watcher: known.address, presentity, leaseSlot: nowhere }
+    const held = { id, watcher: known.address, presentity, leaseSlot: nowhere, session: undefined }
     known.wishes.set(id, held)
     return held
   }
 
   /** Grants a lease from now on; 0: there is no such wish. */
-  lease({ text }: Address, id: string, wantedSeconds: number | undefined): number {
+  lease(
+    { text }: Address,
+    id: string,
+    wantedSeconds: number | undefined,
+    session: Caller | undefined,
+  ): number {
     const wishes = this.#watchers.get(text)?.wishes
     const held = wishes?.get(id)
     if (held === undefined) return 0
     const seconds = grantLease(wantedSeconds, this.#limits)
     this.#leases.set(held, subscriptionEnd(this.#clock.now(), seconds, this.#limits))
+    held.session = session
     wishes?.delete(id)
     wishes?.set(id, held)
     return seconds

@@ -8,12 +8,15 @@
  */
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
+import { type Status, statuses } from '../../errors.ts'
 import { backOff } from '../../lib/back-off.ts'
 import { jitter, type Random } from '../../lib/random.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
 import type { Limits } from '../../limits.ts'
+import type { Presence } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
 import type { Version } from '../../wire/version.ts'
+import { isAboutWay } from '../ways.ts'
 import type { Interest } from './interests.ts'
 
 export type RequestKind = 'subscribe' | 'renew' | 'unsubscribe'
@@ -147,3 +150,13 @@ export function see(watch: WatchRow, document: string, { epoch, seq }: Version):
   watch.isUnknown = false
   if (watch.state === 'pending') watch.state = 'active'
 }
+
+/** What was seen last, if it still holds. */
+export function seen({ document, isUnknown, epoch, seq }: WatchRow): Presence | undefined {
+  if (document === undefined || isUnknown) return undefined
+  return { document: Buffer.from(document, 'latin1'), version: { epoch, seq } }
+}
+
+/** A refusal of something that somebody has to put right first: a key, a limit, a DNS record. */
+export const canBePutRight = (status: Status): boolean =>
+  statuses[status].retry === 'change' || isAboutWay(status)

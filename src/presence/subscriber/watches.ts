@@ -13,21 +13,22 @@
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
 import type { Env } from '../../env.ts'
-import { isSuccess, isTemporary, type Status, statuses } from '../../errors.ts'
+import { isSuccess, isTemporary, type Status } from '../../errors.ts'
 import { latin1 } from '../../lib/latin1.ts'
 import type { Counter } from '../../lib/meter.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
+import type { Caller } from '../../operation/call.ts'
 import type { Notice, Notify, Presence, Subscribe } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
 import type { SubscriptionEvent } from '../../wire/registry.ts'
 import { parseDocument } from '../document.ts'
 import { subscriptionEnd } from '../lease.ts'
 import { active, terminated, unknown } from '../notices.ts'
-import { isAboutWay } from '../ways.ts'
 import { type Interest, Interests } from './interests.ts'
 import { Renewals } from './renewals.ts'
 import {
   againSeconds,
+  canBePutRight,
   grant,
   isNews,
   never,
@@ -35,6 +36,7 @@ import {
   nothing,
   type RequestKind,
   see,
+  seen,
   type Watch,
   type WatchRow,
 } from './watch.ts'
@@ -56,6 +58,8 @@ export type WatchesPorts = {
   /** Tells whoever has the wish. A document is only lent. After `terminated` the wish is gone. */
   show(interest: Interest, notice: Notice): undefined
   accountOf(watcher: Address): Account
+  /** Whether a session of the watcher is gone. */
+  isGone(session: Caller): boolean
 }
 
 type Held = Pick<Watch, 'id' | 'presentity'>
@@ -99,7 +103,7 @@ export class Watches {
   }
 
   /** A session wants to watch; with the id of an interest that is there: it renews it. */
-  watch(wish: Subscribe): Watched | 'conflict' | 'limit-reached' | 'busy' {
+  watch(wish: Subscribe, session?: Caller): Watched | 'conflict' | 'limit-reached' | 'busy' {
     const { watcher, id, presentity, leaseSeconds: wanted } = wish
     const known = this.#interests.find(watcher, id)
     if (known !== undefined && known.presentity.text !== presentity.text) return 'conflict'
@@ -107,7 +111,7 @@ export class Watches {
     const refusal = known === undefined ? this.#refusalFor(watcher, account) : undefined
     if (refusal !== undefined) return refusal
     const interest = known ?? this.#interests.add(wish)
-    const leaseSeconds = this.#interests.lease(watcher, id, wanted)
+    const leaseSeconds = this.#interests.lease(watcher, id, wanted, session)
     const row = this.#rowFor(interest, account)
     const mustSubscribe = row.interests.length === 0
     if (known === undefined) row.interests = row.interests.concat(interest)
@@ -129,8 +133,9 @@ export class Watches {
     watcher: Address,
     ids: readonly string[],
     leaseSeconds: number | undefined,
+    session?: Caller,
   ): readonly number[] {
-    return ids.map((id) => this.#interests.lease(watcher, id, leaseSeconds))
+    return ids.map((id) => this.#interests.lease(watcher, id, leaseSeconds, session))
   }
 
   /**
@@ -206,17 +211,16 @@ export class Watches {
 
   /** A wish of `account` makes room, the one that nobody asked for longest ago. Its sessions may come again later. */
   shed(account: Account): boolean {
-    for (const interest of this.#interests.of(account.name)) {
-      const row = this.#byPair.get(pairOf(interest))
-      // [LINK-6.13-6] The far side is not told, which would take a place: it hears at its next notification.
-      if (row?.interests.length === 1) this.#finish(row, 'probation')
-      else {
-        this.unwatch(interest.watcher, interest.id)
-        this.#ports.show(interest, terminated('probation'))
-      }
-      return true
+    const interest = this.#interests.oldest(account.name)
+    if (interest === undefined) return false
+    const row = this.#byPair.get(pairOf(interest))
+    // [LINK-6.13-6] The far side is not told, which would take a place: it hears at its next notification.
+    if (row?.interests.length === 1) this.#finish(row, 'probation')
+    else {
+      this.unwatch(interest.watcher, interest.id)
+      this.#ports.show(interest, terminated('probation'))
     }
-    return false
+    return true
   }
 
   stop(): undefined {
@@ -289,13 +293,20 @@ export class Watches {
   /** Why there is nothing more for `watcher`; else a place is taken. */
   #refusalFor(watcher: Address, account: Account): 'limit-reached' | 'busy' | undefined {
     const { shares, meter } = this.#env
-    if (this.#interests.isFull(watcher)) {
+    if (this.#interests.isFull(watcher) && !this.#replaceGone(watcher)) {
       meter.hit('subscriptionsPerWatcher')
       return 'limit-reached'
     }
     if (shares.take(account, 'subscriptions')) return undefined
     meter.hit('subscriptions')
     return 'busy'
+  }
+
+  /** What a session wished that is gone makes room. */
+  #replaceGone({ text }: Address): boolean {
+    const wish = this.#interests.oldest(text, this.#ports.isGone)
+    if (wish !== undefined) this.unwatch(wish.watcher, wish.id)
+    return wish !== undefined
   }
 
   /** The watch that serves `interest`. One that is being given up is taken back, unless the far side is told already. */
@@ -341,11 +352,8 @@ export class Watches {
     const row = this.#byPair.get(pairOf(interest))
     if (row === undefined) return
     row.interests = row.interests.filter((one) => one !== interest)
-    if (row.interests.length > 0) {
-      this.#env.shares.give(row.account, 'subscriptions')
-      return
-    }
     // What the far side may still hold keeps its place.
+    if (row.interests.length > 0) return this.#env.shares.give(row.account, 'subscriptions')
     this.#paced.delete(row)
     row.document = undefined
     row.seq = nothing
@@ -386,13 +394,5 @@ export class Watches {
   }
 }
 
-const canBePutRight = (status: Status): boolean =>
-  statuses[status].retry === 'change' || isAboutWay(status)
-
 const pairOf = ({ watcher, presentity }: { watcher: Address; presentity: Address }): string =>
   `${watcher.text} ${presentity.text}`
-
-function seen({ document, isUnknown, epoch, seq }: WatchRow): Presence | undefined {
-  if (document === undefined || isUnknown) return undefined
-  return { document: Buffer.from(document, 'latin1'), version: { epoch, seq } }
-}

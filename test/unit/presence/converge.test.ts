@@ -54,6 +54,7 @@ class World {
       () => undefined,
     ),
     home: {
+      isGone: () => false,
       notify: () => undefined,
       show: (watcher, wish, _, { state, presence }) => {
         const key = `${watcher.text} ${wish}`
@@ -75,7 +76,7 @@ class World {
         () => undefined,
         (audience, only) => this.tell(audience, only),
       ),
-      home: { notify: () => undefined, show: () => undefined },
+      home: { isGone: () => false, notify: () => undefined, show: () => undefined },
     })
     const gauge = env.meter.gauges.get('presence_leases')?.get('of=subscription')
     return { stage, count: () => gauge?.value() ?? Number.NaN }

@@ -102,6 +102,7 @@ export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1, isShare
   const subscriptions: Subscriptions = new Subscriptions(env, ways, {
     presence: (presentity) => presentities.presence(presentity),
     accountOf,
+    isGone: () => false,
     notify: (audience) => {
       const { presence, event } = audience.latest() ?? {}
       const watcher = audience.watcher(audience.id)
@@ -232,6 +233,8 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
   const notified: Notified[] = []
   const atHome: Notified[] = []
   const shown: Shown[] = []
+  /** Sessions that are not attached any more. */
+  const gone = new Set<Caller>()
   /** Called at once by each notification to another domain. */
   const onNotify: { act: (audience: Audience, only: string) => undefined } = {
     act: () => undefined,
@@ -254,6 +257,7 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
       },
     ),
     home: {
+      isGone: (session) => gone.has(session),
       notify: (audience, only) => note(atHome, audience, only),
       show: (watcher, subscription, presentity, { state, event, presence }, only) => {
         const what = presence === undefined ? `${state} ${event ?? ''}` : text(presence.document)
@@ -261,7 +265,7 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
       },
     },
   })
-  return { ...env, stage, asked, notified, atHome, shown, onNotify }
+  return { ...env, stage, asked, notified, atHome, shown, gone, onNotify }
 }
 
 type Notified = {

@@ -31,6 +31,7 @@ function makeWatcher(overrides: Partial<Limits> = {}, seed = 1) {
   const work: string[] = []
   const watches = new Watches(env, {
     accountOf: ({ text }) => env.shares.tree.user(text),
+    isGone: () => false,
     work: (name) => {
       work.push(name)
     },

@@ -94,10 +94,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const policy: Policy = new Policy(env, options.rules, { isHosted, isPinned, lanes, peers })
   const owners = new Owners(env, directoryOf)
   const home = new Home(env, owners)
-  const met = (domain: Domain, user: Address, at: number): undefined => {
-    if (policy.met(domain, user, at)) shares.domain(domain, '')
-  }
-  const ends = new Outcomes(meter, peers, met, last)
+  const ends = new Outcomes(meter, peers, policy, last)
   const inbound = new Inbound({ store, home, ends })
   const outbound = new Outbound(env, outside, ends)
   const presence = new PresenceStage(env, { isHosted, outside, home, accountOf })

@@ -80,13 +80,14 @@ export const limitTable = {
   drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),
   lingerMs: row(5 * second, 'ms', 'End of a link to close of its socket, for bytes that were written before.'),
   restartMs: row(2 * second, 'ms', 'Retry time that we say in RELEASE when we stop: the far side dials again after it.'),
-  restMaxMs: row(15 * minute, 'ms', 'Longest retry time in a RELEASE that we keep to.'),
-  linksPerPair: row(8, 'count', 'Accepted links of one pair of domains; more are released with resource-shortage.'),
+  restMaxMs: row(15 * minute, 'ms', 'Longest wait that we keep to when a far side asks for one: the retry time of a RELEASE, `retryAfter` of an answer.'),
   pairsPerLink: row(1024, 'count', 'Pairs of domains proven on one link; a claim to more is refused with limit-reached.'),
-  links: row(4096, 'count', 'Links in all; beyond it new ones are closed at accept and idle ones released. Lowered at start where the process may not open as many files.'),
+  links: row(4096, 'count', 'Links with gateways, those that prove nothing aside; short of it idle ones are released, of those who have most first. Lowered at start where the process may not open as many files.'),
+  clients: row(16_384, 'count', 'Attached clients; more are refused busy. Lowered at start where the process may not open as many files.'),
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
   credentials: row(200_000, 'count', 'Credentials held for all links; those who hold most are answered busy first.'),
   references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),
+  subjects: row(64, 'count', 'Users of one credential that we take, advertised in HELLO; more is bad-request.'),
 
   // Dialling
   dialAddressMs: row(10 * second, 'ms', 'One connection attempt, TLS included.'),
@@ -186,11 +187,15 @@ export const limitTable = {
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
 
   // Admin
-  adminSockets: row(64, 'count', 'Connections to the admin port.'),
+  adminSockets: row(64, 'count', 'Connections to the admin port; for one more the oldest is closed, first of those that have not asked yet.'),
+  adminPerSecond: row(100, 'per second', 'Requests to the admin port that show its token, and as many that do not, and as many for /healthz and /readyz; more are answered 429 after a second.'),
   adminExplains: row(4, 'count', 'Explanations under way on the admin port; more are answered 503.'),
   adminExplainMs: row(10 * second, 'ms', 'One explanation on the admin port; what was found by then is told.'),
   journalDomains: row(1000, 'count', 'Domains whose last events are kept for explain: so many that we dialled, as many that came to us and are known, as many that somebody said to be; the one silent longest is forgotten.'),
   journalEntries: row(16, 'count', 'Events kept for one domain, those that repeat counting once; the oldest goes.'),
+  logBytes: row(1_048_576, 'bytes', 'Lines of the log that wait for their destination; more are lost, counted, and told later.'),
+  logKinds: row(1000, 'count', 'Kinds of log lines (event and domain, or event and cause) whose pace is remembered; the one silent longest is forgotten.'),
+  logPerSecond: row(50, 'per second', 'Log lines in all, after a burst of ten times as many; more are left out, and counted in a later one.'),
   metricPeers: row(200, 'count', 'Peer domains with a metric label of their own; the others are folded into _other.'),
 } as const satisfies Record<string, LimitRow>
 

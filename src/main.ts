@@ -4,19 +4,26 @@
  * In:    the command line.
  * Out:   the exit code of `cli/exit-codes.ts`.
  */
-import { existsSync, readFileSync } from 'node:fs'
+import { existsSync, fstatSync, readFileSync, writeSync } from 'node:fs'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { isFile, sinkOf, withoutWaiting, writeWhole } from './cli/descriptor.ts'
 import { exitCodes } from './cli/exit-codes.ts'
-import type { Host, LogLevel, StopSignal } from './cli/host.ts'
+import type { Host, StopSignal } from './cli/host.ts'
 import { isTooOld } from './cli/node-version.ts'
+import { painter } from './cli/paint.ts'
+import type { LogOptions, ProcessLog } from './cli/process-log.ts'
 import { runProgram } from './cli/program.ts'
+import { whyUnreadable } from './config/files.ts'
+import { GatewayError } from './errors.ts'
 import { type Cancel, systemClock } from './lib/clock.ts'
-import type { Facts, Log } from './lib/log.ts'
 import { systemRandom } from './lib/random.ts'
 
 const { stdin, stdout, stderr, argv, env } = process
 const script = argv[1] ?? ''
+/** The last lines have this long to leave. */
+const lastLinesMs = 1000
+const ignore = (): undefined => undefined
 /** Linux alone has it. */
 const boundsFile = '/proc/self/limits'
 
@@ -45,9 +52,7 @@ const host: Host = {
   words: argv.slice(2),
   env,
   folder: process.cwd(),
-  out: (text) => {
-    stdout.write(text)
-  },
+  out: print,
   err: (text) => {
     stderr.write(text)
   },
@@ -55,7 +60,7 @@ const host: Host = {
   columns: stdout.columns ?? 100,
   readInput,
   onInputEnd: (task) => {
-    stdin.once('end', task).once('error', task).resume()
+    stdin.once('end', task).once('error', task).on('error', ignore).resume()
   },
   onStop,
   onReload,
@@ -69,10 +74,22 @@ const host: Host = {
   random: systemRandom,
 }
 
-async function readInput(): Promise<Buffer> {
+async function readInput(most: number): Promise<Buffer> {
   const chunks: Buffer[] = []
-  for await (const chunk of stdin) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks)
+  let bytes = 0
+  try {
+    // Of a directory Node makes an input that is empty.
+    if (fstatSync(stdin.fd).isDirectory()) throw Object.assign(new Error(), { code: 'EISDIR' })
+    for await (const chunk of stdin) {
+      bytes += (chunk as Buffer).length
+      if (bytes > most) break
+      chunks.push(chunk as Buffer)
+    }
+  } catch (cause) {
+    throw new GatewayError('file-unreadable', whyUnreadable('standard input', cause), { cause })
+  }
+  if (bytes <= most) return Buffer.concat(chunks)
+  throw new GatewayError('too-large', `standard input has more than ${most} bytes`)
 }
 
 function onStop(task: (signal: StopSignal) => undefined): Cancel {
@@ -92,33 +109,78 @@ function onReload(task: () => undefined): Cancel {
   }
 }
 
-/** JSON lines on standard output, each with its stable `event`. */
-async function createLog(level: LogLevel): Promise<Log> {
-  const { destination, pino, stdTimeFunctions } = await import('pino')
-  const options = {
-    level,
-    base: null,
-    timestamp: stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-  }
-  // Each line is out before the next one: the last lines before an exit keep their order.
-  const logger = pino(options, destination({ fd: 1, sync: true }))
-  const line =
-    (weight: LogLevel) =>
-    (event: string, facts?: Facts): undefined =>
-      logger[weight]({ event, ...facts }) as undefined
-  return { debug: line('debug'), info: line('info'), warn: line('warn'), error: line('error') }
+let logDescriptor: number = stdout.fd
+let log: ProcessLog | undefined
+
+async function createLog(options: LogOptions): Promise<ProcessLog> {
+  const { openLog } = await import('./cli/process-log.ts')
+  const paint = host.terminal.out ? painter(host, 'out') : undefined
+  logDescriptor = withoutWaiting(stdout.fd)
+  log = await openLog(options, { sink: sinkOf(logDescriptor), clock: systemClock, paint })
+  return log
 }
 
-/** What nobody caught leaves the program in a state that nobody knows: it says so and ends. */
-process.on('uncaughtException', (error) => {
-  const event = { level: 'error', event: 'process.crashed', message: String(error) }
-  stderr.write(`${JSON.stringify({ ...event, stack: error.stack })}\n`)
+/**
+ * What the system says of a socket or a file, or the TLS of a far side, is told where nobody took it, and the service goes
+ * on. Any other error that nobody caught leaves the program in a state that nobody knows: it says so and ends.
+ */
+process.on('uncaughtException', (error: NodeJS.ErrnoException) => {
+  const { stack, syscall, code = '' } = error
+  const message = String(error)
+  if (log !== undefined && (syscall !== undefined || code.startsWith('ERR_SSL_'))) {
+    log.error('process.fault', { cause: code, message, stack })
+    return
+  }
+  const line = { level: 'error', event: 'process.crashed', message, stack }
+  writeNow(logDescriptor, log?.rest() ?? '')
+  writeNow(stderr.fd, `${JSON.stringify(line)}\n`)
   process.exit(exitCodes.internal.number)
 })
 
-// Whoever read our output has gone (`gatehouse … | head`): there is nobody left to tell.
-for (const stream of [stdout, stderr]) stream.on('error', () => process.exit(exitCodes.ok.number))
+/** As much as the descriptor takes at once. */
+function writeNow(fd: number, text: Buffer | string): undefined {
+  try {
+    writeSync(fd, text.toString())
+  } catch {
+    // There is nobody left to tell.
+  }
+}
+
+/** Of the command, and of its output: a command that failed ends with its own number, whatever became of its output. */
+const codes = { command: 0, output: 0 }
+const end = (): undefined => process.exit(codes.command || codes.output)
+
+// Whoever read our output may have enough of it (`gatehouse … | head`); with any other error what was asked for is lost.
+function outputFailed({ code = 'it failed' }: NodeJS.ErrnoException): undefined {
+  // A service prints nothing but its log; a terminal that has gone is no reason to end it.
+  if (log !== undefined) return
+  if (code !== 'EPIPE' && codes.output === 0) {
+    codes.output = exitCodes.output.number
+    stderr.write(`gatehouse: cannot write the output: ${code}\n`)
+  }
+  systemClock.soon(end)
+}
+stdout.on('error', outputFailed)
+stderr.on('error', ignore)
+
+/** A file may take a part alone, when the disk has room for no more; the stream of Node does not look. */
+function print(text: string): undefined {
+  if (!isFile(stdout.fd)) {
+    stdout.write(text)
+    return
+  }
+  try {
+    writeWhole(stdout.fd, text)
+  } catch (error) {
+    outputFailed(error as NodeJS.ErrnoException)
+  }
+}
+
+/** Even nothing cannot be written to a device that is full. */
+function whenWritten(stream: NodeJS.WriteStream, task: () => undefined): undefined {
+  if (stream.writableLength > 0) stream.write('', task)
+  else task()
+}
 
 /** Nothing is loaded for a command before: an old Node would stumble over what it does not have. */
 async function start(): Promise<number> {
@@ -128,5 +190,10 @@ async function start(): Promise<number> {
   return exitCodes.config.number
 }
 
-const code = await start()
-stdout.write('', () => stderr.write('', () => process.exit(code)))
+codes.command = await start()
+await log?.flush(lastLinesMs)
+whenWritten(stdout, () => {
+  // Whoever does not read why it failed is not waited for.
+  systemClock.after(lastLinesMs, end)
+  whenWritten(stderr, () => systemClock.soon(end))
+})

@@ -69,7 +69,8 @@ export const metrics = {
   cpu_seconds: secondsNow(none, 'CPU time of the process so far, user and system; it only rises.'),
   resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
   heap_used_bytes: bytesNow(none, 'JavaScript heap in use.'),
-  admin_requests_total: counter({ status: ['200', '400', '401', '403', '404', '405', '500', '503'] as const }, 'Requests to the admin port, by HTTP status.'),
+  admin_requests_total: counter({ status: ['200', '400', '401', '403', '404', '405', '429', '500', '503'] as const }, 'Requests to the admin port, by HTTP status.'),
+  log_lines_lost_total: counter(none, 'Lines of the log that were lost because its destination was full, slow or gone.'),
   limit: gauge({ limit: limitsShown }, 'The value of a bound of docs/limits.md, to divide what is used by it.'),
   limit_hits_total: counter({ limit: 'limit' }, 'How often a bound of docs/limits.md was reached.'),
 

@@ -84,16 +84,15 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
   const { config, clock, random, meter, log } = needs
   const { limits } = config
   const admissions = new WeakMap<Channel, Admission>()
-  const gateWith = (role: Role, own: Partial<Limits>): AcceptGate =>
+  const gateWith = (own: Partial<Limits>): AcceptGate =>
     new AcceptGate({
       limits: { ...limits, ...own },
-      otherLinks: () => gateway.sessions.size - (gates[role]?.inside.total ?? 0),
       meter,
     })
   // The clients of a domain come from few addresses, often one.
   const gates: Readonly<Record<Role, AcceptGate>> = {
-    gateway: gateWith('gateway', {}),
-    client: gateWith('client', {
+    gateway: gateWith({}),
+    client: gateWith({
       unprovenLinksPerAddress: limits.unprovenClientsPerAddress,
       handshakesPerAddress: limits.clientHandshakesPerAddress,
       handshakesPerAddressBurst: limits.clientHandshakesPerAddressBurst,

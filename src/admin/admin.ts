@@ -10,6 +10,7 @@ import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Vitals } from '../lib/vitals.ts'
 import type { Limits } from '../limits.ts'
+import { watchExpiry } from './expiry.ts'
 import { createExplain } from './explaining.ts'
 import { observeRunning } from './gauges.ts'
 import { type Admin, startAdmin } from './http.ts'
@@ -63,8 +64,10 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
     startedAt,
   }
   const stopGauges = observeRunning(gauges)
+  const stopExpiry = watchExpiry({ domains: running.domains, clock, log })
   const stop = (): undefined => {
     stopGauges()
+    stopExpiry()
     clockWatch.stop()
   }
   const status = () =>

@@ -1,7 +1,7 @@
 /**
  * Who may ask the admin port: decided on the head of a request alone.
  *
- * In:    the headers Host, Origin and Authorization.
+ * In:    the headers Host, Origin and Authorization, each of which may come once.
  * Out:   `undefined`, or the HTTP status of the refusal.
  * Fails: never.
  *
@@ -15,6 +15,8 @@ import { isLoopback } from '../lib/ip.ts'
 export type GuardOptions = { readonly address: string; readonly token: string | null }
 
 export type Guard = {
+  /** 400: two readers could take it for two different requests (RFC 9112 §3.2). */
+  readonly ambiguous: (headers: NodeJS.Dict<string[]>) => 400 | undefined
   /** 403: asked by a page of somebody else. */
   readonly foreign: (headers: IncomingHttpHeaders) => 403 | undefined
   /** 401: without the token. */
@@ -25,9 +27,16 @@ export function createGuard({ address, token }: GuardOptions): Guard {
   const isLocal = isLoopback(address)
   const wanted = token === null ? undefined : digest(`Bearer ${token}`)
   return {
-    foreign: ({ host = '', origin }) => {
-      if (isLocal && !isLoopbackHost(host)) return 403
-      return origin === undefined || hostOf(origin) === host.toLowerCase() ? undefined : 403
+    ambiguous: (headers) =>
+      [headers['host'], headers['origin'], headers['authorization']].some(
+        (values) => values !== undefined && values.length > 1,
+      )
+        ? 400
+        : undefined,
+    foreign: ({ host, origin }) => {
+      // Without one it is HTTP/1.0, and no browser.
+      if (host !== undefined && isLocal && !isLoopbackHost(host)) return 403
+      return origin === undefined || hostOf(origin) === host?.toLowerCase() ? undefined : 403
     },
     unknown: ({ authorization = '' }) => {
       if (wanted === undefined) return undefined

@@ -6,24 +6,27 @@
  * Fails: `config-invalid` off loopback without a token (A142); `port-unavailable`. Nothing that comes in throws.
  *
  * With a token, `/metrics`, `/status` and `/explain` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
- * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and so is whoever is many
- * (A144).
+ * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and whoever is many waits (A144):
+ * there is a rate for who shows the token, one for who does not, and one kept for probes.
  */
 import { once } from 'node:events'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { createRequire } from 'node:module'
-import type { AddressInfo } from 'node:net'
+import { type AddressInfo, createServer as createListener, type Server } from 'node:net'
 import { GatewayError } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { isLoopback } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
+import { printable } from '../lib/printable.ts'
+import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 import type { Explain } from './explaining.ts'
 import { createGuard } from './guard.ts'
 import { createExporter } from './metrics.ts'
 import { pageHtml, pagePolicy } from './page.ts'
 import type { Readiness } from './readiness.ts'
+import { Sockets } from './sockets.ts'
 import type { GatewayStatus } from './status.ts'
 
 /**
@@ -43,7 +46,7 @@ export type AdminOptions = {
   readonly ready: () => Readiness
   readonly explain: Explain
   readonly clock: Clock
-  readonly limits: Pick<Limits, 'adminSockets'>
+  readonly limits: Pick<Limits, 'adminSockets' | 'adminPerSecond'>
   readonly log: Log
 }
 
@@ -53,31 +56,23 @@ export type Admin = {
 }
 
 const headBytes = 8192
-const headMs = 10_000
-const requestMs = 15_000
-/** How often Node looks for connections that are too slow. */
-const checkMs = 1000
+/** How long what is dear to make is told again, and how long a request above the rate waits for its refusal. */
+const pauseMs = 1000
 
 export async function startAdmin(options: AdminOptions): Promise<Admin> {
-  const { address, port, token, limits, meter } = options
+  const { address, port, token } = options
   if (token === null && !isLoopback(address)) {
     throw new GatewayError('config-invalid', `the admin port on ${address} needs a token`)
   }
   const site = new Site(options)
-  const server = createServer(
-    {
-      maxHeaderSize: headBytes,
-      headersTimeout: headMs,
-      requestTimeout: requestMs,
-      connectionsCheckingInterval: checkMs,
-      keepAliveTimeout: headMs,
-    },
-    (request, response) => void site.answer(request, response),
-  )
-  server.maxConnections = limits.adminSockets
-  // A far side that takes nothing of its answer is silent, too.
-  server.setTimeout(requestMs, (socket) => socket.destroy())
-  server.on('drop', () => meter.hit('adminSockets'))
+  const http = createServer({ maxHeaderSize: headBytes }, (request, response) => {
+    site.take(request, response)
+  })
+  const sockets = new Sockets(options)
+  // Who asks and then sends no more is answered, too.
+  const server = createListener({ allowHalfOpen: true }, (socket) => {
+    http.emit('connection', sockets.enter(socket))
+  })
   await listen(server, address, port)
   server.on('error', (error) => options.log.error('admin.fault', { message: error.message }))
   return {
@@ -85,7 +80,7 @@ export async function startAdmin(options: AdminOptions): Promise<Admin> {
     close: async () => {
       const closed = once(server, 'close')
       server.close()
-      server.closeAllConnections()
+      sockets.close()
       await closed
       return undefined
     },
@@ -101,7 +96,7 @@ async function listen(server: Server, host: string, port: number): Promise<undef
   }
 }
 
-type Answer = { readonly status: number; readonly type: string; readonly body: string }
+type Answer = { readonly status: number; readonly type: string; readonly body: string | Buffer }
 
 type Resource = {
   /** Told without a token. */
@@ -111,25 +106,30 @@ type Resource = {
 
 const json = 'application/json; charset=utf-8'
 const plain = 'text/plain; charset=utf-8'
-const sampleMs = 1000
+
+/** Orchestrators ask these, and take silence for the end. */
+const probes: readonly string[] = ['/healthz', '/readyz']
 
 class Site {
   readonly #options: AdminOptions
+  /** Requests that may be answered: of who shows the token, of probes, of all others. */
+  readonly #rates: Readonly<Record<'known' | 'probe' | 'other', TokenBucket>>
   readonly #guard
   readonly #resources: ReadonlyMap<string, Resource>
-  #loggedAt = Number.NEGATIVE_INFINITY
-  #unlogged = 0
 
   constructor(options: AdminOptions) {
-    const { meter, status, explain } = options
+    const { meter, status, explain, clock, limits } = options
     const exporter = createExporter(meter)
+    const rate = () =>
+      new TokenBucket(limits.adminPerSecond, limits.adminPerSecond, options.clock.now())
     this.#options = options
+    this.#rates = { known: rate(), probe: rate(), other: rate() }
     this.#guard = createGuard(options)
     this.#resources = new Map<string, Resource>([
-      ['/', open({ status: 200, type: 'text/html; charset=utf-8', body: pageHtml })],
+      ['/', open({ status: 200, type: 'text/html; charset=utf-8', body: Buffer.from(pageHtml) })],
       ['/healthz', open({ status: 200, type: plain, body: 'alive\n' })],
       ['/readyz', { isOpen: true, answer: (isKnown) => this.#readiness(isKnown) }],
-      ['/status', { isOpen: false, answer: () => object(200, status()) }],
+      ['/status', { isOpen: false, answer: onceIn(clock, async () => object(200, status())) }],
       [
         '/explain',
         {
@@ -144,17 +144,38 @@ class Site {
         '/metrics',
         {
           isOpen: false,
-          answer: async () => ({
+          answer: onceIn(clock, async () => ({
             status: 200,
             type: exporter.contentType,
-            body: await exporter.text(),
-          }),
+            body: Buffer.from(await exporter.text()),
+          })),
         },
       ],
     ])
   }
 
-  async answer(request: IncomingMessage, response: ServerResponse): Promise<undefined> {
+  /** Answered now, or refused after a while: who asks again and again is slowed down by it. */
+  take(request: IncomingMessage, response: ServerResponse): undefined {
+    const { clock, meter } = this.#options
+    if (this.#rateOf(request).take(clock.now())) {
+      void this.#answer(request, response)
+      return
+    }
+    meter.hit('adminPerSecond')
+    const cancel = clock.after(pauseMs, () => {
+      this.#refused(request, 429)
+      this.#send(response, refusal(429))
+    })
+    response.on('close', cancel)
+  }
+
+  #rateOf({ url = '', headers }: IncomingMessage): TokenBucket {
+    const { known, probe, other } = this.#rates
+    if (this.#options.token !== null && this.#guard.unknown(headers) === undefined) return known
+    return probes.includes(pathOf(url)) ? probe : other
+  }
+
+  async #answer(request: IncomingMessage, response: ServerResponse): Promise<undefined> {
     const { log } = this.#options
     try {
       const given = await this.#judge(request)
@@ -162,15 +183,18 @@ class Site {
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
-      this.#send(response, refusal(500))
+      // An answer that has begun cannot become another one.
+      if (response.headersSent) response.destroy()
+      else this.#send(response, refusal(500))
     }
   }
 
-  #judge({ method = '', url = '', headers }: IncomingMessage): Answer | Promise<Answer> {
-    const foreign = this.#guard.foreign(headers)
+  #judge(request: IncomingMessage): Answer | Promise<Answer> {
+    const { method = '', url = '', headers } = request
+    const foreign = this.#guard.ambiguous(request.headersDistinct) ?? this.#guard.foreign(headers)
     if (foreign !== undefined) return refusal(foreign)
-    const [path = '', query = ''] = url.split('?', 2)
-    const resource = this.#resources.get(path)
+    const [, query = ''] = url.split('?', 2)
+    const resource = this.#resources.get(pathOf(url))
     const unknown = this.#guard.unknown(headers)
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
@@ -191,19 +215,24 @@ class Site {
     return object(ready ? 200 : 503, isKnown ? readiness : { ready })
   }
 
-  /** A line in the log at most once a second. */
   #refused({ method, socket }: IncomingMessage, status: number): undefined {
-    const { clock, log } = this.#options
+    this.#options.log.warn('admin.refused', { status, method, peer: socket.remoteAddress })
+  }
+}
+
+const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
+
+/** What `make` made is told again for a while: however many ask, it is made once. */
+function onceIn(clock: Clock, make: () => Promise<Answer>): () => Promise<Answer> {
+  let madeAt = Number.NEGATIVE_INFINITY
+  let made: Promise<Answer> | undefined
+  return () => {
     const now = clock.now()
-    if (now - this.#loggedAt < sampleMs) {
-      this.#unlogged++
-      return
+    if (made === undefined || now - madeAt >= pauseMs) {
+      madeAt = now
+      made = make()
     }
-    log.warn('admin.refused', {
-      ...{ status, method, remote: socket.remoteAddress, more: this.#unlogged },
-    })
-    this.#loggedAt = now
-    this.#unlogged = 0
+    return made
   }
 }
 
@@ -212,14 +241,17 @@ const open = (answer: Answer): Resource => ({ isOpen: true, answer: () => answer
 const object = (status: number, value: unknown): Answer => ({
   status,
   type: json,
-  body: `${JSON.stringify(value)}\n`,
+  // What a far side said of itself is in it, and an operator may look at it on a terminal.
+  body: `${printable(JSON.stringify(value))}\n`,
 })
 
 const words: Readonly<Record<number, string>> = {
+  400: 'a header that may come once came twice',
   401: 'a bearer token is needed',
   403: 'asked by way of a name, or from a page, that is not ours',
   404: 'there is nothing here',
   405: 'only GET and HEAD',
+  429: 'too many requests',
   500: 'a fault of this gateway',
 }
 
@@ -241,8 +273,8 @@ function send(response: ServerResponse, { status, type, body }: Answer): undefin
     'content-length': Buffer.byteLength(body),
     ...(status === 401 ? { 'www-authenticate': 'Bearer realm="gatehouse"' } : {}),
     ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
-    // What comes behind a refusal is not waited for.
-    ...(status >= 400 && status !== 503 ? { connection: 'close' } : {}),
+    // One request a socket.
+    connection: 'close',
   })
   response.end(body)
 }

@@ -1,6 +1,6 @@
 /**
- * Script of the status page, as the browser gets it. Text becomes text nodes only: what a peer says of itself stands
- * in it. The token stays in the tab.
+ * Script of the status page, as the browser gets it. Text becomes text nodes only, isolated from what stands around
+ * (UAX 9 §6.3): what a peer says of itself stands in it. The token stays in the tab.
  */
 export const pageScript = `'use strict'
 const byId = (id) => document.getElementById(id)
@@ -43,7 +43,7 @@ function row(cells) {
   for (const [name, text, kind] of cells) {
     const cell = make('td')
     if (name) cell.dataset.name = name
-    cell.append(make('span', String(text), kind))
+    cell.append(make('bdi', String(text), kind))
     line.append(cell)
   }
   return line

@@ -97,6 +97,10 @@ async function whoAndWhere(host: Host, options: AttachOptions): Promise<WhoAndWh
   return { user, place }
 }
 
+/** What is known of them before the gateway is asked. */
+export const limitsFor = async (host: Host, options: AttachOptions): Promise<Limits> =>
+  limitsOf(await configOf(host, options))
+
 /** A gateway that was named needs no configuration, and is not mixed with one that happens to lie here. */
 async function configOf(host: Host, { config, gateway }: AttachOptions) {
   if (gateway !== undefined && config === undefined) return undefined

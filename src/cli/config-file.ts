@@ -5,12 +5,13 @@
  * Out:   settings, and the files that they name.
  * Fails: `config-invalid` with every mistake on a line of its own; `file-unreadable`.
  */
-import { readFile, stat } from 'node:fs/promises'
+import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { type CheckedFiles, checkFiles, type Files, whyUnreadable } from '../config/files.ts'
 import { type Loaded, parseConfig } from '../config/load.ts'
 import { formatMistakes, type Mistake } from '../config/mistakes.ts'
 import { GatewayError } from '../errors.ts'
+import { readBounded } from './bounded-file.ts'
 import type { Host } from './host.ts'
 
 export const configOption = [
@@ -59,7 +60,7 @@ export function parsedConfig({ file, text }: ConfigText): Loaded {
 export const checkedFiles = (
   loaded: Loaded,
   { clock }: Pick<Host, 'clock'>,
-): Promise<CheckedFiles> => checkFiles(loaded, { readFile, stat, wall: clock.wall })
+): Promise<CheckedFiles> => checkFiles(loaded, { readFile: readBounded, stat, wall: clock.wall })
 
 /** Settings and files, both right. */
 export async function readConfig(
@@ -89,7 +90,7 @@ const isThere = (file: string): Promise<boolean> =>
 
 export async function readText(file: string): Promise<ConfigText> {
   try {
-    return { file, text: await readFile(file, 'utf8') }
+    return { file, text: (await readBounded(file)).toString() }
   } catch (cause) {
     throw new GatewayError('file-unreadable', whyUnreadable(file, cause), { cause })
   }

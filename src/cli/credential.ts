@@ -7,6 +7,7 @@ import { signCredential } from '../credential/sign.ts'
 import { GatewayError } from '../errors.ts'
 import { type Scope, scopes } from '../wire/registry.ts'
 import { readKeyFile, userOf } from './attach.ts'
+import { mostInputBytes } from './bounded-file.ts'
 import { configOption, parsedConfig, readConfigText, readText } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { Host } from './host.ts'
@@ -107,7 +108,7 @@ async function inspect(
   named: string | undefined,
   options: InspectOptions,
 ): Promise<number> {
-  const text = named ?? (await host.readInput()).toString()
+  const text = named ?? (await host.readInput(mostInputBytes)).toString()
   const inspection = inspectToken(text.trim(), await keySources(host, options), host.clock)
   host.out(
     options.json === true ? `${JSON.stringify(inspection)}\n` : inspectionText(host, inspection),

@@ -18,7 +18,7 @@ export const exitCodes = {
   permanent: row(69, 'Refused: the same again will be refused again.'),
   internal: row(70, 'A fault of this program.'),
   port: row(71, 'A port cannot be opened.'),
-  output: row(73, 'A file is there already, or cannot be written.'),
+  output: row(73, 'A file is there already, or cannot be written; or what was printed is lost.'),
   temporary: row(75, 'It did not work this time: try again later.'),
   config: row(78, 'The configuration has mistakes, or a file or certificate that it names cannot be used.'),
   unknown: row(79, 'Nobody knows whether the message arrived: repeat it with the same --id.'),

@@ -3,11 +3,13 @@
  *
  * What a far side said, or somebody who says to be it, is printed so that it cannot move the cursor.
  */
+
 import type { Conclusion, Diagnosis, EventRow } from '../diagnose/diagnosis.ts'
 import { spanText } from '../diagnose/span.ts'
+import { printable } from '../lib/printable.ts'
 import type { Host } from './host.ts'
 import { type Paint, painter } from './paint.ts'
-import { columns, printable, widthOf } from './table.ts'
+import { columns, widthOf } from './table.ts'
 
 type Screen = Pick<Host, 'env' | 'terminal' | 'columns'>
 type Rows = readonly (readonly string[])[]

@@ -1,5 +1,6 @@
 /** How a command that failed says so: one sentence for a person, one object for a program. */
 import { GatewayError } from '../errors.ts'
+import { printable } from '../lib/printable.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
 import { painter } from './paint.ts'
@@ -8,7 +9,7 @@ import { painter } from './paint.ts'
 export function tellFailure(host: Host, error: unknown): number {
   const { err, out, words } = host
   const code = error instanceof GatewayError ? error.code : 'internal'
-  const message = sentenceOf(error)
+  const message = printable(sentenceOf(error))
   if (words.includes('--json')) out(`${JSON.stringify({ error: { code, message } })}\n`)
   err(`${painter(host, 'err')('red', 'gatehouse:')} ${message}\n`)
   if (isVerbose(host) && error instanceof Error) err(`${traceOf(error)}\n`)

@@ -1,7 +1,7 @@
 /** Everything that a command has of the process that it runs in. `main.ts` makes the real one; tests make their own. */
 import type { Cancel, Clock } from '../lib/clock.ts'
-import type { Log } from '../lib/log.ts'
 import type { Random } from '../lib/random.ts'
+import type { LogOptions, ProcessLog } from './process-log.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
@@ -18,8 +18,8 @@ export type Host = {
   /** What of the three standard streams is a terminal. */
   readonly terminal: { readonly in: boolean; readonly out: boolean; readonly err: boolean }
   readonly columns: number
-  /** Standard input to its end. */
-  readonly readInput: () => Promise<Buffer>
+  /** Standard input to its end; fails with `too-large` as soon as it has more bytes than `most`. */
+  readonly readInput: (most: number) => Promise<Buffer>
   /** Calls `task` once when standard input has ended, whatever is in it. */
   readonly onInputEnd: (task: () => undefined) => undefined
   /** From now on these signals do not end the process but call `task`. */
@@ -36,7 +36,7 @@ export type Host = {
   readonly typed: string
   /** `gatehouse/0.1.0`. */
   readonly software: string
-  readonly log: (level: LogLevel) => Promise<Log>
+  readonly log: (options: LogOptions) => Promise<ProcessLog>
   readonly clock: Clock
   readonly random: Random
 }

@@ -1,8 +1,9 @@
 /** What became of a request, in a line for a person. */
+
 import type { Outcome } from '../client/outcome.ts'
 import { isSuccess, type Status, statuses } from '../errors.ts'
+import { printable } from '../lib/printable.ts'
 import type { Paint } from './paint.ts'
-import { printable } from './table.ts'
 
 /** `refused: The recipient does not exist … Found by b.example (policy); do not repeat it.` */
 export function outcomeText(outcome: Outcome, paint: Paint): string {

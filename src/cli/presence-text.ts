@@ -1,7 +1,9 @@
 /** Presence documents and notices, for a person and for a program. */
+
 import type { PresenceDocument, PresenceNotice, Tuple } from '../client/presence.ts'
+import { printable } from '../lib/printable.ts'
 import type { Paint } from './paint.ts'
-import { columns, printable } from './table.ts'
+import { columns } from './table.ts'
 
 /** One line a tuple: id, status, note, contact. */
 export const documentText = (document: PresenceDocument, paint: Paint): string =>

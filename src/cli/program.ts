@@ -10,6 +10,7 @@ import { exitCodes, exitCodesText } from './exit-codes.ts'
 import { tellFailure } from './failure.ts'
 import type { Host } from './host.ts'
 import { isColoured } from './paint.ts'
+import { screened } from './screen.ts'
 
 /** Says how the command ended. */
 export type End = (code: number) => undefined
@@ -37,7 +38,8 @@ const hidden: typeof commands = {
   'demo-attack': async () => (await import('./demo-attack.ts')).addDemoAttack,
 }
 
-export async function runProgram(host: Host): Promise<number> {
+export async function runProgram(real: Host): Promise<number> {
+  const host = screened(real)
   let code: number = exitCodes.ok.number
   const end: End = (number) => {
     code = number

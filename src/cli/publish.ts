@@ -4,6 +4,7 @@ import type { PresenceDocument } from '../client/presence.ts'
 import type { PublishResult } from '../client/publication.ts'
 import { GatewayError, isSuccess } from '../errors.ts'
 import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { mostInputBytes } from './bounded-file.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
 import { wholeOf } from './number-option.ts'
@@ -68,7 +69,7 @@ async function documentOf(
   { note, contact, tuple }: Options,
 ): Promise<PresenceDocument | null> {
   if (status === 'none') return null
-  if (status === '-') return readDocument((await host.readInput()).toString())
+  if (status === '-') return readDocument((await host.readInput(mostInputBytes)).toString())
   if (status !== 'open' && status !== 'closed') {
     throw new GatewayError('usage', `expected open, closed, none or -, found "${status}"`)
   }

@@ -14,25 +14,7 @@ import type { Cancel } from '../lib/clock.ts'
 import type { Log } from '../lib/log.ts'
 import type { Running } from '../run.ts'
 import { readConfig } from './config-file.ts'
-import type { Host } from './host.ts'
-
-/** A log whose least weight can change. */
-export class LeveledLog implements Log {
-  #log: Log
-
-  constructor(log: Log) {
-    this.#log = log
-  }
-
-  become(log: Log): undefined {
-    this.#log = log
-  }
-
-  readonly debug: Log['debug'] = (event, facts) => this.#log.debug(event, facts)
-  readonly info: Log['info'] = (event, facts) => this.#log.info(event, facts)
-  readonly warn: Log['warn'] = (event, facts) => this.#log.warn(event, facts)
-  readonly error: Log['error'] = (event, facts) => this.#log.error(event, facts)
-}
+import type { Host, LogLevel } from './host.ts'
 
 /** What the gateway was started with. */
 type Started = { readonly config: Config; readonly files: Files; readonly file: string }
@@ -40,7 +22,8 @@ type Started = { readonly config: Config; readonly files: Files; readonly file: 
 export class Reloader {
   readonly forget: Cancel
   readonly #host: Host
-  readonly #log: LeveledLog
+  readonly #log: Log
+  readonly #become: (level: LogLevel) => undefined
   #started: Started | undefined
   #running: Running | undefined
   /** What was read last. */
@@ -49,9 +32,10 @@ export class Reloader {
   #isAsked = false
 
   /** From now on SIGHUP does not end the process; one that comes before `start` is done then. */
-  constructor(host: Host, log: LeveledLog) {
+  constructor(host: Host, log: Log, become: (level: LogLevel) => undefined) {
     this.#host = host
     this.#log = log
+    this.#become = become
     this.forget = host.onReload(() => this.#ask())
   }
 
@@ -99,7 +83,7 @@ export class Reloader {
       restart: [...paths(started.config, 'restart'), ...otherKeys(started.files, files)].join(', '),
     })
     this.#last = config
-    this.#log.become(await this.#host.log(config.log.level))
+    this.#become(config.log.level)
   }
 }
 

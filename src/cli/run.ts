@@ -9,8 +9,7 @@ import type { Log } from '../lib/log.ts'
 import { Meter } from '../lib/meter.ts'
 import { systemVitals } from '../lib/vitals.ts'
 import type { Limits } from '../limits.ts'
-import { systemServers } from '../resolve/exchange.ts'
-import { systemExchange } from '../resolve/system-exchange.ts'
+import { systemExchange, systemServers } from '../resolve/system-exchange.ts'
 import { type Running, startGateway } from '../run.ts'
 import { configOption, readConfig } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
@@ -18,7 +17,7 @@ import { type Place, unavailable } from './free-ports.ts'
 import type { Host } from './host.ts'
 import { openFilesIn, withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
-import { LeveledLog, Reloader } from './reload.ts'
+import { Reloader } from './reload.ts'
 
 type Options = { readonly config?: string; readonly exitWithParent?: boolean }
 
@@ -37,14 +36,15 @@ type Doors = { readonly running: Running; readonly admin: OpenedAdmin }
 
 async function run(host: Host, { config: named, exitWithParent }: Options): Promise<number> {
   const { config, files, file, warnings } = await readConfig(host, named)
-  const log = new LeveledLog(await host.log(config.log.level))
+  const meter = new Meter()
+  const log = await host.log({ level: config.log.level, limits: config.limits, meter })
   for (const { path, message } of warnings) log.warn('config.warning', { path, message })
   const busy = await unavailable(placesOf(config))
   if (busy.length > 0) throw new GatewayError('port-unavailable', busy.join('\n'))
   // From here on: a signal that comes before the doors are open is not lost.
   const stop = new Stop(host, exitWithParent === true)
-  const reload = new Reloader(host, log)
-  const doors = await open(host, config, files, log)
+  const reload = new Reloader(host, log, log.become)
+  const doors = await open(host, { config, files, meter, log })
   host.serving()
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
   reload.start({ config, files, file }, doors.running)
@@ -62,10 +62,16 @@ function placesOf({ listen }: Config): readonly Place[] {
   ]
 }
 
-async function open(host: Host, config: Config, files: Files, log: Log): Promise<Doors> {
+type Inside = {
+  readonly config: Config
+  readonly files: Files
+  readonly meter: Meter
+  readonly log: Log
+}
+
+async function open(host: Host, { config, files, meter, log }: Inside): Promise<Doors> {
   const { clock, random, software } = host
   const limits = fitting(host, config, log)
-  const meter = new Meter()
   const running = await startGateway({
     ...{ config: { ...config, limits }, files, software, clock, random, meter, log },
     exchange: systemExchange({ clock, limits, meter }),
@@ -85,8 +91,9 @@ async function open(host: Host, config: Config, files: Files, log: Log): Promise
 function fitting({ bounds }: Host, { limits }: Config, log: Log): Limits {
   const openFiles = openFilesIn(bounds())
   const fit = withinOpenFiles(limits, openFiles)
-  if (fit.links < limits.links) {
-    log.warn('limits.lowered', { limit: 'links', from: limits.links, to: fit.links, openFiles })
+  for (const limit of ['unprovenLinks', 'links', 'clients'] as const) {
+    if (fit[limit] === limits[limit]) continue
+    log.warn('limits.lowered', { limit, from: limits[limit], to: fit[limit], openFiles })
   }
   return fit
 }

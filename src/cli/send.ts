@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { formatUri, parseUri } from '../address/uri.ts'
 import type { SendResult } from '../client/client.ts'
-import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { type AttachOptions, addAttachOptions, attach, limitsFor } from './attach.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
 import { wholeOf } from './number-option.ts'
@@ -40,7 +40,8 @@ async function send(
 ): Promise<number> {
   const { address } = parseUri(to, 'im')
   const lifeMs = (wholeOf(options.wait, '--wait', 1, 86_400) ?? 30) * 1000
-  const body = text ?? (await readBody(host))
+  const { messageBytes } = await limitsFor(host, options)
+  const body = text ?? (await readBody(host, messageBytes))
   const client = await attach(host, options)
   const started = host.clock.now()
   const { id, type: contentType } = options
@@ -56,9 +57,9 @@ async function send(
 }
 
 /** A terminal is told that it is its turn. */
-function readBody(host: Host): Promise<Buffer> {
+function readBody(host: Host, most: number): Promise<Buffer> {
   if (host.terminal.in) host.err('Write the message; Ctrl-D sends it.\n')
-  return host.readInput()
+  return host.readInput(most)
 }
 
 const report = (host: Host, result: SendResult): string =>

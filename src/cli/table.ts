@@ -30,9 +30,3 @@ export function columns(rows: readonly (readonly string[])[]): string {
     row.map((cell, i) => (i === row.length - 1 ? cell : padded(cell, widths[i] ?? 0))).join('  ')
   return rows.map((row) => `${line(row).trimEnd()}\n`).join('')
 }
-
-/** What a far side said, fit for a terminal: nothing of it moves the cursor or changes a colour. */
-export const printable = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (sign) =>
-    sign === '\n' || sign === '\t' ? sign : `\\u{${(sign.codePointAt(0) as number).toString(16)}}`,
-  )

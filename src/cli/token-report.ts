@@ -12,8 +12,10 @@ import {
   type LinkToken,
   parseCredentialToken,
   parseLinkToken,
+  type TokenKind,
   tokenTypes,
 } from '../credential/token.ts'
+import type { Verdict } from '../credential/verdict.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 
@@ -21,7 +23,7 @@ export type Fault = { readonly code: string; readonly detail: string }
 
 export type Inspection = {
   readonly ok: boolean
-  readonly kind: 'credential' | 'link' | 'unknown'
+  readonly kind: TokenKind | 'unknown'
   /** As they stand in the token, where it can be read at all. */
   readonly header: unknown
   readonly claims: unknown
@@ -40,8 +42,7 @@ export function inspectToken(
   const now = Math.floor(clock.wall() / 1000)
   const [header, claims] = text.split('.').map(jsonOf)
   const seen = { header: header ?? null, claims: claims ?? null, now }
-  const parse = typeOf(header) === tokenTypes.link ? parseLinkToken : parseCredentialToken
-  const token = parse(Buffer.from(text), limits)
+  const token = parse(Buffer.from(text), typeOf(header), limits)
   if (!token.ok) {
     const faults = [{ code: token.code, detail: token.detail }]
     return { ok: false, kind: 'unknown', ...seen, signature: 'not checked', faults }
@@ -50,6 +51,12 @@ export function inspectToken(
   const faults = [...timeFaults(token.value, limits, now), ...checked.faults]
   const { signature } = checked
   return { ok: faults.length === 0, kind: token.value.kind, ...seen, signature, faults }
+}
+
+function parse(bytes: Buffer, type: unknown, limits: Limits): Verdict<Read> {
+  if (type === tokenTypes.link) return parseLinkToken(bytes, limits)
+  const kind = type === tokenTypes.credentials ? 'credentials' : 'credential'
+  return parseCredentialToken(bytes, limits, kind)
 }
 
 function jsonOf(part: string): unknown {

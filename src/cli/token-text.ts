@@ -1,7 +1,8 @@
 /** A token and the verdict on it, explained line by line. */
+import { printable } from '../lib/printable.ts'
 import type { Host } from './host.ts'
 import { type Paint, painter } from './paint.ts'
-import { columns, printable } from './table.ts'
+import { columns } from './table.ts'
 import type { Inspection } from './token-report.ts'
 
 const meanings: Readonly<Record<string, string>> = {
@@ -17,11 +18,13 @@ const meanings: Readonly<Record<string, string>> = {
   jti: 'its own id',
   scope: 'what it allows',
   cnf: 'the key of the user that it names: good in the hands of its holder',
+  subs: 'the users that it is about, at the domain that signed it',
   cb: 'the one TLS channel that it belongs to',
 }
 
 const kinds = {
   credential: 'A user credential: a domain vouches for one of its users.',
+  credentials: 'A credential of several users: a domain vouches for each of them.',
   link: 'A link assertion: a domain, or a user with a key, speaks on one TLS channel.',
   unknown: 'Not a token of this protocol.',
 } as const

@@ -1,4 +1,5 @@
 /** `gatehouse watch`: the presence of somebody, a line for each change; or the messages that come for a user. */
+
 import type { Command } from 'commander'
 import { parseUri } from '../address/uri.ts'
 import type { Client } from '../client/client.ts'
@@ -6,6 +7,7 @@ import type { ReceivedMessage } from '../client/incoming.ts'
 import type { PresenceNotice } from '../client/presence.ts'
 import { GatewayError, type Status, statuses } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import { printable } from '../lib/printable.ts'
 import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
@@ -13,7 +15,6 @@ import { wholeOf } from './number-option.ts'
 import { type Paint, painter } from './paint.ts'
 import { noticeJson, noticeText } from './presence-text.ts'
 import type { End } from './program.ts'
-import { printable } from './table.ts'
 
 type Options = AttachOptions & {
   readonly messages?: boolean

@@ -1,5 +1,5 @@
 /** Writing files that must not be there yet: nobody's key is ever overwritten. */
-import { mkdir, stat, writeFile } from 'node:fs/promises'
+import { chmod, mkdir, stat, writeFile } from 'node:fs/promises'
 import { dirname } from 'node:path'
 
 export type NewFile = {
@@ -22,10 +22,17 @@ export async function alreadyThere(files: readonly string[]): Promise<readonly s
   return files.filter((_, i) => found[i])
 }
 
-/** Rejects with the error of the file system; `wx` refuses a file that came meanwhile. */
+/**
+ * Rejects with the error of the file system; `wx` refuses a file that came meanwhile. Whatever the umask, what is private
+ * is the owner's alone, a new folder of private files too, and nobody else may write.
+ */
 export async function writeNew(files: readonly NewFile[]): Promise<undefined> {
+  const open = new Set(files.flatMap(({ file, isPrivate }) => (isPrivate ? [] : [dirname(file)])))
   for (const { file, text, isPrivate } of files) {
-    await mkdir(dirname(file), { recursive: true })
+    const folder = dirname(file)
+    const made = await mkdir(folder, { recursive: true, mode: 0o755 })
+    if (made !== undefined && !open.has(folder)) await chmod(folder, 0o700)
     await writeFile(file, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o644 })
+    if (isPrivate) await chmod(file, 0o600)
   }
 }

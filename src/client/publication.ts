@@ -13,6 +13,7 @@ import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import { latin1 } from '../lib/latin1.ts'
+import { heldSeconds } from '../lib/lease.ts'
 import type { Log } from '../lib/log.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
@@ -215,8 +216,9 @@ export class Publication {
         wantedSeconds: wanted,
         leaseSeconds,
       }
-      const { clock, random } = this.#needs
-      this.#refreshAt = clock.now() + jitter(random, leaseSeconds * 1000, 0.6, 0.8)
+      const { clock, random, limits } = this.#needs
+      const ms = heldSeconds(leaseSeconds, limits) * 1000
+      this.#refreshAt = clock.now() + jitter(random, ms, 0.6, 0.8)
     }
     this.#tell(change, outcome, leaseSeconds)
   }

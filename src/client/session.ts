@@ -103,6 +103,7 @@ export class ClientSession implements Client {
         services: ['im', 'pres'],
         messageBytes: limits.messageBytes,
         references: limits.references,
+        subjects: 0,
       }),
       counters: this.counters,
       request: (link, request) => this.#incoming.request(link, request),

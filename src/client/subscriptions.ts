@@ -16,6 +16,7 @@ import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { backOff } from '../lib/back-off.ts'
 import type { Clock } from '../lib/clock.ts'
 import { latin1 } from '../lib/latin1.ts'
+import { heldSeconds } from '../lib/lease.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { AnswerView } from '../link/outgoing.ts'
@@ -273,8 +274,7 @@ export class Subscriptions {
 
   #granted(row: Row, seconds: number): undefined {
     const { clock, random, limits } = this.#needs
-    // A gateway that grants no time gets no stream of renewals for it.
-    const ms = Math.max(seconds * 1000, limits.requestMs)
+    const ms = heldSeconds(seconds, limits) * 1000
     const now = clock.now()
     row.failures = 0
     row.endsAt = now + ms

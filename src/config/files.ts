@@ -170,6 +170,7 @@ const reasons: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   EACCES: 'this user may not read it',
   EISDIR: 'it is a directory',
+  EFBIG: 'it is too large',
 }
 
 /** Why `file` cannot be read, for a person. */

@@ -27,6 +27,7 @@ const ranges: Partial<Record<LimitName, readonly [least: number, most: number]>>
   messageBytes: [1, 262_144],
   presenceBytes: [1, 8192],
   hops: [1, 255],
+  subjects: [1, 64],
 }
 
 const phrases: Record<LimitRow['unit'], string> = {

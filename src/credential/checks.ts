@@ -54,30 +54,34 @@ export function checkLinkClaims(
   return checkTimes(claims, needs.limits.linkTokenSeconds, needs)
 }
 
-/** Everything that comes before the key of a user credential; gives its sender. */
+/** Whom a credential speaks for, in the order in which it names them; nothing for who is no user of its issuer. */
+export type Senders = readonly (Address | undefined)[]
+
+/** Everything that comes before the key of a user credential. */
 export function checkCredentialClaims(
   { claims }: CredentialToken,
   context: CredentialContext,
   needs: CheckNeeds,
-): Verdict<Address> {
+): Verdict<Senders> {
   if (!context.mayVouch(claims.iss)) {
     return refuse('credential-issuer', 'iss is not proven on this link')
   }
-  // [LINK-10.3-1]
-  const sender = canonicalAddress(claims.sub)
-  if (sender === undefined || sender.domain !== claims.iss) {
-    return refuse('credential-subject', 'sub is not a canonical address of iss')
+  // [LINK-10.3-1] Of several users each stands for itself.
+  const senders = claims.subjects.map((subject) => senderOf(subject, claims.iss))
+  if (senders.every((sender) => sender === undefined)) {
+    return refuse('credential-subject', 'no subject is a canonical address of iss')
   }
   if (!context.isAudience(claims.aud)) {
     return refuse('credential-audience', 'aud is not a domain that is served here')
   }
   const times = checkTimes(claims, needs.limits.credentialMaxSeconds, needs)
-  return times.ok ? accept(sender) : times
+  return times.ok ? accept(senders) : times
 }
 
-function canonicalAddress(text: string): Address | undefined {
-  const bytes = Buffer.from(text)
-  return addressFromBytes(bytes, 0, bytes.length)
+function senderOf(subject: string, iss: string): Address | undefined {
+  const bytes = Buffer.from(subject)
+  const sender = addressFromBytes(bytes, 0, bytes.length)
+  return sender?.domain === iss ? sender : undefined
 }
 
 type Times = { readonly iat: number; readonly nbf: number | undefined; readonly exp: number }

@@ -1,5 +1,5 @@
 /**
- * What a token says: the shapes of the two kinds of claims.
+ * What a token says: the shapes of the kinds of claims.
  *
  * In:    the strict JSON value of a token's second part.
  * Out:   LinkClaims or CredentialClaims, every member of the right type and alphabet.
@@ -7,8 +7,9 @@
  * Spec:  RFC 7519 §4.1, RFC 7800 §3.1 (`cnf`), RFC 8693 §4.2 (`scope`). Claims that are not known are ignored.
  */
 import { decodeBase64url } from '../lib/base64url.ts'
-import { isObject, type JsonObject, type JsonValue } from '../lib/strict-json.ts'
-import { type Scope, scopes } from '../wire/registry.ts'
+import { byCodePoint } from '../lib/code-points.ts'
+import { isArray, isObject, type JsonObject, type JsonValue } from '../lib/strict-json.ts'
+import { mostSubjects, type Scope, scopes } from '../wire/registry.ts'
 import { accept, type Refusal, refuse, type Verdict } from './verdict.ts'
 
 type CommonClaims = {
@@ -28,9 +29,10 @@ export type LinkClaims = CommonClaims & {
   readonly cb: string
 }
 
-/** "`sub` is my user and may do `scope` at `aud`." */
+/** "`sub` is my user and may do `scope` at `aud`", or each of `subs` is. */
 export type CredentialClaims = CommonClaims & {
-  readonly sub: string
+  /** Addresses, as the token says them: one, unless it is for several users. */
+  readonly subjects: readonly string[]
   /** Words that are not known allow nothing and are left out. */
   readonly scope: ReadonlySet<Scope>
   /** RFC 7638 thumbprint of the key of the user, where the user shows the credential in person. */
@@ -51,14 +53,40 @@ export function readLinkClaims(json: JsonObject): Verdict<LinkClaims> {
 export function readCredentialClaims(json: JsonObject): Verdict<CredentialClaims> {
   const common = readCommonClaims(json)
   if (!common.ok) return common
-  const { sub, cnf, scope } = json
+  const { sub, subs, cnf, scope } = json
   if (typeof sub !== 'string') return refuse('credential-subject', 'sub is not a string')
+  if (subs !== undefined) return refuse('credential-format', 'subs beside sub')
   const jkt = readConfirmation(cnf)
   if (!jkt.ok) return jkt
   const allowed = readScope(scope)
   if (!allowed.ok) return allowed
-  return accept({ ...common.value, sub, scope: allowed.value, jkt: jkt.value })
+  return accept({ ...common.value, subjects: [sub], scope: allowed.value, jkt: jkt.value })
 }
+
+/** [LINK-10.3-4] For several users, none of whom shows it in person. */
+export function readSharedClaims(json: JsonObject): Verdict<CredentialClaims> {
+  const common = readCommonClaims(json)
+  if (!common.ok) return common
+  const { sub, subs, cnf, scope } = json
+  if (!isUserList(subs)) return refuse('credential-format', 'subs is not a list of users in order')
+  if (sub !== undefined) return refuse('credential-format', 'sub beside subs')
+  if (cnf !== undefined) return refuse('credential-binding', 'cnf beside subs')
+  const allowed = readScope(scope)
+  if (!allowed.ok) return allowed
+  const subjects = subs.map((user) => `${user}@${common.value.iss}`)
+  return accept({ ...common.value, subjects, scope: allowed.value, jkt: undefined })
+}
+
+/** Strictly ascending: one text for one set of users, and none twice. */
+const isUserList = (subs: JsonValue | undefined): subs is readonly string[] =>
+  subs !== undefined &&
+  isArray(subs) &&
+  subs.length > 0 &&
+  subs.length <= mostSubjects &&
+  subs.every(
+    (user, i) =>
+      typeof user === 'string' && (i === 0 || byCodePoint(subs[i - 1] as string, user) < 0),
+  )
 
 /** [LINK-10.1-5] */
 function readCommonClaims(json: JsonObject): Verdict<CommonClaims> {
@@ -88,8 +116,19 @@ function readScope(scope: JsonValue | undefined): Verdict<ReadonlySet<Scope>> {
   if (words.some((word) => !/^[\x21\x23-\x5b\x5d-\x7e]+$/.test(word))) {
     return refuseScope('scope is not a list of words')
   }
-  const known = new Set(scopes.filter((name) => words.includes(name)))
+  const known = scopeSet(words)
   return known.size > 0 ? accept(known) : refuseScope('scope allows nothing that is known here')
+}
+
+const scopeSets = new Map<string, ReadonlySet<Scope>>()
+
+/** Those that are known, in a set that all tokens with the same ones share. */
+function scopeSet(words: readonly string[]): ReadonlySet<Scope> {
+  const names = scopes.filter((name) => words.includes(name))
+  const key = names.join(' ')
+  const known = scopeSets.get(key) ?? new Set(names)
+  scopeSets.set(key, known)
+  return known
 }
 
 const refuseScope = (detail: string): Refusal => refuse('credential-scope', detail)

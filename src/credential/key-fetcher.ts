@@ -3,7 +3,8 @@
  *
  * In:    the Entry of a domain; KEYS bodies by way of `fetch`.
  * Out:   the Entry, changed; `onChange` after a change that others must know of, `landed` after each fetch.
- * Fails: a failed fetch leaves the last set as it is and makes the next try wait: 60 s, doubling to 15 min.
+ * Fails: a failed fetch leaves the last set as it is and makes the next try wait: 60 s, doubling to 15 min. It takes the
+ *        whole time of a fetch, however soon it failed: [LINK-6.1-3].
  */
 import { GatewayError, type Status } from '../errors.ts'
 import { backOff } from '../lib/back-off.ts'
@@ -100,12 +101,20 @@ export class KeyFetcher {
     const abort = new AbortController()
     entry.abort = abort
     const tooLate = Promise.withResolvers<never>()
+    let reason: unknown = new GatewayError('remote-timeout', `no keys of ${entry.domain} in time`)
+    // How soon it failed would tell whoever claimed the domain what listens at the address that its DNS names.
+    const failed = (error: unknown): Promise<never> => {
+      if (error instanceof GatewayError && error.code === 'busy') throw error
+      reason = error
+      return tooLate.promise
+    }
     abort.signal.addEventListener('abort', () => tooLate.reject(abort.signal.reason))
     const cancel = clock.after(limits.keyFetchMs, () => {
-      abort.abort(new GatewayError('remote-timeout', `no keys of ${entry.domain} in time`))
+      abort.abort(reason)
     })
     try {
-      return await Promise.race([fetch(entry.domain, abort.signal), tooLate.promise])
+      const asked = fetch(entry.domain, abort.signal).catch(failed)
+      return await Promise.race([asked, tooLate.promise])
     } finally {
       cancel()
       entry.abort = undefined
@@ -161,8 +170,11 @@ export class KeyFetcher {
     entry.failures++
     entry.retryAt = at.now + jitter(random, wait, 0.8, 1)
     this.#count(code)
-    const { domain, failures } = entry
-    log.info('key.fetch-failed', { domain, code, detail, failures, retryInMs: Math.ceil(wait) })
+    const { domain, failures, set, watchers } = entry
+    // A name that nobody but a stranger has said yet.
+    const who = set === undefined && watchers === 0 ? { claimed: domain } : { remote: domain }
+    const facts = { ...who, cause: code, detail, failures, retryInMs: Math.ceil(wait) }
+    log.info('key.fetch-failed', facts)
     // What rests on the old keys has to be judged again.
     if (entry.set !== undefined && isStale(entry, at)) onChange(entry)
   }
@@ -170,8 +182,8 @@ export class KeyFetcher {
   #rollback(entry: Entry, next: KeySet): undefined {
     const { log, meter } = this.#needs
     meter.counter('key_rollbacks_total').n++
-    const { domain, set } = entry
-    log.warn('key.rollback', { domain, last: set?.hash, lastVersion: set?.ver, next: next.hash })
+    const { domain: remote, set } = entry
+    log.warn('key.rollback', { remote, last: set?.hash, lastVersion: set?.ver, next: next.hash })
     this.#fail(entry, 'credential-key', 'key set with a version that was passed or used before')
   }
 
@@ -179,9 +191,8 @@ export class KeyFetcher {
     if (entry.held?.hash === next.hash) return
     const { log, meter, discontinuity } = this.#needs
     meter.counter('key_discontinuities_total').n++
-    const { domain } = entry
     log.warn('key.discontinuity', {
-      domain,
+      remote: entry.domain,
       last: last.hash,
       next: next.hash,
       policy: discontinuity,

@@ -64,6 +64,8 @@ export type KeyStore = {
   readonly refresh: (domain: string) => Promise<undefined>
   /** Whether keys of the domain are pinned or were ever taken. */
   readonly known: (domain: string) => boolean
+  /** Whether a fetch is under way: who wants the keys too waits for the same. */
+  readonly isFetching: (domain: string) => boolean
   readonly seenKeyIds: (domain: string) => readonly string[]
   /** Keeps the set of `domain` fresh, used or not, until cancelled: for as long as a link rests on it. */
   readonly watch: (domain: string) => Cancel
@@ -140,6 +142,8 @@ class Store implements KeyStore {
   }
 
   readonly known = (domain: string): boolean => this.seenKeyIds(domain).length > 0
+
+  readonly isFetching = (domain: string): boolean => this.#entry(domain)?.flight !== undefined
 
   readonly seenKeyIds = (domain: string): readonly string[] => {
     const pinned = this.#needs.pinned.get(domain)

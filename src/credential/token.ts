@@ -15,6 +15,7 @@ import {
   type LinkClaims,
   readCredentialClaims,
   readLinkClaims,
+  readSharedClaims,
 } from './claims.ts'
 import { signatureBytes } from './ed25519.ts'
 import { accept, refuse, type Verdict } from './verdict.ts'
@@ -23,10 +24,13 @@ import { accept, refuse, type Verdict } from './verdict.ts'
 export const tokenTypes = {
   link: 'pitp-link+jwt',
   credential: 'pitp-cred+jwt',
+  credentials: 'pitp-creds+jwt',
   keys: 'pitp-keys+jws',
 } as const
 
-export type TokenKind = 'link' | 'credential'
+/** One user, or several. */
+export type CredentialKind = 'credential' | 'credentials'
+export type TokenKind = 'link' | CredentialKind
 
 export type TokenHeader = {
   readonly alg: 'Ed25519' | 'EdDSA'
@@ -46,10 +50,10 @@ export type Token<Kind extends TokenKind, Claims> = {
 }
 
 export type LinkToken = Token<'link', LinkClaims>
-export type CredentialToken = Token<'credential', CredentialClaims>
+export type CredentialToken = Token<CredentialKind, CredentialClaims>
 
 const maxHeaderBytes = 256
-/** `cnf` holds an object. */
+/** `cnf` holds an object, `subs` a list. */
 const claimsDepth = 2
 const kidPattern = /^[A-Za-z0-9_-]{1,64}$/
 export const isKid = (text: unknown): text is string =>
@@ -58,8 +62,13 @@ export const isKid = (text: unknown): text is string =>
 export const parseLinkToken = (bytes: Buffer, limits: Limits): Verdict<LinkToken> =>
   parseToken(bytes, limits, 'link', readLinkClaims)
 
-export const parseCredentialToken = (bytes: Buffer, limits: Limits): Verdict<CredentialToken> =>
-  parseToken(bytes, limits, 'credential', readCredentialClaims)
+/** `kind`: what stands here by the grammar of the request; the token itself cannot choose. */
+export const parseCredentialToken = (
+  bytes: Buffer,
+  limits: Limits,
+  kind: CredentialKind,
+): Verdict<CredentialToken> =>
+  parseToken(bytes, limits, kind, kind === 'credential' ? readCredentialClaims : readSharedClaims)
 
 function parseToken<Kind extends TokenKind, Claims>(
   bytes: Buffer,

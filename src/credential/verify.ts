@@ -7,7 +7,6 @@
  *        `credential-unverifiable` where the key cannot be had now; `rate-limited` beyond the budget.
  * Spec:  draft §5.3.3; RFC 8725 §3.
  */
-import type { Address } from '../address/address.ts'
 import {
   type CheckNeeds,
   type CredentialContext,
@@ -17,6 +16,7 @@ import {
   checkLinkClaims,
   checkPresenter,
   type LinkContext,
+  type Senders,
 } from './checks.ts'
 import type { CredentialClaims, LinkClaims } from './claims.ts'
 import { type PublicKey, verify } from './ed25519.ts'
@@ -28,16 +28,19 @@ import { accept, refuse, type Verdict } from './verdict.ts'
 /** Takes one signature out of the budget of the link; `false`: used up. */
 export type Spend = () => boolean
 
-export type Vouched = { readonly sender: Address; readonly claims: CredentialClaims }
+/** `key`: the one that signed it. */
+export type Spoken = { readonly claims: LinkClaims; readonly key: PublicKey }
+
+export type Vouched = { readonly senders: Senders; readonly claims: CredentialClaims }
 
 type Soon<T> = Verdict<T> | Promise<Verdict<T>>
 
 export type Verifier = {
   /** A domain speaks on this channel. */
-  readonly link: (token: LinkToken, context: DomainContext, spend: Spend) => Soon<LinkClaims>
+  readonly link: (token: LinkToken, context: DomainContext, spend: Spend) => Soon<Spoken>
   /** A user speaks on this channel, with a key that the one who asks knows to be theirs. */
   readonly holder: (token: LinkToken, context: HolderContext, spend: Spend) => Verdict<LinkClaims>
-  /** A domain vouches for a user on this link. */
+  /** A domain vouches for a user, or for several, on this link. */
   readonly credential: (
     token: CredentialToken,
     context: CredentialContext,
@@ -80,7 +83,7 @@ function verifyLink(
   context: DomainContext,
   spend: Spend,
   needs: VerifierNeeds,
-): Soon<LinkClaims> {
+): Soon<Spoken> {
   // A user has no key set: nothing may be fetched for one.
   if (token.claims.iss.includes('@')) return refuse('credential-issuer', 'iss is not a domain')
   const { find, findSeen } = needs.keys
@@ -91,7 +94,9 @@ function verifyLink(
     purpose: 'link',
     after: (key) => {
       const signed = checkSignature(token, key, spend, needs.signatures)
-      return signed.ok ? checkChannel(token, context.channel) : signed
+      if (!signed.ok) return signed
+      const claims = checkChannel(token, context.channel)
+      return claims.ok ? accept({ claims: claims.value, key }) : claims
     },
   })
 }
@@ -123,11 +128,11 @@ function verifyCredential(
     // The link is proven: its domain is no stranger.
     mayFetch: () => true,
     purpose: 'user',
-    after: (key, sender) => {
+    after: (key, senders) => {
       const signed = checkSignature(token, key, spend, needs.signatures)
       if (!signed.ok) return signed
       const claims = checkPresenter(token, context)
-      return claims.ok ? accept({ sender, claims: claims.value }) : claims
+      return claims.ok ? accept({ senders, claims: claims.value }) : claims
     },
   })
 }

@@ -24,6 +24,8 @@ export type InboundPorts = {
 
 /** While another node is at a message. */
 const elsewhereMs = 1000
+/** [LINK-6.7-16] Repetitions of one that wait for its answer. */
+const mostRepeated = 16
 /** Until the recipient has taken some of what it has. */
 const full = later('busy', 1000)
 
@@ -59,6 +61,7 @@ export class Inbound implements Taker, Asker<Message> {
   underWay(message: Message, seq: number): undefined {
     const others = this.#repeated.get(seq)
     if (others === undefined) this.#repeated.set(seq, [message])
+    else if (others.length >= mostRepeated) this.#end(message, full)
     else others.push(message)
   }
 

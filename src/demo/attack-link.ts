@@ -47,6 +47,7 @@ export async function openBareLink(options: BareLink): Promise<Link> {
       services: ['im', 'pres'],
       messageBytes: limits.messageBytes,
       references: limits.references,
+      subjects: 0,
     },
     owner: indifferent,
     limits,

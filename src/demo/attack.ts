@@ -101,11 +101,14 @@ function prove({ link, victim }: AttackNeeds, signer: Signer): Promise<Status> {
   })
 }
 
-const referenceTo = (token: string, number: number): Reference => ({
+const referenceTo = (token: string, number: number): Reference & { refreshAt: number } => ({
   number,
-  shown: false,
-  fieldBytes: () => encodeCredential(token),
-  shownAnswer: () => undefined,
+  refreshAt: 0,
+  ...{ wait: () => undefined, leave: () => undefined },
+  present() {
+    this.refreshAt = Number.POSITIVE_INFINITY
+    return { reference: this, fields: encodeCredential(token), answered: () => undefined }
+  },
 })
 
 type Message = {

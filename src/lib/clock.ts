@@ -26,6 +26,9 @@ const longestTimerMs = 86_400_000
 export const clampTimer = (ms: number): number =>
   ms > 0 ? Math.min(ms, longestTimerMs) : ms <= 0 ? 0 : longestTimerMs
 
+/** What a wall clock says, for people: `2026-08-20T17:34:41.000Z`. */
+export const isoTime = (wallMs: number): string => new Date(wallMs).toISOString()
+
 export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),

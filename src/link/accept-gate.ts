@@ -16,7 +16,6 @@ import { prefixesOf } from './network-prefix.ts'
 
 export type GateLimits = Pick<
   Limits,
-  | 'links'
   | 'unprovenLinks'
   | 'unprovenLinksPerAddress'
   | 'handshakesPerAddress'
@@ -26,8 +25,6 @@ export type GateLimits = Pick<
 
 export type GateOptions = {
   readonly limits: GateLimits
-  /** Links that did not come in here: they count for `links` too. */
-  readonly otherLinks: () => number
   readonly meter: { readonly hit: (limit: LimitName) => undefined }
 }
 
@@ -107,8 +104,7 @@ export class AcceptGate {
   }
 
   #barrier(host: string, isCrowded: boolean): LimitName | undefined {
-    const { limits, otherLinks } = this.#options
-    if (this.#total + otherLinks() >= limits.links) return 'links'
+    const { limits } = this.#options
     if (isCrowded) return 'unprovenLinks'
     const here = this.#unproven.get(host) ?? 0
     return here >= limits.unprovenLinksPerAddress ? 'unprovenLinksPerAddress' : undefined

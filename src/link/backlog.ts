@@ -7,7 +7,12 @@
  * Spec:  [LINK-7.2-1] order of classes, [LINK-7.2-2] long bodies take turns, [LINK-7.1-6] credentials
  */
 import type { Limits } from '../limits.ts'
-import { trafficClass as classes, requestHeadBytes, type TrafficClass } from '../wire/registry.ts'
+import {
+  trafficClass as classes,
+  mostSubjects,
+  requestHeadBytes,
+  type TrafficClass,
+} from '../wire/registry.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Outgoing } from './outgoing.ts'
 import type { SendWindow } from './send-window.ts'
@@ -22,6 +27,9 @@ export type Waiting = {
 
 /** `since`: clock time, exact to a second; `undefined`: nothing waits. */
 export type Queue = { readonly count: number; readonly since: number | undefined }
+
+/** What a CREDENTIAL takes beside its token: its head, and two fields. */
+const shownHeadBytes = requestHeadBytes + 3 + 3 + 4 * mostSubjects
 
 /** IM moves so often before presence has a turn. */
 const imPerPres = 4
@@ -79,19 +87,16 @@ export class Backlog {
     return { count: queue.length, since }
   }
 
-  *items(): Generator<Outgoing> {
-    for (const { outgoing } of this.#all()) yield outgoing
-  }
-
   push(outgoing: Outgoing, now: number): undefined {
     this.#queue(outgoing.trafficClass).push(outgoing.user, { outgoing, since: now, id: 0, at: 0 })
     this.#count++
     this.#add(outgoing, lengthOf(outgoing))
+    outgoing.reference?.wait(now)
   }
 
   /** [LINK-7.2-1] The request whose turn it is, among those that have credit. */
-  next(): Waiting | undefined {
-    const turn = this.#turn()
+  next(now: number): Waiting | undefined {
+    const turn = this.#turn(now)
     return turn === undefined ? undefined : this.#queue(turn).peek()
   }
 
@@ -170,10 +175,10 @@ export class Backlog {
     for (const queue of this.#queues) yield* queue.items()
   }
 
-  #turn(): TrafficClass | undefined {
-    if (this.#canMove(classes.control)) return classes.control
-    const pres = this.#canMove(classes.pres)
-    if (this.#canMove(classes.im) && (this.#imInARow < imPerPres || !pres)) {
+  #turn(now: number): TrafficClass | undefined {
+    if (this.#canMove(classes.control, now)) return classes.control
+    const pres = this.#canMove(classes.pres, now)
+    if (this.#canMove(classes.im, now) && (this.#imInARow < imPerPres || !pres)) {
       this.#imInARow++
       return classes.im
     }
@@ -182,7 +187,7 @@ export class Backlog {
     return classes.pres
   }
 
-  #canMove(trafficClass: TrafficClass): boolean {
+  #canMove(trafficClass: TrafficClass, now: number): boolean {
     const queue = this.#queue(trafficClass)
     const isFull = (this.#bodies[trafficClass] as number) >= this.#limits.bodiesUnderWay
     // [LINK-4.4-3] A body for which there is no place lets the others pass.
@@ -194,14 +199,14 @@ export class Backlog {
     const first = queue.peek()
     if (first === undefined) return false
     const { outgoing, id, at } = first
-    const { frameBytes } = this.#limits
+    const { frameBytes, tokenBytes } = this.#limits
     if (id !== 0) {
       return this.#window.has(trafficClass, 0, Math.min(outgoing.end - at, frameBytes))
     }
     const { reference } = outgoing
-    const isShown = reference === undefined || reference.shown
-    // [LINK-7.1-6] A credential and the request that needs it.
-    const shownBytes = isShown ? 0 : requestHeadBytes + reference.fieldBytes().length
+    const isShown = reference === undefined || now < reference.refreshAt
+    // [LINK-7.1-6] A credential, which is not made before it can go, and the request that needs it.
+    const shownBytes = isShown ? 0 : shownHeadBytes + tokenBytes
     const bytes = shownBytes + Math.min(this.#payloadBytes(outgoing), frameBytes)
     if (!this.#window.has(trafficClass, isShown ? 1 : 2, bytes)) return false
     return !isFull || !this.isLong(outgoing)
@@ -211,6 +216,7 @@ export class Backlog {
     const { trafficClass } = outgoing
     this.#count--
     this.#add(outgoing, -lengthOf(outgoing))
+    outgoing.reference?.leave()
     if (id === 0) return
     this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) - 1
     this.#begun.delete(id)

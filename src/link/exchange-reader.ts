@@ -190,6 +190,11 @@ export class ExchangeReader {
     return true
   }
 
+  /** No body is under way. */
+  get isQuiet(): boolean {
+    return this.#requests.size + this.#answers.size === 0
+  }
+
   /** Once a second: [LINK-4.4-8] bodies that come too slowly. */
   sweep(now: number): undefined {
     const { limits, limitHit } = this.#needs
@@ -211,7 +216,9 @@ export class ExchangeReader {
     const answer = this.#answer
     // [LINK-4.3-3] A number that is not known is a fault of somebody, and may pass.
     answer.status = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
-    answer.retryAfterMs = this.#fields.u32(fields.retryAfter.tag)
+    // [LINK-4.3-5] -1: nothing is said.
+    const waitMs = this.#fields.u32(fields.retryAfter.tag)
+    answer.retryAfterMs = Math.min(waitMs, this.#needs.limits.restMaxMs)
     if (answer.buffer !== buffer) answer.buffer = buffer
     answer.fieldsAt = this.#fields.endToEndAt
     answer.bodyAt = bodyAt
@@ -227,9 +234,9 @@ export class ExchangeReader {
     return ++this.#answersRead * 2 <= this.#outbox.lastAsked + 1 || this.#isSeldom('answers')
   }
 
-  /** [LINK-4.4-1] Whether the fields declare a body that the `here` bytes of this frame are a part of. */
+  /** [LINK-4.4-1] [LINK-4.4-2] Whether the fields declare a body of which `here` bytes are in this frame, and more to come. */
   #declares(here: number): boolean {
-    const isGood = this.#fields.u32(fields.bodyLength.tag) >= here
+    const isGood = this.#fields.u32(fields.bodyLength.tag) > here
     return isGood || this.#fault('bad-frame', 'body length missing or too small')
   }
 

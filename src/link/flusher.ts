@@ -2,7 +2,7 @@
  * When what a link has to say goes to its channel: once per tick, and under load with as few writes as it takes.
  *
  * In:    frames in a writer.
- * Out:   one write for many frames.
+ * Out:   one write for many frames; never so much at once that nobody could see whether some of it leaves.
  */
 import type { Clock } from '../lib/clock.ts'
 import type { Counter } from '../lib/meter.ts'
@@ -18,6 +18,9 @@ const mostWaits = 4
 /** So much is worth a write of its own. */
 const fullBytes = 16_384
 
+/** So much is handed to the channel before what it has has left; a slow line takes it in a second. */
+const mostAhead = 262_144
+
 /** An idle link gives its memory for writing back. */
 const restMs = 2000
 
@@ -28,6 +31,7 @@ export class Flusher {
   readonly #bytes: Counter
   readonly #mostBytes: number
   readonly #full: () => undefined
+  readonly #fill: () => undefined
   readonly #run: () => undefined
   #isPlanned = false
   #isStopped = false
@@ -38,11 +42,14 @@ export class Flusher {
   #now: number
   #wroteAt: number
   #progressAt: number
+  /** What was taken from the writer and has to wait. */
+  #rest: Buffer[] = []
+  #restBytes = 0
   /** Bytes that were handed to the channel, and those of them that had left when that was last looked at. */
   #handed = 0
   #left = 0
 
-  /** `full`: more than `mostBytes` were written and are not out. */
+  /** `full`: more than `mostBytes` were written and are not out. `fill`: the last moment to write for this turn. */
   constructor(
     channel: Channel,
     writer: FrameWriter,
@@ -50,6 +57,7 @@ export class Flusher {
     bytes: Counter,
     mostBytes: number,
     full: () => undefined,
+    fill: () => undefined = () => undefined,
   ) {
     this.#channel = channel
     this.#writer = writer
@@ -57,6 +65,7 @@ export class Flusher {
     this.#bytes = bytes
     this.#mostBytes = mostBytes
     this.#full = full
+    this.#fill = fill
     this.#run = () => this.#turn()
     this.#now = clock.now()
     this.#wroteAt = this.#now
@@ -65,7 +74,12 @@ export class Flusher {
 
   /** Bytes that are written, here or in the channel, and not out. */
   get waiting(): number {
-    return this.#writer.length + this.#channel.queued()
+    return this.#writer.length + this.#restBytes + this.#channel.queued()
+  }
+
+  /** Everything is out, and the memory for writing is given back. */
+  get isResting(): boolean {
+    return this.waiting === 0 && this.#now - this.#wroteAt > restMs
   }
 
   /** How long nothing of what is written has left, to a second. */
@@ -82,16 +96,32 @@ export class Flusher {
 
   /** Hands over what has collected; the channel calls back when it has drained. */
   flush(): undefined {
-    if (this.#isStopped || this.#writer.length === 0) return
+    const { length } = this.#writer
+    if (this.#isStopped || length === 0) return
     this.#wroteAt = this.#now
-    this.#handed += this.#writer.length
-    this.#bytes.n += this.#writer.length
-    this.#channel.write(this.#writer.take())
+    this.#bytes.n += length
+    const parts = this.#writer.take()
+    if (this.#restBytes === 0 && this.#channel.queued() + length <= mostAhead) {
+      return this.#hand(parts, length)
+    }
+    this.#rest.push(...parts)
+    this.#restBytes += length
+    this.#goOn(mostAhead)
   }
 
-  /** Once a second. */
-  sweep(now: number): undefined {
+  /** Everything that was handed over has left. */
+  drained(): undefined {
+    if (this.#restBytes > 0) this.#goOn(mostAhead)
+  }
+
+  /** Time went on. */
+  wake(now: number): undefined {
     this.#now = now
+  }
+
+  /** Once a second, unless it rests. */
+  sweep(now: number): undefined {
+    this.wake(now)
     if (now - this.#wroteAt > restMs) this.#writer.rest()
     const queued = this.#channel.queued()
     const left = this.#handed - queued
@@ -102,7 +132,28 @@ export class Flusher {
   /** Nothing more is written. */
   stop(): undefined {
     this.flush()
+    this.#goOn(Number.POSITIVE_INFINITY)
     this.#isStopped = true
+  }
+
+  /** Of what waits so much as makes `most` with what the channel has. */
+  #goOn(most: number): undefined {
+    let room = most - this.#channel.queued()
+    const parts: Buffer[] = []
+    let bytes = 0
+    for (let part = this.#rest[0]; part !== undefined && room > 0; part = this.#rest[0]) {
+      this.#rest.shift()
+      parts.push(part)
+      bytes += part.length
+      room -= part.length
+    }
+    this.#restBytes -= bytes
+    if (bytes > 0) this.#hand(parts, bytes)
+  }
+
+  #hand(parts: readonly Buffer[], bytes: number): undefined {
+    this.#handed += bytes
+    this.#channel.write(parts)
   }
 
   /**
@@ -110,6 +161,7 @@ export class Flusher {
    * to the system, and a link that was quiet never waits.
    */
   #turn(): undefined {
+    this.#fill()
     const now = this.#clock.now()
     const { length } = this.#writer
     const isBusy = now - this.#flushedAt < busyMs && length < fullBytes
@@ -124,6 +176,6 @@ export class Flusher {
     this.#isPlanned = false
     this.#flushedAt = now
     this.flush()
-    if (this.#channel.queued() > this.#mostBytes) this.#full()
+    if (this.waiting > this.#mostBytes) this.#full()
   }
 }

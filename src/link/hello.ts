@@ -8,6 +8,7 @@
 import type { Service } from '../address/address.ts'
 import { type Domain, readDomain } from '../address/domain.ts'
 import type { Status } from '../errors.ts'
+import { decodeBase64url } from '../lib/base64url.ts'
 import {
   isArray,
   isObject,
@@ -15,6 +16,7 @@ import {
   type JsonValue,
   parseStrictJson,
 } from '../lib/strict-json.ts'
+import { mostSubjects } from '../wire/registry.ts'
 
 const protocolVersion = 1
 
@@ -36,10 +38,13 @@ export type Hello = {
   readonly messageBytes: number
   /** Credentials that are held at once. */
   readonly references: number
+  /** [LINK-6.3-10] Users of one token that are taken; 0: only tokens for one user are. */
+  readonly subjects: number
 }
 
 export function encodeHello(hello: Hello): Buffer {
-  const { role, domain, software, boot, state, nonce, services, messageBytes, references } = hello
+  const { role, domain, software, boot, state, nonce, services } = hello
+  const { messageBytes, references, subjects } = hello
   return Buffer.from(
     JSON.stringify({
       version: protocolVersion,
@@ -50,7 +55,7 @@ export function encodeHello(hello: Hello): Buffer {
       state,
       nonce,
       services,
-      limits: { messageBytes, references },
+      limits: { messageBytes, references, subjects },
       extensions: [],
     }),
   )
@@ -90,9 +95,11 @@ export function decodeHello(bytes: Buffer): HelloResult {
     services: servicesOf(body['services']),
     messageBytes: countOf(limits['messageBytes'], 65_536),
     references: countOf(limits['references'], 16_384),
+    subjects: Math.min(countOf(limits['subjects'], 0), mostSubjects),
   }
-  if (hello.boot === '' || hello.nonce.length !== 43) {
-    return refuse('HELLO: expected boot, and a nonce of 43 characters')
+  // 256 bits in base64url are 43 characters.
+  if (hello.boot === '' || decodeBase64url(hello.nonce)?.length !== 32) {
+    return refuse('HELLO: expected boot, and a nonce of 32 bytes in base64url')
   }
   return { ok: true, hello }
 }

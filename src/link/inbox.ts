@@ -94,8 +94,14 @@ export class Inbox {
     return this.#window.underWay
   }
 
+  /** Nothing here waits for time to pass. */
+  get isQuiet(): boolean {
+    return this.#window.isQuiet && this.#exchanges.isQuiet
+  }
+
   /** Bytes of `chunk` that were taken, at `now`; what comes after the end is passed over. */
   read(chunk: Buffer, now: number): number {
+    this.#outbox.stir()
     this.heardAt = now
     this.#exchanges.now = now
     const taken = this.#reader.push(chunk)

@@ -20,7 +20,7 @@ import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { KeepAlive } from './keep-alive.ts'
 import { Outbox, type OutboxCounters } from './outbox.ts'
-import { type AnswerView, isTooLarge, type Outgoing, type Reference } from './outgoing.ts'
+import { type AnswerView, isTooLarge, type Outgoing } from './outgoing.ts'
 import { plainBinding } from './plain-binding.ts'
 import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
@@ -60,6 +60,8 @@ export type LinkOptions = {
     readonly bytesIn: { n: number }
   }
   readonly limitHit: (limit: string) => undefined
+  /** It rested, and has to be looked at within a second. */
+  readonly stirred?: () => undefined
   /** Nothing: it is read at once. */
   readonly share?: ReadShare
 }
@@ -81,7 +83,7 @@ export class Link {
   #state: State = { name: 'greeting' }
   #binding: Buffer | undefined
   #drainAt = 0
-  readonly #keepAlive = new KeepAlive()
+  readonly #keepAlive: KeepAlive
   /** The last request of ours that the far side took, if it let go. */
   #takenThere = Number.POSITIVE_INFINITY
   #detail = ''
@@ -97,6 +99,7 @@ export class Link {
     this.side = side
     this.#bornAt = clock.now()
     this.#claims = new ClaimPace(limits, this.#bornAt)
+    this.#keepAlive = new KeepAlive(limits, this.#bornAt + options.ageMs)
     this.#outbox = new Outbox(
       channel,
       side === 'initiating' ? 1 : 2,
@@ -108,6 +111,7 @@ export class Link {
         reason === 'ids-used-up'
           ? this.release(reason)
           : this.break(reason, 'nothing is read on the far side'),
+      () => options.stirred?.(),
     )
     this.#inbox = new Inbox({
       idParity: side === 'initiating' ? 0 : 1,
@@ -186,11 +190,6 @@ export class Link {
         this.side === 'initiating' ? plainBinding(own, theirs) : plainBinding(theirs, own)
     }
     return this.#binding
-  }
-
-  /** References of requests that wait for their turn. */
-  get awaited(): ReadonlySet<Reference> {
-    return this.#outbox.awaited
   }
 
   /** Sends a request; the outcome comes to `outgoing`, exactly once. */
@@ -289,9 +288,14 @@ export class Link {
     this.#inbox.readAgain(trafficClass, id, payload)
   }
 
-  /** Once a second. */
-  tick(now: number): undefined {
-    if (this.#state.name === 'closed') return
+  /** Does what is due by now, and tells when to look again: in a second, or later while the link rests. */
+  tick(now: number): number {
+    if (this.#state.name !== 'closed') this.#look(now)
+    const rests = this.#state.name === 'open' && this.#inbox.isQuiet && this.#outbox.rest()
+    return Math.max(now + 1000, rests ? this.#keepAlive.dueAt(now, this.#inbox) : now)
+  }
+
+  #look(now: number): undefined {
     const { limits, owner } = this.#options
     this.#outbox.sweep(now)
     if (this.#state.name === 'draining') {
@@ -307,17 +311,14 @@ export class Link {
     this.#inbox.tick()
     // [LINK-8.3-4] [LINK-8.3-3]
     const isIdle = this.underWay === 0 && now - this.#inbox.usedAt > limits.idleMs
-    if (now - this.#bornAt > this.#options.ageMs) this.release('age-release')
+    if (this.#keepAlive.isOld(now)) this.release('age-release')
     else if (isIdle && !owner.isUsed(this)) this.release('idle-release')
-    else this.#checkSilence(now)
-  }
-
-  /** [LINK-8.3-2] */
-  #checkSilence(now: number): undefined {
-    const found = this.#keepAlive.next(now - this.#inbox.heardAt, this.#options.limits.pingMs)
-    if (found === undefined) return
-    if (found === 'silent') return this.break('peer-silent', 'two PINGs without an answer')
-    this.#outbox.control(frame.ping, 0, 0, found)
+    else {
+      // [LINK-8.3-2]
+      const found = this.#keepAlive.next(now - this.#inbox.heardAt)
+      if (found === 'silent') this.break('peer-silent', 'two PINGs without an answer')
+      else if (found !== undefined) this.#outbox.control(frame.ping, 0, 0, found)
+    }
   }
 
   #onHello(payload: Buffer): undefined {

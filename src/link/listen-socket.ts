@@ -65,7 +65,6 @@ type Greet = (door: Door, raw: Socket, admission: Admission) => undefined
 
 /** When the system has no more files for us, the door is shut this long. */
 const shortageMs = 1000
-const sampleMs = 1000
 
 class Door {
   readonly #handshakes = new Set<Handshake>()
@@ -75,8 +74,6 @@ class Door {
   #port: number
   #isOpen = false
   #reopen: Cancel = () => undefined
-  #loggedAt = Number.NEGATIVE_INFINITY
-  #unlogged = 0
 
   constructor(options: Listen, greet: Greet) {
     this.#options = options
@@ -135,19 +132,12 @@ class Door {
     onChannel(new SocketChannel(socket, all, clock, limits.lingerMs), admission)
   }
 
-  /** Counts one that did not come in; a line in the log at most once a second. */
-  #refused(result: Refusal, remote: string, detail: string): undefined {
-    const { clock, log, meter } = this.#options
+  /** One that did not come in. */
+  #refused(result: Refusal, peer: string, detail: string): undefined {
+    const { log, meter } = this.#options
     this.#count(result)
     if (result === 'timeout') meter.hit('tlsHandshakeMs')
-    const now = clock.now()
-    if (now - this.#loggedAt < sampleMs) {
-      this.#unlogged++
-      return
-    }
-    log.info('link.refused', { result, remote, detail, more: this.#unlogged })
-    this.#loggedAt = now
-    this.#unlogged = 0
+    log.info('link.refused', { result, peer, detail })
   }
 
   #accept(raw: Socket): undefined {
@@ -177,10 +167,9 @@ class Door {
     const { log, clock } = this.#options
     this.#count('shortage')
     if (!this.#isOpen) return
-    if (this.#server.listening) {
-      log.error('link.shortage', { code: error.code, port: this.#port, pauseMs: shortageMs })
-      this.#server.close()
-    }
+    log.error('link.shortage', { code: error.code, port: this.#port, pauseMs: shortageMs })
+    // Otherwise it could not be opened again.
+    if (this.#server.listening) this.#server.close()
     this.#reopen()
     this.#reopen = clock.after(shortageMs, () => {
       this.#server.listen({ host: this.#options.address, port: this.#port })

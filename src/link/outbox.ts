@@ -24,7 +24,7 @@ import type { Channel } from './channel.ts'
 import type { LinkCounters } from './counters.ts'
 import { Encoder } from './encoder.ts'
 import { Flusher } from './flusher.ts'
-import { bare, contentOf, type Outgoing, type Reference } from './outgoing.ts'
+import { bare, contentOf, type Outgoing, type Presentation } from './outgoing.ts'
 import { Pending } from './pending.ts'
 import { needsNoCredit, SendWindow } from './send-window.ts'
 import { Unanswered } from './unanswered.ts'
@@ -42,7 +42,9 @@ export class Outbox {
   readonly #socketBytes: number
   readonly #answerMs: number
   readonly #counters: OutboxCounters
+  readonly #clock: Clock
   readonly #broken: (reason: Status) => undefined
+  readonly #stirred: () => undefined
   readonly #encoder: Encoder
   readonly #flusher: Flusher
   readonly #window = new SendWindow()
@@ -50,8 +52,11 @@ export class Outbox {
   readonly #pending = new Pending()
   readonly #unanswered: Unanswered
   #isClosed = false
-  readonly #clock: Clock
-  /** Clock time of the last sweep: exact enough for what takes seconds, and costs nothing. */
+  /** Credentials have to be shown: what becomes due in this turn is shown together at its end. */
+  #isCollecting = false
+  /** Nothing waits for its turn, for an answer or for the socket: sweeps may be rare. */
+  #isResting = false
+  /** Clock time of the last sweep, or of the end of the rest: exact enough for what takes seconds, and costs nothing. */
   #now: number
   /** One timer for all that is awaited, while there is any. */
   #stopAwaiting: Cancel | undefined
@@ -66,13 +71,16 @@ export class Outbox {
     answerMs: number,
     counters: OutboxCounters,
     broken: (reason: Status) => undefined,
+    stirred: () => undefined = () => undefined,
   ) {
     this.#limits = limits
     this.#frameBytes = limits.frameBytes
     this.#socketBytes = limits.socketBytes
     this.#answerMs = answerMs
     this.#counters = counters
+    this.#clock = clock
     this.#broken = broken
+    this.#stirred = stirred
     const encoder = new Encoder(firstId, limits.frameBytes, counters.framesOut)
     this.#encoder = encoder
     this.#flusher = new Flusher(
@@ -82,10 +90,10 @@ export class Outbox {
       counters.bytesOut,
       limits.mostOutBytes,
       () => broken('slow-reader'),
+      () => this.#pump(),
     )
     this.#backlog = new Backlog(this.#window, limits, (outgoing) => encoder.payloadBytes(outgoing))
     this.#unanswered = new Unanswered(2 * limits.windowRequests)
-    this.#clock = clock
     this.#now = clock.now()
   }
 
@@ -103,18 +111,10 @@ export class Outbox {
     return this.#encoder.lastId
   }
 
-  /** References of requests that were not written yet. */
-  get awaited(): ReadonlySet<Reference> {
-    const found = new Set<Reference>()
-    for (const { reference } of this.#backlog.items()) {
-      if (reference !== undefined) found.add(reference)
-    }
-    return found
-  }
-
   /** Sends a request, now or when credit and the socket allow. */
   ask(outgoing: Outgoing): undefined {
     if (this.#isClosed) return outgoing.failed('link-lost', false)
+    this.stir()
     if (outgoing.since < 0) outgoing.since = this.#now
     else if (outgoing.since + this.#answerMs <= this.#now) {
       return outgoing.failed('remote-timeout', false)
@@ -127,7 +127,10 @@ export class Outbox {
     keep(outgoing)
     this.#backlog.push(outgoing, this.#now)
     this.#counters.creditWaits.n++
-    this.#pump()
+    // [LINK-6.3-17] No longer than what is written anyhow waits for the end of the turn.
+    this.#isCollecting ||= !this.#isShown(outgoing)
+    if (this.#isCollecting) this.#flusher.plan()
+    else this.#pump()
   }
 
   /** The answer to request `id` is here: who asked? `undefined`: nobody waits for it. */
@@ -165,6 +168,7 @@ export class Outbox {
     end: number,
   ): undefined {
     if (this.#isClosed) return
+    this.stir()
     this.#encoder.answer(id, status, buffer, fieldsAt, bodyAt, end)
     this.#flusher.plan()
   }
@@ -172,23 +176,33 @@ export class Outbox {
   /** A frame that needs no credit: HELLO, CREDIT, CANCEL, PING, RELEASE. */
   control(type: number, flags: number, id: number, payload: Buffer): undefined {
     if (this.#isClosed) return
+    this.stir()
     this.#encoder.control(type, flags, id, payload)
     this.#flusher.plan()
   }
 
-  /** Writes at once what has collected. */
+  /** Writes at once what has collected, and nothing after it. */
   flush(): undefined {
-    this.#flusher.flush()
+    this.#flusher.stop()
   }
 
   /** The socket took everything. */
   drained(): undefined {
+    this.#flusher.drained()
     this.#pump()
   }
 
-  /** Once a second: a far side that reads nothing or gives no credit, memory of an idle link. */
+  /** Whether it rests now: `stirred` tells when that is over. */
+  rest(): boolean {
+    this.#isResting = this.underWay === 0 && this.#flusher.isResting
+    return this.#isResting
+  }
+
+  /** Once a second, unless it rests: a far side that reads nothing or gives no credit, memory of an idle link. */
   sweep(now: number): undefined {
     this.#now = now
+    // What waits for the end of the turn does not wait for credit.
+    if (this.#isCollecting) this.#pump()
     this.#flusher.sweep(now)
     // [LINK-8.1-2]
     if (this.#flusher.stuckMs > this.#limits.slowReaderMs || this.#isDry(now)) {
@@ -226,21 +240,36 @@ export class Outbox {
   }
 
   /** Whether `outgoing` can go at once as one frame, before nobody. */
-  #mayGo({ trafficClass, reference, fieldsAt, end }: Outgoing): boolean {
+  #mayGo(outgoing: Outgoing): boolean {
+    const { trafficClass, fieldsAt, end } = outgoing
     const bytes = requestHeadBytes + (end - fieldsAt) + hopRoom.bytes
     return (
       this.#backlog.isEmpty(trafficClass) &&
       this.#hasRoom() &&
-      (reference === undefined || reference.shown) &&
+      this.#isShown(outgoing) &&
       bytes <= this.#frameBytes &&
       this.#window.has(trafficClass, 1, bytes)
     )
   }
 
+  #isShown({ reference }: Outgoing): boolean {
+    return reference === undefined || this.#now < reference.refreshAt
+  }
+
+  /** Something comes or goes: a rest is over. */
+  stir(): undefined {
+    if (!this.#isResting) return
+    this.#isResting = false
+    this.#now = this.#clock.now()
+    this.#flusher.wake(this.#now)
+    this.#stirred()
+  }
+
   /** [LINK-6.5-6] Its answer is awaited from now on, and for no longer than the time allowed. */
   #await({ since, expectsAnswer }: Pick<Outgoing, 'since' | 'expectsAnswer'>): undefined {
     if (this.#stopAwaiting !== undefined || !expectsAnswer) return
-    const ms = since + this.#answerMs - this.#clock.now()
+    // At least one: what is left may be less than the clock can tell.
+    const ms = Math.max(1, since + this.#answerMs - this.#clock.now())
     this.#stopAwaiting = this.#clock.after(ms, () => this.#giveUp())
   }
 
@@ -288,9 +317,10 @@ export class Outbox {
 
   /** Lets waiting requests go while there is room. */
   #pump(): undefined {
+    this.#isCollecting = false
     if (this.#backlog.count === 0 || this.#isClosed) return
     while (this.#hasRoom()) {
-      const waiting = this.#backlog.next()
+      const waiting = this.#backlog.next(this.#now)
       if (waiting === undefined) return
       if (waiting.id !== 0) this.#goOn(waiting)
       else if (this.#backlog.isFresh(waiting)) this.#begin(waiting)
@@ -301,9 +331,8 @@ export class Outbox {
     const { outgoing } = waiting
     const { reference, trafficClass } = outgoing
     // [LINK-6.3-2] Shows a credential just before the first request that names it, in that request's class.
-    if (reference !== undefined && !reference.shown) {
-      reference.shown = true
-      this.#write(presentation(reference, trafficClass, reference.fieldBytes()))
+    if (reference !== undefined && !this.#isShown(outgoing)) {
+      this.#write(presenting(reference.present(this.#now), trafficClass, this.#now))
     }
     if (!this.#backlog.isLong(outgoing)) {
       this.#backlog.leave(waiting)
@@ -355,15 +384,14 @@ function keep(outgoing: Outgoing): undefined {
   outgoing.end = end - fieldsAt
 }
 
-/** The CREDENTIAL request of `reference`. */
-function presentation(reference: Reference, trafficClass: TrafficClass, bytes: Buffer): Outgoing {
-  return {
-    ...bare,
-    ...contentOf(bytes, empty),
-    command: commands.credential.number,
-    trafficClass,
-    reference,
-    answered: ({ status }) => reference.shownAnswer(status),
-    failed: () => undefined,
-  }
-}
+const presenting = (
+  { reference, fields, answered }: Presentation,
+  trafficClass: TrafficClass,
+  since: number,
+): Outgoing => ({
+  ...bare,
+  ...contentOf(fields, empty),
+  ...{ since, command: commands.credential.number, trafficClass, reference },
+  answered: ({ status }) => answered(status),
+  failed: () => undefined,
+})

@@ -5,14 +5,24 @@ import { commands, type TrafficClass } from '../wire/registry.ts'
 import type { Hello } from './hello.ts'
 
 /** A credential that requests refer to by number; shown on the link just before the first request that names it. */
-export type Reference = {
+export interface Reference {
+  /** 0 before it is shown. */
   readonly number: number
-  /** False: CREDENTIAL has to be written first (again). The link sets it. */
-  shown: boolean
-  /** The token as it stands on the wire, with its field head. */
-  readonly fieldBytes: () => Buffer
-  /** The answer to the CREDENTIAL request. */
-  readonly shownAnswer: (status: Status) => undefined
+  /** Clock time from which on CREDENTIAL has to be written (again) before a request that names it. */
+  readonly refreshAt: number
+  /** A request that names it waits for its turn, or does so no longer. */
+  wait(now: number): undefined
+  leave(): undefined
+  /** The CREDENTIAL that is written now. It may show others, too, which are not due any more then. */
+  present(now: number): Presentation
+}
+
+/** One CREDENTIAL. */
+export type Presentation = {
+  /** Whose number the request carries; nothing: it is for several, and lists theirs. */
+  readonly reference: Reference | undefined
+  readonly fields: Buffer
+  readonly answered: (status: Status) => undefined
 }
 
 /** Reused for the next answer: whoever keeps something copies it. */

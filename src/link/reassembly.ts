@@ -46,6 +46,11 @@ export class Reassembly {
     this.#mostPassedOver = mostPassedOver
   }
 
+  /** Bodies under way. */
+  get size(): number {
+    return this.#byId.size
+  }
+
   /** The first frame of a body that makes `total` bytes with it. */
   begin(
     id: number,

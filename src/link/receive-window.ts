@@ -46,6 +46,11 @@ export class ReceiveWindow {
     this.#isOver = isOver
   }
 
+  /** Nothing is kept back. */
+  get isQuiet(): boolean {
+    return this.#kept < 0
+  }
+
   /** A REQUEST of `bytes` arrives; false: beyond its credit. `free` commands need none. */
   takeRequest(trafficClass: TrafficClass, bytes: number, free: boolean): boolean {
     this.underWay++
@@ -118,7 +123,10 @@ export class ReceiveWindow {
     this.#give(trafficClass, requests, this.#doneBytes[trafficClass] as number)
   }
 
-  /** Widens the window while half of it waits for answers, but not for who is over its share; takes back what was lent once that is free again. */
+  /**
+   * Widens the window while half of it waits for answers, but not for who is over its share; takes back what was lent
+   * once that is free again.
+   */
   #lend(trafficClass: TrafficClass): undefined {
     const { windowRequests, lentRequests } = this.#limits
     const lent = this.#lent[trafficClass] as number

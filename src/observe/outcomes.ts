@@ -12,20 +12,20 @@ import type { Ends } from '../operation/ends.ts'
 import type { Message } from '../operation/message.ts'
 import { type Direction, type PeerMetrics, type PeerOutcome, placeOf } from './peer-metrics.ts'
 
-/** A message of `user`, one of ours, was delivered or stored at `domain`. */
-type Met = (domain: Domain, user: Address, now: number) => undefined
+/** Told of a message of `user`, one of ours, that was delivered or stored at `domain`. */
+type Memory = { met(domain: Domain, user: Address, now: number): undefined }
 
 export class Outcomes implements Ends {
   readonly #peers: PeerMetrics
-  readonly #met: Met
+  readonly #memory: Memory
   readonly #now: () => number
   readonly #in: Results
   readonly #out: Results
 
   /** `now`: clock time at which the bytes came that are being worked on. */
-  constructor(meter: Meter, peers: PeerMetrics, met: Met, now: () => number) {
+  constructor(meter: Meter, peers: PeerMetrics, memory: Memory, now: () => number) {
     this.#peers = peers
-    this.#met = met
+    this.#memory = memory
     this.#now = now
     this.#in = new Results(meter, 'in')
     this.#out = new Results(meter, 'out')
@@ -38,7 +38,7 @@ export class Outcomes implements Ends {
 
   outbound({ operation, at }: Call<Message>, status: Status): undefined {
     this.#peers.ended(operation.to.domain, this.#out.count(status, at, this.#now))
-    if (isSuccess(status)) this.#met(operation.to.domain, operation.from, at)
+    if (isSuccess(status)) this.#memory.met(operation.to.domain, operation.from, at)
   }
 }
 

@@ -4,18 +4,21 @@
  * In:    what `proofs.ts` found about the far end; HELLO; the end of a link.
  * Out:   standing of the session, its place in the pool, our own claim back; `joined` and `left`.
  * Fails: `protocol-state` for a second user, or for a far end that is not what it was taken for.
- * Spec:  [LINK-5.4-3], [LINK-5.4-6], [LINK-5.4-9]
+ * Spec:  [LINK-5.4-3], [LINK-5.4-6], [LINK-5.4-9], [LINK-5.4-12]
  */
-import type { Address } from '../address/address.ts'
+import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
 import type { Env } from '../env.ts'
 import { isSuccess, type Status } from '../errors.ts'
+import type { Facts } from '../lib/log.ts'
 import type { Counter } from '../lib/meter.ts'
 import type { Hello } from '../link/hello.ts'
 import type { Journal, JournalEvent } from '../operation/journal.ts'
 import type { Core } from '../operation/ports.ts'
-import type { Pair, ProofKind } from './pair.ts'
+import { services } from './destinations.ts'
+import { restMs } from './load-shedding.ts'
+import type { Pair, Proof, ProofKind } from './pair.ts'
 import type { Pool } from './pool.ts'
 import type { Session } from './session.ts'
 import type { SessionTable } from './session-table.ts'
@@ -78,28 +81,29 @@ export class Admission {
     return undefined
   }
 
-  proven(session: Session, pair: Pair): undefined {
+  proven(session: Session, proof: Proof): undefined {
     // It may have ended while the key was fetched: nothing may rest on it then.
     if (!this.#table.all.has(session)) return
-    const { local, remote } = pair
+    const { local, remote } = proof
     const { link, dialled } = session
-    const kind = [...pair.kinds].join('+')
-    const proven = session.prove(pair)
+    const kind = [...proof.kinds].join('+')
+    const all = session.prove(proof)
     this.#env.meter.counter('proofs_total', { kind }).n++
     this.#env.log.info('link.proven', { local, remote, kind, peer: link.channel.facts.remote })
     const way = wayTo(session, remote)
     this.#journal.note({ kind: 'proof', ...way, local, cause: 'ok', detail: kind })
     // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
-    if (!this.#isEnough(session, proven)) return
-    const isNew = session.admit(proven)
+    if (!this.#isEnough(session, all)) return
+    const { pair, isMore } = session.admit(all, this.#servicesOf(session, all))
+    if (!session.hasPlace) return link.release('resource-shortage', restMs)
     link.proven()
     // The far side is told who we are on its link, too: its traffic back needs it. [LINK-5.4-3]
     if (dialled === undefined) this.#ports.claim(session, local, remote)
-    if (isNew) this.#watchKeys(session, remote)
+    if (isMore) this.#watchKeys(session, remote)
     const offered = link.hello?.services ?? (dialled === undefined ? [] : [dialled.service])
     this.#pool.list(session, local, remote, offered)
     this.#pool.wake(local, remote)
-    if (isNew) this.#ports.joined(session, proven)
+    if (isMore) this.#ports.joined(session, pair)
     this.#ports.served(session)
     session.waiting.reopen()
   }
@@ -116,24 +120,25 @@ export class Admission {
       return 'link-lost'
     }
     session.attach(attachment, userKey)
+    if (!session.hasPlace) {
+      core().detach(attachment)
+      session.attachment = undefined
+      return 'busy'
+    }
     session.link.proven()
     const peer = session.link.channel.facts.remote
     this.#env.log.info('client.attached', { domain: user.domain, peer })
     return 'ok'
   }
 
-  /** A user of ours could not attach; `domain`: of the user, as far as it could be read. */
+  /** A client could not attach; `domain`: of the user that it wanted to be, as far as it could be read. */
   notAttached(
     session: Session,
     cause: Status,
     detail: string,
     domain: Domain | undefined,
   ): undefined {
-    const peer = session.link.channel.facts.remote
-    const more = session.line(this.#env.clock.now())
-    if (more !== undefined) {
-      this.#env.log.warn('client.refused', { domain, peer, cause, detail, more })
-    }
+    this.#env.log.warn('client.refused', { ...session.whoClaims(domain), cause, detail })
     this.#tellWaiting(session, cause)
   }
 
@@ -143,7 +148,7 @@ export class Admission {
       const way = wayTo(session, claimed)
       this.#journal.note({ kind: 'proof', ...way, local: undefined, cause: code, detail })
     }
-    this.#notBelieved(session, code, detail, claimed)
+    this.#notBelieved(session, code, detail, claimed === undefined ? {} : { claimed })
   }
 
   /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here, or nothing of one of our domains. */
@@ -155,7 +160,7 @@ export class Admission {
   ): undefined {
     const way = wayTo(session, remote)
     this.#journal.note({ kind: 'claim', ...way, local, cause: code, detail })
-    this.#notBelieved(session, code, detail, local)
+    this.#notBelieved(session, code, detail, { local, remote })
     const { dialled, link } = session
     if (dialled === undefined || !link.isUsable) return
     this.#pool.withdraw(session, local, remote, code)
@@ -174,17 +179,8 @@ export class Admission {
   }
 
   /** A claim of the far side, or one of ours. */
-  #notBelieved(
-    session: Session,
-    code: Status,
-    detail: string,
-    claimed: Domain | undefined,
-  ): undefined {
-    const peer = session.link.channel.facts.remote
-    const more = session.line(this.#env.clock.now())
-    if (more !== undefined) {
-      this.#env.log.warn('link.proof-refused', { claimed, peer, cause: code, detail, more })
-    }
+  #notBelieved(session: Session, code: Status, detail: string, claim: Facts): undefined {
+    this.#env.log.warn('link.proof-refused', { ...session.who, ...claim, cause: code, detail })
     this.#tellWaiting(session, code)
   }
 
@@ -194,12 +190,18 @@ export class Admission {
     else if (standing === 'proven') waiting.reopen()
   }
 
-  #isEnough(session: Session, { remote, kinds }: Pair): boolean {
-    const hasKey = kinds.has('key') || kinds.has('pinned')
-    if (session.dialled?.needsKnownKey === true && !hasKey) return false
+  /** [LINK-5.4-12] A key speaks for all of its domain, a certificate for what it names. */
+  #servicesOf({ link }: Session, { remote, kinds }: Proof): readonly Service[] {
+    if (hasKey(kinds) && !this.#ports.required(remote).includes('certificate')) return services
+    const { certificate } = link.channel.facts
+    return services.filter((service) => certificate?.covers(remote, service) === true)
+  }
+
+  #isEnough(session: Session, { remote, kinds }: Proof): boolean {
+    if (session.dialled?.needsKnownKey === true && !hasKey(kinds)) return false
     return this.#ports
       .required(remote)
-      .every((kind) => kinds.has(kind) || (kind === 'key' && hasKey))
+      .every((kind) => kinds.has(kind) || (kind === 'key' && hasKey(kinds)))
   }
 
   /** Keys of a domain that a link rests on are kept fresh while it lives. */
@@ -208,6 +210,8 @@ export class Admission {
     this.#keyWatches.set(session, [...watches, this.#ports.watchKeys(remote)])
   }
 }
+
+const hasKey = (kinds: ReadonlySet<ProofKind>): boolean => kinds.has('key') || kinds.has('pinned')
 
 /** For the journal: whether this side made the link to get to `remote`, and what for. */
 export function wayTo(

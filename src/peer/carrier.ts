@@ -8,7 +8,7 @@ import type { ShownCredentials } from './shown-credentials.ts'
 /** A session that requests go by. */
 export type Carrier = {
   readonly link: Pick<Link, 'ask' | 'isUsable'>
-  readonly shown: Pick<ShownCredentials, 'refer' | 'showAgain'>
+  readonly shown: Pick<ShownCredentials, 'refer' | 'isRenewed'>
 }
 
 export interface Carriers {

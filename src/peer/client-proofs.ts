@@ -4,9 +4,9 @@
  *
  * In:    PROVE of a client.
  * Out:   the attachment, and the answer to PROVE.
- * Fails: the code of the first check; `refused` (no such user), `credential-key`, `credential-missing`, `limit-reached`,
- *        `protocol-state` (somebody is attached here); `busy` while the directory cannot say.
- * Spec:  [LINK-5.4-6], [LINK-5.4-7], [LINK-10.6-2]
+ * Fails: the code of the first check; `credential-key`, `refused` (a good credential of a user who is gone),
+ *        `limit-reached`, `protocol-state` (somebody is attached here); `busy` while the directory cannot say.
+ * Spec:  [LINK-5.4-6], [LINK-5.4-7], [LINK-5.4-13], [LINK-10.6-2]
  */
 import { type Address, readAddress } from '../address/address.ts'
 import type { Prove } from '../command/prove.ts'
@@ -17,7 +17,7 @@ import { parseCredentialToken, parseLinkToken } from '../credential/token.ts'
 import { refuse, type Verdict } from '../credential/verdict.ts'
 import { isSuccess, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
-import { type Entry, standingOfKey } from '../operation/directory.ts'
+import { type Entry, type KeyStanding, standingOfKey } from '../operation/directory.ts'
 import { type Answer, count, markRefused, type ProofNeeds } from './proof-ports.ts'
 import type { Session } from './session.ts'
 
@@ -76,7 +76,10 @@ export function judgeClient(
 
 type Found = readonly [code: Status, detail: string]
 
-/** What the directory says of the key decides; while it cannot say, nobody attaches. */
+/**
+ * What the directory says of the key decides; while it cannot say, nobody attaches. [LINK-5.4-13] The credential is
+ * judged before the directory is asked, so that its code does not depend on what the directory says.
+ */
 async function attach(
   needs: ProofNeeds,
   session: Session,
@@ -85,28 +88,30 @@ async function attach(
   key: PublicKey,
 ): Promise<Found> {
   try {
-    const entry = await needs.core().find(user)
-    const refusal = refusalOf(needs, session, prove, user, key, entry)
+    const naming = checkNaming(needs, session, prove, user, key)
+    const refusal = refusalOf(await needs.core().find(user), key, naming)
     return refusal ?? [await needs.steps.attached(session, user, key), 'attach']
   } catch (error) {
     return ['busy', `directory: ${error instanceof Error ? error.message : String(error)}`]
   }
 }
 
+/** [LINK-5.4-13] Who has neither a listed key nor a good credential learns nothing: the log alone is told why. */
 function refusalOf(
-  needs: ProofNeeds,
-  session: Session,
-  prove: Prove,
-  user: Address,
-  key: PublicKey,
   entry: Entry | undefined,
+  key: PublicKey,
+  naming: Verdict<unknown>,
 ): Found | undefined {
-  if (entry === undefined) return ['refused', 'no such user']
-  const standing = standingOfKey(entry, key.x)
-  if (standing === 'not-listed') return ['credential-key', 'other keys are listed']
-  if (standing === 'listed') return undefined
-  const named = checkNaming(needs, session, prove, user, key)
-  return named.ok ? undefined : [named.code, named.detail]
+  const standing = entry === undefined ? 'nobody' : standingOfKey(entry, key.x)
+  if (standing === 'listed' || (standing === 'none-listed' && naming.ok)) return undefined
+  if (!naming.ok) return [naming.code, `${reasons[standing]}; ${naming.detail}`]
+  return [standing === 'nobody' ? 'refused' : 'credential-key', reasons[standing]]
+}
+
+const reasons: Readonly<Record<'nobody' | Exclude<KeyStanding, 'listed'>, string>> = {
+  nobody: 'no such user',
+  'not-listed': 'other keys are listed',
+  'none-listed': 'no key is listed',
 }
 
 /** [LINK-5.4-7] The credential of the client's own domain that names its key. */
@@ -118,11 +123,13 @@ function checkNaming(
   key: PublicKey,
 ): Verdict<unknown> {
   if (prove.userCredential === undefined) {
-    return refuse('credential-missing', 'no key is listed and no credential names this one')
+    return refuse('credential-key', 'no credential names the key')
   }
-  const named = parseCredentialToken(prove.userCredential, needs.env.limits)
+  // [LINK-10.3-5] One user's alone.
+  const named = parseCredentialToken(prove.userCredential, needs.env.limits, 'credential')
   if (!named.ok) return named
-  if (named.value.claims.sub !== user.text || named.value.claims.jkt === undefined) {
+  const { subjects, jkt } = named.value.claims
+  if (subjects[0] !== user.text || jkt === undefined) {
     return refuse('credential-subject', 'the credential is not about this user and key')
   }
   const verdict = needs.verifier.credential(

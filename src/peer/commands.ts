@@ -49,7 +49,8 @@ export class Commands {
     if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
       if (session.standing === 'refused') return deny(session, request, session.refusal)
-      return session.waiting.enter(request, 0, this.#env.clock.now())
+      session.waiting.enter(request, 0, this.#env.clock.now())
+      return
     }
     // [LINK-4.1-5] What travels on is judged by its last receiver.
     if (request.fields.unknownEndToEnd !== 0 && !travelling.has(command)) {
@@ -67,23 +68,28 @@ export class Commands {
   #referred(session: Session, request: RequestView): undefined {
     const { reference } = request
     const held = session.held.get(reference)
-    if (held === undefined) return deny(session, request, 'credential-ref-unknown')
-    if (held.state === 'good') {
+    if (held === undefined) {
+      // [LINK-6.3-14]
+      const code = session.held.refusal(reference)?.code ?? 'credential-ref-unknown'
+      return deny(session, request, code)
+    }
+    const { state, expiresAt } = held.grant
+    if (state === 'good') {
       // [LINK-6.3-6] Expiry is judged at each use.
-      if (held.expiresAt <= this.#env.clock.wall())
-        return deny(session, request, 'credential-expired')
+      if (expiresAt <= this.#env.clock.wall()) return deny(session, request, 'credential-expired')
       this.#references.n++
       return this.#ofDomain(session, request, held)
     }
-    if (held.state === 'refused') return deny(session, request, held.code)
-    session.waiting.enter(request, reference, this.#env.clock.now(), held.pair)
+    if (state === 'dropped') return deny(session, request, 'credential-ref-unknown')
+    // [LINK-6.3-13]
+    session.waiting.enter(request, reference, this.#env.clock.now(), held.grant.awaited)
   }
 
   /** [LINK-6.5-1] What a peer asks counts before it is read: what is malformed, too, costs us time. */
   #ofDomain(session: Session, request: RequestView, held: Held | undefined): undefined {
     const row = this.#rows[request.command]
     if (row?.counts !== 'named') {
-      const domain = held?.issuer ?? firstOf(session)
+      const domain = held?.domain ?? firstOf(session)
       const code = domain === undefined ? undefined : this.#rate(session, request, domain)
       if (code !== undefined) return session.refuse(refusableOf(request), code)
     }

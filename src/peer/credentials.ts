@@ -2,28 +2,31 @@
  * CREDENTIAL and FORGET: what the far side shows is judged, and kept by its number until one side gives it up.
  *
  * In:    requests of a proven peer.
- * Out:   the answer, and the state of the number that requests refer to.
- * Fails: the code of the first check that fails; `bad-request` for another credential under a number in use.
+ * Out:   the answer, and the numbers that requests refer to.
+ * Fails: the code of the first check that fails; `bad-request` for another user under a number in use.
  * Spec:  [LINK-6.3-1] to [LINK-6.4-2]; draft §5.3.3
  */
-import type { Domain } from '../address/domain.ts'
 import { readCredential } from '../command/credential.ts'
 import { encodeForget, readForget } from '../command/forget.ts'
-import type { CredentialToken } from '../credential/token.ts'
-import { parseCredentialToken } from '../credential/token.ts'
+import { type CredentialToken, parseCredentialToken } from '../credential/token.ts'
 import { type Refusal, refuse, type Verdict } from '../credential/verdict.ts'
 import type { Verifier, Vouched } from '../credential/verify.ts'
 import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
 import type { RequestView } from '../link/link.ts'
-import { refusableOf } from '../link/refusal.ts'
+import { type Refusable, refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
-import type { Held } from './held-credentials.ts'
+import type { Grant } from './held-credentials.ts'
 import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
 
-/** Answers the CREDENTIAL whose place is kept here. */
-type Answer = (code: Status) => undefined
+/** One CREDENTIAL whose numbers have their places. */
+type Showing = {
+  readonly asked: Refusable
+  /** Of the users of the token, in its order. */
+  readonly numbers: readonly number[]
+  readonly grant: Grant
+}
 
 export class Credentials {
   readonly #env: Env
@@ -37,32 +40,47 @@ export class Credentials {
     this.#spend = spend
   }
 
-  /** [LINK-6.3-1] A credential gets its number; requests that name it wait while its key is fetched. */
+  /** [LINK-6.3-1] The users of a credential get their numbers; requests that name one wait while its key is fetched. */
   show(session: Session, request: RequestView): undefined {
-    const { held: table } = session
-    const { reference } = request
-    const token = this.#parse(request)
-    const named = token.ok ? token.value.claims.aud : undefined
-    const asked = { ...refusableOf(request), named }
-    const answer: Answer = (code) => session.refuse(asked, outcomeOf(code))
-    const held = table.place(reference)
-    if (typeof held === 'string') return answer(held)
-    held.named ??= named
-    if (!token.ok) return this.#settle(session, held, token, answer)
-    const { iss, aud } = token.value.claims
-    held.pair = `${aud} ${iss}`
+    const { clock, limits, meter } = this.#env
+    const asked = refusableOf(request)
+    const read = readCredential(request)
+    // [LINK-6.3-12] Fields, numbers and room come before the token, so that what is refused by them costs little.
+    if (typeof read === 'string') return this.#deny(session, asked, refuse(read, 'fields'))
+    const { numbers, isShared } = read
+    if (numbers.length > limits.subjects) {
+      meter.hit('subjects')
+      return this.#deny(session, asked, refuse('bad-request', 'more users than HELLO says'))
+    }
+    const grant = session.held.place(numbers, request.id)
+    if (typeof grant === 'string') {
+      if (grant === 'limit-reached') meter.hit('references')
+      return this.#deny(session, asked, refuse(grant, 'numbers'))
+    }
+    const token = parseCredentialToken(read.token, limits, isShared ? 'credentials' : 'credential')
+    if (!token.ok) return this.#settle(session, { asked, numbers, grant }, token)
+    const { iss, aud, subjects } = token.value.claims
+    grant.named = session.ours(aud)
+    grant.awaited = `${aud} ${iss}`
+    const showing = { asked: { ...asked, named: aud }, numbers, grant }
+    // [LINK-10.3-4]
+    if (subjects.length !== numbers.length) {
+      return this.#settle(session, showing, refuse('credential-format', 'a number for each user'))
+    }
     // [LINK-6.3-8] Its pair may be the one whose proof is still being checked.
     if (session.claimsUnderWay > 0 && !session.isProven(aud, iss)) {
-      return session.waiting.enter(request, reference, this.#env.clock.now(), held.pair)
+      const [first = 0] = numbers.filter((number) => number !== 0)
+      if (!session.waiting.enter(request, first, clock.now(), grant.awaited)) {
+        session.held.refuse(grant, numbers, 'busy')
+      }
+      return
     }
     const verdict = this.#verify(session, token.value)
-    if (!(verdict instanceof Promise)) return this.#settle(session, held, verdict, answer)
-    // A refresh does not stop what the credential before it allows.
-    if (held.state !== 'good') held.state = 'waiting'
+    if (!(verdict instanceof Promise)) return this.#settle(session, showing, verdict)
+    // [LINK-6.3-13] A refresh does not stop what the credential before it allows.
     void verdict.then((late) => {
-      this.#settle(session, held, late, answer)
-      if (late.ok) session.waiting.reopen()
-      else session.waiting.refuse(reference, late.code)
+      this.#settle(session, showing, late)
+      session.waiting.reopen()
     })
   }
 
@@ -70,13 +88,6 @@ export class Credentials {
     const read = readForget(request)
     if (typeof read !== 'string') for (const number of read.numbers) session.held.forget(number)
     session.refuse(refusableOf(request), outcomeOf(typeof read === 'string' ? read : 'ok'))
-  }
-
-  #parse(request: RequestView): Verdict<CredentialToken> {
-    const read = readCredential(request)
-    return typeof read === 'string'
-      ? refuse(read, '')
-      : parseCredentialToken(read.token, this.#env.limits)
   }
 
   #verify(session: Session, token: CredentialToken) {
@@ -93,45 +104,50 @@ export class Credentials {
     )
   }
 
-  #settle(session: Session, held: Held, verdict: Verdict<Vouched>, answer: Answer): undefined {
-    const result = verdict.ok ? 'ok' : verdict.code
-    this.#env.meter.counter('credential_checks_total', { result }).n++
-    if (!verdict.ok) return this.#refuse(session, held, verdict, answer)
-    // [LINK-6.3-4] A number keeps its issuer, subject and audience.
-    const { sender, claims } = verdict.value
-    if (!held.isSame(sender, claims.aud)) return answer('bad-request')
-    held.accept({
-      subject: sender,
-      audience: claims.aud as Domain,
-      pair: session.pair(claims.aud, claims.iss),
-      scope: claims.scope,
-      expiresAt: (claims.exp + this.#env.limits.clockSkewSeconds) * 1000,
-    })
-    answer('ok')
+  #settle(session: Session, showing: Showing, verdict: Verdict<Vouched>): undefined {
+    const { asked, numbers, grant } = showing
+    const refusal = verdict.ok ? this.#accept(session, showing, verdict.value) : verdict
+    if (refusal === undefined) {
+      this.#count('ok')
+      return session.refuse(asked, outcomeOf('ok'))
+    }
+    session.held.refuse(grant, numbers, refusal.code)
+    this.#deny(session, asked, refusal)
   }
 
-  #refuse(session: Session, held: Held, { code, detail }: Refusal, answer: Answer): undefined {
-    // A refresh that fails takes nothing away.
-    if (held.state !== 'good') {
-      held.state = 'refused'
-      held.code = code
-    }
-    this.#tell(session, code, detail)
-    answer(code)
+  #accept(
+    session: Session,
+    { numbers, grant }: Showing,
+    { senders, claims }: Vouched,
+  ): Refusal | undefined {
+    const { aud, iss, scope, exp } = claims
+    const pair = session.pair(aud, iss)
+    // Its proof was what the verdict rests on.
+    if (pair === undefined) return refuse('credential-binding', 'the pair is not proven any more')
+    const expiresAt = (exp + this.#env.limits.clockSkewSeconds) * 1000
+    // [LINK-6.3-4] A number keeps its issuer, subject and audience.
+    return session.held.accept(grant, numbers, senders, {
+      ...{ pair, scope, expiresAt },
+      proofs: session,
+    })
+      ? undefined
+      : refuse('bad-request', 'a number that stands for another user')
+  }
+
+  #deny(session: Session, asked: Refusable, { code, detail }: Refusal): undefined {
+    const { clock, log } = this.#env
+    this.#count(code)
+    log.warn('credential.refused', { ...session.who, cause: code, detail })
+    session.refuse(asked, outcomeOf(code))
     // [LINK-8.1-1] The dear check was made for nothing.
     const isCostly = code === 'credential-signature'
-    if (isCostly && !session.badSignatures.take(this.#env.clock.now())) {
+    if (isCostly && !session.badSignatures.take(clock.now())) {
       session.link.break('flood', 'signatures')
     }
   }
 
-  #tell(session: Session, cause: Status, detail: string): undefined {
-    const { clock, log } = this.#env
-    const more = session.line(clock.now())
-    if (more === undefined) return
-    const [pair] = session.pairs
-    const peer = session.link.channel.facts.remote
-    log.warn('credential.refused', { remote: pair?.remote, peer, cause, detail, more })
+  #count(result: Status): undefined {
+    this.#env.meter.counter('credential_checks_total', { result }).n++
   }
 }
 

@@ -12,6 +12,7 @@ import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import type { Channel } from '../link/channel.ts'
 import type { Admission } from './admission.ts'
+import { services } from './destinations.ts'
 import type { Proofs } from './proofs.ts'
 import type { Dialled, Session } from './session.ts'
 import type { SessionTable } from './session-table.ts'
@@ -26,6 +27,10 @@ export type Connected = {
 
 /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
 export type Connect = (remote: Domain, service: Service, signal: AbortSignal) => Promise<Connected>
+
+/** [LINK-6.2-1] Keys speak for all of a domain, so a certificate for one of its services does not do. */
+export const mayTellKeys = ({ facts }: Channel, domain: Domain): boolean =>
+  services.every((service) => facts.certificate?.covers(domain, service) === true)
 
 type Waiting = {
   readonly resolve: (session: Session) => undefined
@@ -69,7 +74,7 @@ export class Dialler {
       if (link.channel.facts.certificate?.covers(remote, service) !== true) continue
       this.#proofs.claim(session, local, remote)
       this.#provenByCertificate(session, local, remote)
-      if (session.isProven(local, remote)) return session
+      if (session.serves(local, remote, service)) return session
     }
     return this.#open(local, remote, service)
   }
@@ -78,11 +83,14 @@ export class Dialler {
   async dialForKeys(local: Domain, remote: Domain): Promise<Session> {
     const service = 'im'
     const connected = await this.#connect(remote, service)
-    if (connected.needsKnownKey) {
-      // [LINK-9.1-5] The keys that it showed would make it known.
-      connected.channel.destroy()
-      throw new GatewayError('remote-untrusted', `${connected.host} was found by fallback alone`)
+    const { channel, host, needsKnownKey } = connected
+    const refuse = (why: string): never => {
+      channel.destroy()
+      throw new GatewayError('remote-untrusted', `${host} ${why}`)
     }
+    // [LINK-9.1-5] The keys that it showed would make it known.
+    if (needsKnownKey) refuse('was found by fallback alone')
+    if (!mayTellKeys(channel, remote)) refuse(`is not certified for all of ${remote}`)
     return this.#start(connected, local, remote, service, true)
   }
 
@@ -104,8 +112,8 @@ export class Dialler {
 
   async #open(local: Domain, remote: Domain, service: Service): Promise<Session> {
     const connected = await this.#connect(remote, service)
-    const { channel, host, port, needsKnownKey } = connected
-    const shared = this.#sharing(local, remote, host, port)
+    const { channel, needsKnownKey } = connected
+    const shared = this.#sharing(local, remote, service, connected)
     if (shared !== undefined) {
       channel.destroy()
       return shared
@@ -115,7 +123,7 @@ export class Dialler {
     // [LINK-5.4-2]
     const covered = channel.facts.certificate?.covers(remote, service) === true
     if (covered && !needsKnownKey) this.#provenByCertificate(session, local, remote)
-    if (session.isProven(local, remote)) return session
+    if (session.serves(local, remote, service)) return session
     // Only a key can prove this one: it is used once the far side has shown it.
     return new Promise((resolve, reject) => {
       this.#waiting.set(session, {
@@ -151,16 +159,21 @@ export class Dialler {
   }
 
   /** Another link to the same host and port: the two services share it. */
-  #sharing(local: Domain, remote: Domain, host: string, port: number): Session | undefined {
+  #sharing(
+    local: Domain,
+    remote: Domain,
+    service: Service,
+    { host, port }: Connected,
+  ): Session | undefined {
     for (const session of this.#table.all) {
       const { dialled } = session
       if (dialled?.host !== host || dialled.port !== port || dialled.remote !== remote) continue
-      if (session.link.isUsable && session.isProven(local, remote)) return session
+      if (session.link.isUsable && session.serves(local, remote, service)) return session
     }
     return undefined
   }
 
   #provenByCertificate(session: Session, local: Domain, remote: Domain): undefined {
-    this.#admission.proven(session, { local, remote, kinds: new Set(['certificate']), kid: '' })
+    this.#admission.proven(session, { local, remote, kinds: new Set(['certificate']), key: '' })
   }
 }

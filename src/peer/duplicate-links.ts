@@ -1,7 +1,7 @@
 /**
  * Links of one pair of domains that are more than is needed: which of them this side lets go of.
  *
- * Spec: [LINK-9.2-1] simultaneous dials, [LINK-9.2-2] how many are accepted
+ * Spec: [LINK-9.2-1] simultaneous dials
  */
 import type { Domain } from '../address/domain.ts'
 import type { Session } from './session.ts'
@@ -26,10 +26,6 @@ export function duplicatesOf(
       sharesServices(session, all),
   )
 }
-
-/** [LINK-9.2-2] Accepted links beyond `most`. */
-export const surplusOf = (all: ReadonlySet<Session>, most: number): readonly Session[] =>
-  [...all].filter(({ dialled }) => dialled === undefined).slice(most)
 
 /** Whether another link of `all` serves what this one was dialled for: two hosts may serve the two services. */
 function sharesServices(session: Session, all: ReadonlySet<Session>): boolean {

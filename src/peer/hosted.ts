@@ -1,8 +1,8 @@
 /** Our own domains, as the links to others and to clients need them. */
-import type { Service } from '../address/address.ts'
+import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { SetKey } from '../credential/key-set.ts'
-import type { CredentialFacts, Signer } from '../credential/sign.ts'
+import type { CredentialFacts, SharedCredential, SharedFacts, Signer } from '../credential/sign.ts'
 import { limitTable } from '../limits.ts'
 
 export type HostedDomain = {
@@ -45,6 +45,15 @@ export class Hosted {
   credential(facts: CredentialFacts): string | undefined {
     const token = this.signer(facts.sub.domain).signCredential(facts)
     return token.length <= limitTable.tokenBytes.value ? token : undefined
+  }
+
+  /** [LINK-10.3-4] One for several users of one of our domains, or as many of them as have room; nothing: two have none. */
+  credentials(
+    subs: readonly [Address, ...Address[]],
+    facts: Omit<SharedFacts, 'subs'>,
+  ): SharedCredential | undefined {
+    if (subs.length === 1) return undefined
+    return this.signer(subs[0].domain).signShared({ ...facts, subs })
   }
 
   keySet(domain: string): Buffer | undefined {

@@ -10,13 +10,12 @@ import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeKeys, readKeys } from '../command/keys.ts'
 import type { Env } from '../env.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
-import type { Channel } from '../link/channel.ts'
 import type { RequestView } from '../link/link.ts'
 import { networkOf } from '../link/network-prefix.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
 import { fields, responseHeadBytes } from '../wire/registry.ts'
-import type { Dialler } from './dialler.ts'
+import { type Dialler, mayTellKeys } from './dialler.ts'
 import type { Hosted } from './hosted.ts'
 import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
@@ -72,11 +71,9 @@ export class Keys {
     if (!link.mayClaim()) return no('rate-limited')
     const read = readKeys(request)
     if (typeof read === 'string') return no(read)
-    const domain = readDomain(read.domain)
-    const body =
-      domain !== undefined && domain === read.domain && link.channel.facts.showedFor(domain)
-        ? this.#ports.hosted.keySet(domain)
-        : undefined
+    const { domain } = read
+    const isShown = link.channel.facts.showedFor(domain)
+    const body = isShown ? this.#ports.hosted.keySet(domain) : undefined
     if (body === undefined) return no('domain-not-hosted')
     // [LINK-4.4-4] Without a grant the answer has to fit one frame.
     const granted = request.fields.u32(fields.answerCredit.tag)
@@ -94,7 +91,7 @@ export class Keys {
     if (remote === undefined) throw new GatewayError('bad-address', `not a domain: ${domain}`)
     for (const session of this.#table.all) {
       const { link } = session
-      if (mayBeAsked(session, remote) && link.isUsable && coversAny(link.channel, remote)) {
+      if (mayBeAsked(session, remote) && link.isUsable && mayTellKeys(link.channel, remote)) {
         return this.#ask(session, remote, signal)
       }
     }
@@ -135,7 +132,3 @@ export class Keys {
 /** [LINK-9.1-5] Not one that was found by fallback, as long as it has shown no key that was known before. */
 const mayBeAsked = (session: Session, remote: Domain): boolean =>
   session.dialled !== undefined && (!session.dialled.needsKnownKey || session.speaksFor(remote))
-
-const coversAny = ({ facts }: Channel, domain: Domain): boolean =>
-  facts.certificate?.covers(domain, 'im') === true ||
-  facts.certificate?.covers(domain, 'pres') === true

@@ -3,7 +3,7 @@
  *
  * Go-back-N with a window of the caller: messages are numbered in an epoch and stay on one link; after a loss those that
  * were not taken are sent again in a new epoch.
- * Spec: [LINK-6.7-4] numbers, [LINK-6.7-6] epochs, [LINK-6.7-7] one link, [LINK-6.7-11] settled
+ * Spec: [LINK-6.7-4] numbers, [LINK-6.7-6] epochs, [LINK-6.7-7] one link, [LINK-6.7-11] settled, [LINK-6.7-18] search
  */
 import type { HopLane } from '../operation/lane.ts'
 import type { Carrier } from './carrier.ts'
@@ -16,12 +16,16 @@ export class LaneOut implements HopLane {
   asked = 0
   /** The epoch in which a message ended badly for a time: what follows it there must not overtake it. */
   failedEpoch = 0
+  /** The epoch of which even the beginning was refused: nothing behind it there could be in order. */
+  lowEpoch = 0
   /** Messages that were not taken: they go first, as soon as all others of their count have their answer. */
   back: Sending[] = []
   /** Messages that wait until then, or until the lane may change its link. */
   waiting: Sending[] = []
   #epoch = 0
   #sequence = 0
+  /** How much higher the next epoch is. */
+  #step = 1
   /** All places of this epoch up to here are answered, and those that were answered early. */
   #settled = 0
   readonly #late = new Set<number>()
@@ -57,10 +61,19 @@ export class LaneOut implements HopLane {
   /** The count starts anew: a message of `epoch` was lost, or refused for a time. */
   restart(epoch: number = this.#epoch): undefined {
     if (epoch !== this.#epoch) return
-    this.#epoch++
+    this.#epoch += this.#step
+    this.#step = 1
     this.#sequence = 0
     this.#settled = 0
     this.#late.clear()
+  }
+
+  /** This epoch is too low over there: the next one is higher by `step`. False: there is none so high. */
+  leap(step: number): boolean {
+    if (this.#epoch + step > highestEpoch) return false
+    this.lowEpoch = this.#epoch
+    this.#step = step
+    return true
   }
 
   /** What was not taken and what waits, in its order; none of it is here any more. */
@@ -71,6 +84,8 @@ export class LaneOut implements HopLane {
     return unsent
   }
 }
+
+const highestEpoch = 0xffffffff
 
 const byPlace = (a: Sending, b: Sending): number =>
   a.laneEpoch - b.laneEpoch || a.laneSequence - b.laneSequence

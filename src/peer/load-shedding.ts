@@ -1,43 +1,51 @@
-/** Load shedding: short of sockets, which links are let go of, so that there is room for others. Spec: draft §5.5.3 */
+/**
+ * Load shedding (draft §5.5.3, [LINK-9.2-2]): which links are let go of, so that there is room and time for others.
+ *
+ * In:    all sessions; the shares.
+ * Out:   RELEASE resource-shortage. Gateways alone: clients have places of their own.
+ * Fails: never. A link with something under way is never let go of for want of places.
+ */
 import type { Env } from '../env.ts'
-import type { Shares } from '../shares/shares.ts'
 import type { Session } from './session.ts'
 
-/** Who uses so many times its share for so long has its links let go of, and is told to come again after a while. */
+/** Who uses so many times its share of time for so long loses its links, and is told to come again after a while. */
 const tooMuch = 2
 const tooLongMs = 10_000
-const restMs = 30_000
+export const restMs = 30_000
 
-/** Links that are let go of in one second for want of room. */
-const mostReleased = 32
-
-/** Lets go of links for which far more time was used, for long, than is left to them. Once a second. */
-export function shedBusy(shares: Shares, all: Iterable<Session>, now: number): undefined {
-  for (const { link } of all) {
-    const { account } = link.reader
-    if (!shares.isOver(account, 'time', tooMuch)) account.overSince = -1
-    else if (account.overSince < 0) account.overSince = now
-    else if (now - account.overSince > tooLongMs) link.release('resource-shortage', restMs)
-  }
+/**
+ * Lets go of a link for which far more time was used, for long, than is left to it. Once a second as long as it says
+ * that its account is over its share.
+ */
+export function shedBusy({ shares }: Pick<Env, 'shares'>, { link }: Session, now: number): boolean {
+  const { account } = link.reader
+  if (!shares.isOver(account, 'time', tooMuch)) account.overSince = -1
+  else if (account.overSince < 0) account.overSince = now
+  else if (now - account.overSince > tooLongMs) link.release('resource-shortage', restMs)
+  return account.overSince >= 0
 }
 
 /**
- * Lets go of those that were idle longest, a few at a time. A link with something under way, or with live
- * subscriptions, is not idle.
+ * Lets go of one link, the longest idle: of domains over their share one that nobody misses, then one that a subscription
+ * keeps, but not their last; then of others one that nobody misses. False: there is none.
  */
-export function shedLinks(
-  { limits, meter }: Pick<Env, 'limits' | 'meter'>,
+export function shedIdle(
+  { shares }: Pick<Env, 'shares'>,
   all: ReadonlySet<Session>,
   isUsed: (session: Session) => boolean,
-): undefined {
-  const surplus = all.size - Math.floor(limits.links * 0.9)
-  if (surplus <= 0) return
-  const idle = [...all]
-    .filter((session) => session.link.isUsable && session.link.underWay === 0)
-    .filter((session) => !isUsed(session))
-    .sort((a, b) => b.link.idleMs - a.link.idleMs)
-  for (const { link } of idle.slice(0, Math.min(surplus, mostReleased))) {
-    link.release('resource-shortage')
-  }
-  meter.hit('links')
+): boolean {
+  const scored = [...all].flatMap((session) => {
+    if (session.role !== 'gateway') return []
+    const { link } = session
+    if (!link.isUsable || link.underWay > 0) return []
+    const isOver = shares.isOver(link.reader.account, 'links')
+    const hasSpare = isOver && shares.used(link.reader.account, 'links') > 1
+    if (isUsed(session) && !hasSpare) return []
+    const rank = !isOver ? 2 : isUsed(session) ? 1 : 0
+    return [{ link, rank, idleMs: link.idleMs }]
+  })
+  scored.sort((a, b) => a.rank - b.rank || b.idleMs - a.idleMs)
+  const [victim] = scored
+  victim?.link.release('resource-shortage')
+  return victim !== undefined
 }

@@ -5,7 +5,7 @@
  * Out:   MESSAGE on a link that is there or dialled now; how the far side ended it.
  * Fails: `unknown-outcome` when a link died under it, `order` after one of its lane that ended for a time, `busy`, the
  *        code of the dial.
- * Spec:  [LINK-6.7-4] to [LINK-6.7-8], [LINK-6.3-5]; draft §5.5.4
+ * Spec:  [LINK-6.7-4] to [LINK-6.7-8], [LINK-6.7-18], [LINK-6.3-5]; draft §5.5.4
  */
 
 import type { Env } from '../env.ts'
@@ -22,6 +22,8 @@ import { outcomeOfAnswer } from './outcome.ts'
 const mostWaitMs = 1000
 /** A refusal that is put right without the sender is put right once. */
 const mostRepairs = 1
+/** Epochs that are tried where one begins too low: each step is twice as long, so that the last one is six days. */
+const mostStarts = 20
 /** Links that may be lost before a message was taken. */
 const mostLosses = 2
 
@@ -91,10 +93,10 @@ export class MessagesOut {
   #isRepaired(sending: Sending, status: Status): boolean {
     const { lane } = sending
     const { session } = lane
-    if (session === undefined || sending.repairs >= mostRepairs) return false
-    if (status === 'credential-ref-unknown') {
-      // [LINK-6.3-5] Shown again, and the request repeated with its place in the lane.
-      session.shown.showAgain(sending.reference?.number ?? 0)
+    if (session === undefined) return false
+    // [LINK-6.3-5] [LINK-6.3-16] Shown again, and the request repeated with its place in the lane.
+    const mayRepair = sending.repairs < mostRepairs
+    if (mayRepair && session.shown.isRenewed(sending.reference, status)) {
       sending.repairs++
       sending.refer(session)
       session.link.ask(sending)
@@ -102,9 +104,21 @@ export class MessagesOut {
     }
     // [LINK-6.7-8] Nothing of this epoch was refused, so nothing can be overtaken: the count starts anew.
     if (status !== 'order' || sending.laneEpoch === lane.failedEpoch) return false
-    sending.repairs++
+    if (!this.#mayBeginAnew(sending)) return false
     this.#turn(sending)
     return true
+  }
+
+  /**
+   * [LINK-6.7-18] A galloping search where even the beginning of an epoch is refused: before a restart of this gateway, or
+   * before its clock was set back, the lane had a higher one.
+   */
+  #mayBeginAnew(sending: Sending): boolean {
+    const { lane, laneEpoch, laneSequence } = sending
+    if (laneSequence === 1) {
+      return sending.starts < mostStarts && lane.leap(2 ** sending.starts++)
+    }
+    return laneEpoch === lane.lowEpoch || sending.repairs++ < mostRepairs
   }
 
   /** [LINK-6.7-7] A lane stays on its link while anything of it is unanswered there. */
@@ -191,8 +205,9 @@ const none: readonly Sending[] = []
 export class Sending extends MessageRequest {
   readonly lane: LaneOut
   readonly #by: MessagesOut
-  /** How often a refusal was put right, and how often its link was lost before it was taken. */
+  /** How often a refusal was put right, how often an epoch began with it in vain, and how often its link was lost before it was taken. */
   repairs = 0
+  starts = 0
   losses = 0
 
   constructor(message: Message, asker: Asker<Message>, lane: LaneOut, by: MessagesOut) {

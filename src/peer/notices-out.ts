@@ -86,8 +86,8 @@ export class NoticesOut implements Notifies {
         return latest === undefined ? 'unwanted' : 'same'
       },
       answered: (answer) => {
-        // [LINK-6.3-5] Shown again with what is told again.
-        if (answer.status === 'credential-ref-unknown') shown.showAgain(reference.number)
+        // [LINK-6.3-5] [LINK-6.3-16] Shown again with what is told again.
+        shown.isRenewed(reference, answer.status)
         return this.#refused(domain, id, outcomeOfAnswer(answer))
       },
       failed: () => {

@@ -14,6 +14,7 @@
 import type { Domain } from '../address/domain.ts'
 import type { SetKey } from '../credential/key-set.ts'
 import { createKeyStore, type KeyStore } from '../credential/key-store.ts'
+import type { SharedCredential } from '../credential/sign.ts'
 import { createSignatureCache } from '../credential/signature-cache.ts'
 import { createVerifier } from '../credential/verify.ts'
 import type { Env } from '../env.ts'
@@ -36,7 +37,7 @@ import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
 import { Keys } from './keys.ts'
-import { shedBusy, shedLinks } from './load-shedding.ts'
+import { shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
@@ -148,7 +149,8 @@ export class Peer implements Adapter {
       hosted,
       isKnown: (domain) => this.isProven(domain),
       isPinned: (domain) => options.pinned.has(domain),
-      mayFetchFor: (session, domain) => this.#keys.mayFetchForStranger(session, domain),
+      mayFetchFor: (session, domain) =>
+        this.#keyStore.isFetching(domain) || this.#keys.mayFetchForStranger(session, domain),
       spend: (session) => this.#spend(session, undefined),
       steps: {
         proven: (session, pair) => this.#admission.proven(session, pair),
@@ -202,12 +204,16 @@ export class Peer implements Adapter {
 
   start(core: Core): undefined {
     this.#core = core
-    const { clock } = this.#env
+    const { clock, meter, shares } = this.#env
+    const isUsed = (session: Session): boolean => this.#isUsed(session)
+    const shed = (): boolean => {
+      meter.hit('links')
+      return shedIdle(this.#env, this.#table.all, isUsed)
+    }
+    shares.onFull('links', { shed, isReplaceable: false })
     const keys = this.#keyStore
-    const unwatch = keys.onChange((domain) =>
-      this.#keysChanged(domain, (kid) => keys.find(domain, kid, 'link').state === 'found'),
-    )
-    this.#cancels = [every(clock, 1000, () => this.#tick(clock.now())), unwatch]
+    const unwatch = keys.onChange((domain) => this.#keysChanged(domain))
+    this.#cancels = [every(clock, 1000, () => this.pool.sweep(clock.now())), unwatch]
   }
 
   /** A channel that somebody opened to us. */
@@ -279,6 +285,7 @@ export class Peer implements Adapter {
       services: this.#hosted.services(local),
       messageBytes: limits.messageBytes,
       references: limits.references,
+      subjects: limits.subjects,
     }
   }
 
@@ -291,36 +298,35 @@ export class Peer implements Adapter {
     throw new GatewayError('domain-refused', 'domain rules')
   }
 
-  readonly #mint: Mint = (subject, audience, purpose) => {
+  readonly #mint: Mint = (subjects, audience, purpose) => {
     const { limits, clock } = this.#env
     const seconds = purpose === 'notify' ? limits.credentialMaxSeconds : limits.credentialSeconds
-    const scope = scopesOf[purpose]
-    const claims = { sub: subject, aud: audience, scope, seconds, jkt: undefined }
-    // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
-    const token = this.#hosted.credential(claims) ?? ''
-    return { token, refreshAt: clock.now() + seconds * 800 }
-  }
-
-  /** Once a second. */
-  #tick(now: number): undefined {
-    for (const session of this.#table.all) {
-      session.link.tick(now)
-      session.waiting.sweep(now)
-      session.shown.sweep(now)
-    }
-    this.pool.sweep(now)
-    shedLinks(this.#env, this.#table.all, (session) => this.#isUsed(session))
-    shedBusy(this.#env.shares, this.#table.all, now)
+    const facts = { aud: audience, scope: scopesOf[purpose], seconds }
+    const [sub] = subjects
+    const alone = (): SharedCredential => ({
+      // [LINK-8.1-3] The far side refuses the user whose token is none; one that is too long would end the link.
+      token: this.#hosted.credential({ ...facts, sub, jkt: undefined }) ?? '',
+      subs: [sub],
+    })
+    const { token, subs } = this.#hosted.credentials(subjects, facts) ?? alone()
+    const now = clock.now()
+    const [mayRefreshAt, refreshAt] = [now + seconds * 600, now + seconds * 800]
+    return { token, subjects: subs, mayRefreshAt, refreshAt }
   }
 
   /** Keys of `domain` changed: proofs that rest on a key that is gone end, credentials are shown again. */
-  #keysChanged(domain: string, isFit: (kid: string) => boolean): undefined {
+  #keysChanged(domain: string): undefined {
+    const fit = new Set<string>()
+    for (const kid of this.#keyStore.seenKeyIds(domain)) {
+      const found = this.#keyStore.find(domain, kid, 'link')
+      if (found.state === 'found') fit.add(found.key.key.thumbprint)
+    }
     for (const session of this.#table.all) {
       session.held.dropIssuer(domain)
-      for (const { remote, kid } of session.pairs) {
-        // [LINK-5.4-8] A link does not outlive the key that proved it.
-        if (remote === domain && kid !== '' && !isFit(kid)) {
-          session.link.break('key-changed', `key ${kid} of ${domain} is not valid any more`)
+      for (const { remote, key } of session.pairs) {
+        // [LINK-5.4-8] A link does not outlive the key that proved it: the key is compared, not what it is called.
+        if (remote === domain && key !== '' && !fit.has(key)) {
+          session.link.break('key-changed', `key ${key} of ${domain} is not valid any more`)
         }
       }
     }
@@ -330,7 +336,8 @@ export class Peer implements Adapter {
     const { link } = session
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
-    if (link.hello !== undefined) this.#reports.joined(link.hello.state, pair)
+    const isForPresence = pair.services.includes('pres')
+    if (link.hello !== undefined && isForPresence) this.#reports.joined(link.hello.state, pair)
   }
 
   /** No request can use it any more; what stays of it is for the sake of answers. */
@@ -345,7 +352,7 @@ export class Peer implements Adapter {
     this.pool.unlist(session)
     this.#dialler.closed(session, reason, detail)
     meter.counter('links_closed_total', { role: session.role, cause: reason }).n++
-    log.info('link.closed', { remote: session.link.channel.facts.remote, cause: reason, detail })
+    log.info('link.closed', { ...session.who, cause: reason, detail })
     for (const { local, remote } of session.pairs) {
       const way = wayTo(session, remote)
       this.#journal.note({ kind: 'link', ...way, local, cause: reason, detail })
@@ -382,6 +389,7 @@ export class Peer implements Adapter {
 
   #stop(): undefined {
     for (const cancel of this.#cancels) cancel()
+    this.#table.stop()
     this.#keyStore.close()
   }
 }

@@ -23,7 +23,7 @@ import {
   stateOf,
   type Waiting,
 } from './destinations.ts'
-import { duplicatesOf, isPreferred, surplusOf } from './duplicate-links.ts'
+import { duplicatesOf, isPreferred } from './duplicate-links.ts'
 import type { Session } from './session.ts'
 
 /** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. */
@@ -103,11 +103,12 @@ export class Pool {
     return Math.max(0, Math.ceil(destination.retryAt - this.#env.clock.now()))
   }
 
-  /** The session serves these services of the pair; a second link of the pair is judged. */
+  /** The session serves those of these services for which the pair is proven; a second link of it is judged. */
   list(session: Session, local: Domain, remote: Domain, offered: readonly Service[]): undefined {
     for (const service of services) {
       // What waited for the first service may have ended the link.
       if (!offered.includes(service) || !session.link.isUsable) continue
+      if (!session.serves(local, remote, service)) continue
       const destination = this.#destinations.of(local, remote, service)
       if (destination === undefined || destination.sessions.includes(session)) continue
       if (isPreferred(session, local, remote)) destination.sessions.unshift(session)
@@ -239,7 +240,7 @@ export class Pool {
       const session =
         this.find(local, remote, service) ?? (await this.#dialTo(local, remote, service))
       destination.isDialling = false
-      if (session.isProven(local, remote)) this.list(session, local, remote, [service])
+      this.list(session, local, remote, [service])
       this.#flush(destination)
     } catch (error) {
       destination.isDialling = false
@@ -306,12 +307,7 @@ export class Pool {
         if (session.link.isUsable) all.add(session)
       }
     }
-    const { limits, meter } = this.#env
     for (const { link } of duplicatesOf(all, local, remote)) link.release('duplicate')
-    for (const { link } of surplusOf(all, limits.linksPerPair)) {
-      meter.hit('linksPerPair')
-      link.release('resource-shortage')
-    }
   }
 }
 

@@ -9,12 +9,12 @@ import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
 import type { Core } from '../operation/ports.ts'
 import type { Hosted } from './hosted.ts'
-import type { Pair } from './pair.ts'
+import type { Proof } from './pair.ts'
 import type { Session } from './session.ts'
 
 /** Who is told what was found. */
 export type ProofSteps = {
-  readonly proven: (session: Session, pair: Pair) => undefined
+  readonly proven: (session: Session, proof: Proof) => undefined
   /** `userKey`: the key that the user showed. Rejects if the directory cannot say whether there is such a user. */
   readonly attached: (session: Session, user: Address, userKey: PublicKey) => Promise<Status>
   /** A claim of the far side. */

@@ -3,6 +3,7 @@ import { encodeProve, type Prove, readProve } from '../command/prove.ts'
 import type { LinkClaims } from '../credential/claims.ts'
 import { parseLinkToken } from '../credential/token.ts'
 import { type Refusal, refuse, type Verdict } from '../credential/verdict.ts'
+import type { Spoken } from '../credential/verify.ts'
 import type { Env } from '../env.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
@@ -39,6 +40,8 @@ function judge(needs: ProofNeeds, session: Session, request: RequestView): undef
   if (!link.mayClaim()) return answer('rate-limited')
   const prove = readProve(request)
   if (typeof prove === 'string') return answer(prove)
+  // [LINK-6.1-1] Of a client the key is required.
+  if (session.role === 'client' && prove.publicKey === undefined) return answer('bad-request')
   const { binding } = link
   if (binding === undefined) return answer('proof-pending')
   const channel = encodeBase64url(binding)
@@ -56,7 +59,7 @@ function judgeDomain(
   const token = parseLinkToken(prove.token, needs.env.limits)
   const claimed = token.ok ? readDomain(token.value.claims.iss) : undefined
   const named = token.ok ? token.value.claims.aud : undefined
-  const finish = (verdict: Verdict<unknown>, pair?: readonly [Domain, Domain]): undefined => {
+  const finish = (verdict: Verdict<Spoken>, pair?: readonly [Domain, Domain]): undefined => {
     count(needs, 'key', verdict.ok ? 'ok' : verdict.code)
     if (!verdict.ok || pair === undefined) {
       const { code, detail } = verdict.ok ? refuse('bad-request', '') : verdict
@@ -69,9 +72,13 @@ function judgeDomain(
     }
     answer('ok', named)
     const [local, remote] = pair
-    const kid = token.ok ? token.value.header.kid : ''
     const kind: ProofKind = needs.isPinned(remote) ? 'pinned' : 'key'
-    needs.steps.proven(session, { local, remote, kinds: new Set([kind]), kid })
+    needs.steps.proven(session, {
+      local,
+      remote,
+      kinds: new Set([kind]),
+      key: verdict.value.key.thumbprint,
+    })
   }
   if (!token.ok) return finish(token)
   const { iss, aud } = token.value.claims

@@ -97,15 +97,14 @@ export class Questions {
     )
   }
 
-  /** [LINK-6.3-5] What is refused because the far side lost a credential is asked again with it, once. */
+  /** [LINK-6.3-5] [LINK-6.3-16] What is refused because the far side has no credential is asked again with it, once. */
   #askOn({ link, shown }: Carrier, who: Address, domain: Domain, make: Make): undefined {
     const reference = shown.refer(who, domain, 'user')
     const request = make(reference)
     link.ask({
       ...request,
       answered: (answer) => {
-        if (answer.status !== 'credential-ref-unknown') return request.answered(answer)
-        shown.showAgain(reference.number)
+        if (!shown.isRenewed(reference, answer.status)) return request.answered(answer)
         link.ask(make(shown.refer(who, domain, 'user')))
       },
     })

@@ -187,7 +187,9 @@ export class Requests {
     }
     if (domain === undefined || audience === undefined) return deny(session, request, 'bad-request')
     const pair = session.pair(audience, domain)
-    if (pair === undefined) return deny(session, request, 'domain-not-proven')
+    if (pair?.services.includes('pres') !== true) {
+      return deny(session, request, 'domain-not-proven')
+    }
     const caller = new DomainItself(pair.local, pair.remote)
     const operation: Renew = {
       ...{ kind: 'renew', local: pair.remote, remote: pair.local, watcher: undefined },

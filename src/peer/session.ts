@@ -9,7 +9,9 @@ import type { Domain } from '../address/domain.ts'
 import type { PublicKey } from '../credential/ed25519.ts'
 import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
+import type { Facts } from '../lib/log.ts'
 import { jitter } from '../lib/random.ts'
+import { nowhere } from '../lib/timer-wheel.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Channel } from '../link/channel.ts'
 import type { LinkCounters } from '../link/counters.ts'
@@ -22,7 +24,7 @@ import type { Outcome } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { commandOf } from '../wire/registry.ts'
 import { HeldCredentials } from './held-credentials.ts'
-import type { Pair } from './pair.ts'
+import type { Pair, Proof } from './pair.ts'
 import { type Answerable, writeReply } from './reply.ts'
 import { type Mint, ShownCredentials } from './shown-credentials.ts'
 import type { AttachedSession } from './user-session.ts'
@@ -40,9 +42,6 @@ export type Dialled = {
   /** Only to ask for keys: proves nothing and carries nothing else. */
   readonly forKeys: boolean
 }
-
-/** Lines in the log about what the far side of one link was refused, at once; then one a second. */
-const refusalLines = 10
 
 /** Where the far side stands: nothing claimed yet, a claim under way, refused, or at least one pair proven. */
 export type Standing = 'silent' | 'pending' | 'refused' | 'proven'
@@ -69,6 +68,8 @@ export type SessionOptions = {
   /** Tells the far side which numbers of ours it may forget. */
   readonly evict: (session: Session, numbers: readonly number[]) => undefined
   readonly counters: LinkCounters
+  /** It rested, and is due within a second. */
+  readonly stirred: (session: Session) => undefined
 }
 
 export class Session implements LinkOwner {
@@ -81,8 +82,8 @@ export class Session implements LinkOwner {
   /** Signatures of the far side that do not fit: nobody who means well sends many. */
   readonly badSignatures: TokenBucket
   readonly bornAt: number
-  readonly #lines: TokenBucket
-  #unlogged = 0
+  /** Of the wheel that says when it is due. */
+  slot = nowhere
   standing: Standing = 'silent'
   /** Claims whose keys are being fetched. */
   claimsUnderWay = 0
@@ -98,9 +99,11 @@ export class Session implements LinkOwner {
   /** Those of them that the far side refused: nothing of ours can pass there. */
   readonly #refusedClaims = new Set<string>()
   /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
-  readonly #proofs = new Map<string, Pair>()
+  readonly #proofs = new Map<string, Proof>()
   readonly #pairs = new Map<string, Pair>()
   readonly #accounts = new Map<string, Account>()
+  /** The table in which the link has a place, since it is known whose it is. */
+  #place: 'links' | 'clients' | undefined = undefined
   readonly #env: Env
   readonly #rooms: SessionRooms
   readonly #mainDomain: Domain
@@ -118,10 +121,10 @@ export class Session implements LinkOwner {
     this.role = role
     this.dialled = dialled
     this.bornAt = now
-    this.#lines = new TokenBucket(1, refusalLines, now)
     this.held = new HeldCredentials(limits.references)
     const { mistakesPerSecond, mistakesBurst } = limits
     this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
+    const stirred = (): undefined => options.stirred(this)
     const link = new Link({
       channel,
       side: dialled === undefined ? 'receiving' : 'initiating',
@@ -134,17 +137,17 @@ export class Session implements LinkOwner {
       ageMs: jitter(random, limits.linkAgeMs, 1, 2),
       counters,
       limitHit: (limit) => meter.hit(limit),
+      stirred,
       share: { shares: env.shares, account },
     })
     this.link = link
-    env.shares.hold(account, 'links')
-    this.shown = new ShownCredentials(
+    this.shown = new ShownCredentials({
       mint,
-      () => Math.min(limits.references, link.hello?.references ?? limits.references),
-      (numbers) => evict(this, numbers),
-      () => link.awaited,
-    )
-    this.waiting = new WaitingRoom(link, limits)
+      most: () => Math.min(limits.references, link.hello?.references ?? limits.references),
+      mostSubjects: () => Math.min(limits.subjects, link.hello?.subjects ?? 0),
+      evict: (numbers) => evict(this, numbers),
+    })
+    this.waiting = new WaitingRoom(link, limits, stirred)
   }
 
   greeted(_link: Link, hello: Hello): Status | undefined {
@@ -191,18 +194,26 @@ export class Session implements LinkOwner {
 
   /** A fault of this program: nothing is sent, since the far side has its answer. */
   answeredTwice(command: number): undefined {
-    this.#env.log.error('request.answered-twice', { command: commandOf(command) })
+    this.#env.log.error('request.answered-twice', { ...this.who, command: commandOf(command) })
   }
 
-  /** Whether a refusal may have a line in the log: how many others had none; `undefined`: it has none either. */
-  line(now: number): number | undefined {
-    if (!this.#lines.take(now)) {
-      this.#unlogged++
-      return undefined
-    }
-    const more = this.#unlogged
-    this.#unlogged = 0
-    return more
+  /**
+   * Who is at the far end, for the log: the first domain that was proven, or that we dialled; else the one that it says to
+   * be; and its address.
+   */
+  get who(): Facts {
+    const { link, dialled, role, user } = this
+    const peer = link.channel.facts.remote
+    if (role === 'client') return { domain: user?.domain, peer }
+    const [pair = dialled] = this.#pairs.values()
+    if (pair !== undefined) return { local: pair.local, remote: pair.remote, peer }
+    return { claimed: link.hello?.domain, peer }
+  }
+
+  /** The same of a client that wants to be a user of `domain`. */
+  whoClaims(domain: Domain | undefined): Facts {
+    const isOurs = domain !== undefined && this.#isHosted(domain)
+    return { ...this.who, ...(isOurs ? { domain } : { domain: undefined, claimed: domain }) }
   }
 
   /**
@@ -212,11 +223,22 @@ export class Session implements LinkOwner {
   #reporter({ reference, named }: Refusable): Domain {
     const { user } = this
     if (user !== undefined) return user.domain
-    for (const name of [this.held.get(reference)?.named, named]) {
-      if (name !== undefined && this.#isHosted(name)) return name as Domain
-    }
+    const asked = this.held.named(reference) ?? (named === undefined ? named : this.ours(named))
+    if (asked !== undefined) return asked
     for (const { local } of this.#pairs.values()) return local
     return this.#mainDomain
+  }
+
+  /** `name`, if it is a domain of ours; copied, since what stands in a token would keep all of its text. */
+  ours(name: string): Domain | undefined {
+    return this.#isHosted(name) ? (Buffer.from(name).toString() as Domain) : undefined
+  }
+
+  /** Does what is due by now, and tells when to look again. */
+  tick(now: number): number {
+    const next = this.link.tick(now)
+    this.waiting.sweep(now)
+    return this.waiting.isEmpty ? next : Math.min(next, now + 1000)
   }
 
   get pairs(): Iterable<Pair> {
@@ -229,6 +251,11 @@ export class Session implements LinkOwner {
 
   isProven(local: string, remote: string): boolean {
     return this.#pairs.has(`${local} ${remote}`)
+  }
+
+  /** Whether the pair is proven for the service. */
+  serves(local: string, remote: string, service: Service): boolean {
+    return this.pair(local, remote)?.services.includes(service) === true
   }
 
   /** Whether `remote` is proven for any domain of ours. */
@@ -249,14 +276,14 @@ export class Session implements LinkOwner {
     return this.#proofs.size < pairsPerLink || this.#proofs.has(`${local} ${remote}`)
   }
 
-  /** Adds a proof, and returns the pair with all that it has. */
-  prove({ local, remote, kinds, kid }: Pair): Pair {
+  /** Adds a proof, and returns it with all that the pair has. */
+  prove({ local, remote, kinds, key }: Proof): Proof {
     const name = `${local} ${remote}`
     const known = this.#proofs.get(name)
     const all = new Set([...(known?.kinds ?? []), ...kinds])
-    const pair = { local, remote, kinds: all, kid: kid || (known?.kid ?? '') }
-    this.#proofs.set(name, pair)
-    return pair
+    const proof = { local, remote, kinds: all, key: key || (known?.key ?? '') }
+    this.#proofs.set(name, proof)
+    return proof
   }
 
   /** The far side does not take us for `local`. */
@@ -269,15 +296,20 @@ export class Session implements LinkOwner {
     return this.#refusedClaims.has(`${local} ${remote}`)
   }
 
-  /** The pair may be used from now on; true if it could not be used before. */
-  admit(pair: Pair): boolean {
-    const name = `${pair.local} ${pair.remote}`
-    const isNew = !this.#pairs.has(name)
+  /** The pair may be used for `services` from now on; `isMore`: for one that it could not be used for before. */
+  admit(
+    proof: Proof,
+    services: readonly Service[],
+  ): { readonly pair: Pair; readonly isMore: boolean } {
+    const name = `${proof.local} ${proof.remote}`
+    const known = this.#pairs.get(name)
+    const isMore = services.some((service) => known?.services.includes(service) !== true)
+    const pair = Object.assign(known ?? { ...proof }, proof, { services })
     this.#pairs.set(name, pair)
     this.standing = 'proven'
     // The link is read for the first domain that proves itself on it, unless a request is of another one.
-    if (this.#pairs.size === 1) this.#payBy(this.accountOf(pair.remote))
-    return isNew
+    if (this.#place === undefined) this.#payBy(this.accountOf(pair.remote), 'links')
+    return { pair, isMore }
   }
 
   /** The user is attached: what comes is read for it. */
@@ -285,21 +317,27 @@ export class Session implements LinkOwner {
     this.attachment = attachment
     this.userKey = key
     this.standing = 'proven'
-    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text))
+    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text), 'clients')
   }
 
   /** The link is closed. */
   leave(): undefined {
-    this.#env.shares.give(this.link.reader.account, 'links')
+    if (this.#place !== undefined) this.#env.shares.give(this.link.reader.account, this.#place)
+    this.#place = undefined
   }
 
-  /** From now on the link is read for `account`, which holds its place. */
-  #payBy(account: Account): undefined {
-    const { reader } = this.link
+  /** From now on the link is read for `account`. What we dialled has its place in any case. */
+  #payBy(account: Account, table: 'links' | 'clients'): undefined {
     const { shares } = this.#env
-    shares.hold(account, 'links')
-    shares.give(reader.account, 'links')
-    reader.account = account
+    this.link.reader.account = account
+    if (this.dialled !== undefined) shares.hold(account, table)
+    else if (!shares.take(account, table)) return
+    this.#place = table
+  }
+
+  /** Whether there was a place for it once it was known whose it is. */
+  get hasPlace(): boolean {
+    return this.#place !== undefined
   }
 
   /** Who pays for what `domain` asks here. */

@@ -1,17 +1,19 @@
 /**
  * The credentials that this side shows on one link: numbered, shown once, referred to, refreshed while used.
  *
+ * What becomes due in one turn is shown together, with one token for up to 64 users, and takes with it who was used
+ * and would be due soon.
+ *
  * In:    a sender of ours, the domain at the far end and what the credential should allow.
- * Out:   a reference that the link writes into requests; it shows the token itself when that is due.
- * Spec:  [LINK-6.3-2] shown just before use, [LINK-6.3-3] numbers, [LINK-6.3-4] refresh
+ * Out:   a reference that the link writes into requests; CREDENTIAL when that is due, FORGET for what has to leave.
+ * Spec:  [LINK-6.3-2] shown just before use, [LINK-6.3-3] numbers, [LINK-6.3-4] refresh, [LINK-6.3-16], [LINK-6.3-17]
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import { encodeCredential, encodeShared } from '../command/credential.ts'
 import { isSuccess, type Status } from '../errors.ts'
-import type { Reference } from '../link/outgoing.ts'
-import { encodeFields } from '../wire/fields.ts'
+import type { Presentation, Reference } from '../link/outgoing.ts'
 import type { Scope } from '../wire/registry.ts'
-import { fields } from '../wire/registry.ts'
 
 /** What a credential is for: a user's own acts, or telling others of a user's presence. */
 export type Purpose = 'user' | 'notify'
@@ -21,106 +23,122 @@ export const scopesOf: Readonly<Record<Purpose, readonly Scope[]>> = {
   notify: ['pres.notify'],
 }
 
-/** A token, and the clock time at which it should be replaced. */
-export type Minted = { readonly token: string; readonly refreshAt: number }
-export type Mint = (subject: Address, audience: Domain, purpose: Purpose) => Minted
+export type Minted = {
+  readonly token: string
+  /** Its users, in its order. */
+  readonly subjects: readonly Address[]
+  /** Clock time from which on it may be replaced, if that costs nothing, and from which on it has to be. */
+  readonly mayRefreshAt: number
+  readonly refreshAt: number
+}
 
-class Shown implements Reference {
-  shown = false
-  #number = 0
-  readonly #nextNumber: () => number
-  #mint: () => Minted
-  #minted: Minted | undefined
-  #bytes: Buffer | undefined
-  readonly #refused: (status: Status) => undefined
+/** `subjects`: one, or several of one domain, the most wanted first; those who have no room are left out. */
+export type Mint = (
+  subjects: readonly [Address, ...Address[]],
+  audience: Domain,
+  purpose: Purpose,
+) => Minted
 
-  constructor(
-    nextNumber: () => number,
-    mint: () => Minted,
-    refused: (status: Status) => undefined,
-  ) {
-    this.#nextNumber = nextNumber
-    this.#mint = mint
-    this.#refused = refused
-  }
-
-  /** [LINK-6.3-3] Given when it is first written: requests wait in classes, and numbers rise in the order of the link. */
-  get number(): number {
-    if (this.#number === 0) this.#number = this.#nextNumber()
-    return this.#number
-  }
-
-  has(number: number): boolean {
-    return this.#number === number
-  }
-
-  get isNumbered(): boolean {
-    return this.#number !== 0
-  }
-
-  readonly fieldBytes = (): Buffer => {
-    if (this.#bytes === undefined) {
-      this.#minted = this.#mint()
-      this.#bytes = encodeFields([[fields.token.tag, this.#minted.token]])
-    }
-    return this.#bytes
-  }
-
-  readonly shownAnswer = (status: Status): undefined => {
-    // The token itself is not needed any more: a repetition mints a new one.
-    this.#bytes = undefined
-    if (!isSuccess(status)) this.#refused(status)
-  }
-
-  /** Has to be shown anew before the next use. */
-  expire(now: number): undefined {
-    if (this.#minted !== undefined && now >= this.#minted.refreshAt) this.showAgain()
-  }
-
-  showAgain(): undefined {
-    this.shown = false
-    this.#bytes = undefined
-    this.#minted = undefined
-  }
+export type ShownPorts = {
+  readonly mint: Mint
+  /** Numbers that the far side holds. */
+  readonly most: () => number
+  /** [LINK-6.3-10] Users of one token that the far side takes. */
+  readonly mostSubjects: () => number
+  /** Tells the far side what it may forget. */
+  readonly evict: (numbers: readonly number[]) => undefined
 }
 
 /** Numbers in one FORGET, so that it happens seldom. */
 const batch = 64
 
-/**
- * Credentials and waiting requests that are looked at within a second to find out who may leave, and what a look costs
- * at least. A far side that holds next to nothing, or gives no credit, makes every search a long one that finds nobody.
- */
-const mostEffort = 200_000
-const leastEffort = 1000
+/** Nobody knows the number yet; and it is never to be shown again. */
+const notShown = 0
+const never = Number.POSITIVE_INFINITY
+
+/** [LINK-6.3-16] Refusals of a token that may be about one of its users. */
+const ofOneUser: ReadonlySet<Status> = new Set([
+  'credential-format',
+  'credential-subject',
+  'bad-request',
+  'limit-reached',
+])
+
+/** For one audience and purpose. */
+type Table = {
+  readonly bySubject: Map<string, Shown>
+  readonly byIssuer: Map<Domain, Group>
+}
+
+/** [LINK-10.3-5] Those who can share a token: of one issuer, for one audience and purpose. */
+type Group = {
+  readonly audience: Domain
+  readonly purpose: Purpose
+  readonly bySubject: Map<string, Shown>
+  /** Requests wait that name them, and they have to be shown before. */
+  readonly due: Set<Shown>
+  /** Shown, those longest ago first. */
+  readonly aging: Set<Shown>
+}
+
+class Shown implements Reference {
+  number = 0
+  refreshAt = notShown
+  mayRefreshAt = notShown
+  /** Requests that wait for their turn on the link and name it. */
+  waiting = 0
+  /** A request named it since it was last shown, or looked at for eviction. */
+  isUsed = true
+  /** Its token was refused because of somebody: it is shown by itself. */
+  isAlone = false
+  /** Its number was given up; requests that wait may still name it. */
+  isGone = false
+  /** With what the token was refused that it shared. */
+  refusal: Status | undefined = undefined
+  readonly subject: Address
+  readonly group: Group
+  readonly #all: ShownCredentials
+
+  constructor(subject: Address, group: Group, all: ShownCredentials) {
+    this.subject = subject
+    this.group = group
+    this.#all = all
+  }
+
+  wait(now: number): undefined {
+    this.waiting++
+    if (now >= this.refreshAt) this.group.due.add(this)
+    if (this.waiting === 1) this.#all.awaited(this)
+  }
+
+  leave(): undefined {
+    this.waiting--
+    if (this.waiting > 0) return
+    this.group.due.delete(this)
+    this.#all.unawaited(this)
+  }
+
+  present(now: number): Presentation {
+    return this.#all.present(this, now)
+  }
+}
 
 export class ShownCredentials {
-  readonly #mint: Mint
-  readonly #most: () => number
-  readonly #evict: (numbers: readonly number[]) => undefined
-  readonly #awaited: () => ReadonlySet<Reference>
-  /** audience and purpose, then sender. */
-  readonly #tables = new Map<Domain, Readonly<Record<Purpose, Map<string, Shown>>>>()
-  /** Refused, and not given back yet: requests wait that refer to them. */
-  readonly #leaving = new Set<Shown>()
-  /** What a number stands for: whose table, and the name there. */
-  readonly #byNumber = new Map<number, readonly [Map<string, Shown>, string]>()
-  /** Numbers that the far side holds or will hold. */
+  readonly #ports: ShownPorts
+  /** By audience. */
+  readonly #tables = new Map<Domain, Readonly<Record<Purpose, Table>>>()
+  /**
+   * Who may leave, since no request waits that names them: a clock for second chance, whose hand stands at the first.
+   * FORGET would overtake what waits.
+   */
+  readonly #clock = new Set<Shown>()
+  /** Those that there are, and the numbers among them: so many the far side holds. */
   #count = 0
+  #numbers = 0
   #last = 0
-  #effort = mostEffort
 
-  /** `most`: what the far side holds; `evict` tells it what it may forget; `awaited`: what waits to be referred to. */
-  constructor(
-    mint: Mint,
-    most: () => number,
-    evict: (numbers: readonly number[]) => undefined,
-    awaited: () => ReadonlySet<Reference>,
-  ) {
-    this.#mint = mint
-    this.#most = most
-    this.#evict = evict
-    this.#awaited = awaited
+  constructor(ports: ShownPorts) {
+    this.#ports = ports
   }
 
   get size(): number {
@@ -129,109 +147,165 @@ export class ShownCredentials {
 
   /** The reference of `subject` for `audience`; a new one has not been shown yet. */
   refer(subject: Address, audience: Domain, purpose: Purpose): Reference {
-    const tables = this.#tables.get(audience) ?? this.#open(audience)
-    const table = tables[purpose]
-    const known = table.get(subject.text)
-    if (known !== undefined) return known
-    if (this.#count >= this.#most()) this.#makeRoom()
-    const shown: Shown = new Shown(
-      () => {
-        this.#byNumber.set(++this.#last, [table, subject.text])
-        return this.#last
-      },
-      () => this.#mint(subject, audience, purpose),
-      () => {
-        // A refused number stays refused at the far side: the next use takes another.
-        if (table.get(subject.text) !== shown) return
-        table.delete(subject.text)
-        this.#byNumber.delete(shown.number)
-        // Requests that wait for their turn are told why.
-        this.#leaving.add(shown)
-        this.#giveBack()
-      },
+    const table = (this.#tables.get(audience) ?? this.#open(audience))[purpose]
+    const known = table.bySubject.get(subject.text)
+    if (known !== undefined) {
+      known.isUsed = true
+      return known
+    }
+    if (this.#count >= this.#ports.most()) this.#makeRoom()
+    const { domain } = subject
+    return this.#add(
+      subject,
+      table.byIssuer.get(domain) ?? openGroup(table, domain, audience, purpose),
     )
-    table.set(subject.text, shown)
-    this.#count++
-    return shown
   }
 
   /**
-   * [LINK-6.3-5] The far side does not hold this number any more: what it stood for gets another one at its next use.
-   * The old one may have been forgotten there, and then it can never be used again.
+   * [LINK-6.3-5] [LINK-6.3-16] Whether a request that named `reference` and was refused with `status` is worth repeating:
+   * the far side does not hold the number any more, or refused it together with others. Its user gets another number,
+   * shown alone: the old one may have been forgotten there, and then it can never be used again.
    */
-  showAgain(number: number): undefined {
-    const [table, subject] = this.#byNumber.get(number) ?? []
-    if (table === undefined || subject === undefined) return
-    this.#drop(table, subject)
-    this.#evict([number])
+  isRenewed(reference: Reference | undefined, status: Status): boolean {
+    if (!(reference instanceof Shown)) return false
+    if (status !== 'credential-ref-unknown' && status !== reference.refusal) return false
+    if (!reference.isGone) this.#replace([reference])
+    return true
   }
 
-  /** Once a second: what nears its end is shown anew at its next use. */
-  sweep(now: number): undefined {
-    this.#effort = mostEffort
-    for (const shown of this.#all()) shown.expire(now)
-    this.#giveBack()
+  /** What the link writes before a request that names `first`, which is due. */
+  present(first: Shown, now: number): Presentation {
+    const { audience, purpose, bySubject, due, aging } = first.group
+    const [, ...others] = this.#companions(first, now)
+    const subjects = [first.subject, ...others.map(({ subject }) => subject)] as const
+    const minted = this.#ports.mint([...subjects], audience, purpose)
+    const shown = minted.subjects.map(({ text }) => bySubject.get(text) as Shown)
+    for (const one of shown) {
+      if (one.number === 0) {
+        one.number = ++this.#last
+        this.#numbers++
+      }
+      one.refreshAt = minted.refreshAt
+      one.mayRefreshAt = minted.mayRefreshAt
+      one.isAlone = false
+      one.isUsed = one.waiting > 0
+      due.delete(one)
+      aging.delete(one)
+      aging.add(one)
+    }
+    const answered = (status: Status): undefined => {
+      if (!isSuccess(status)) this.#refused(shown, status)
+    }
+    if (shown.length === 1) {
+      return { reference: first, fields: encodeCredential(minted.token), answered }
+    }
+    const numbers = shown.map(({ number }) => number)
+    return { reference: undefined, fields: encodeShared(minted.token, numbers), answered }
+  }
+
+  awaited(shown: Shown): undefined {
+    this.#clock.delete(shown)
+  }
+
+  unawaited(shown: Shown): undefined {
+    if (shown.isGone) this.#giveBack([shown])
+    else this.#clock.add(shown)
+  }
+
+  /** [LINK-6.3-17] Who is shown with `first`: others that requests wait for, then those in use that would be due soon. */
+  #companions(first: Shown, now: number): readonly Shown[] {
+    const most = first.isAlone ? 1 : this.#ports.mostSubjects()
+    const all = new Set([first])
+    // [LINK-6.4-2]
+    let room = this.#ports.most() - this.#numbers - (first.number === 0 ? 1 : 0)
+    const { due, aging } = first.group
+    for (const one of due) {
+      if (all.size >= most) break
+      if (one.isAlone || one === first) continue
+      if (one.number === 0 && room-- <= 0) continue
+      all.add(one)
+    }
+    for (const one of aging) {
+      if (all.size >= most || now < one.mayRefreshAt) break
+      // Who is idle is shown when it is used again, and not looked at before.
+      if (one.isUsed) all.add(one)
+      else aging.delete(one)
+    }
+    return [...all]
   }
 
   #open(audience: Domain) {
-    const tables = { user: new Map<string, Shown>(), notify: new Map<string, Shown>() }
+    const tables = { user: emptyTable(), notify: emptyTable() }
     this.#tables.set(audience, tables)
     return tables
   }
 
-  *#all(): Generator<Shown> {
-    for (const { user, notify } of this.#tables.values()) {
-      yield* user.values()
-      yield* notify.values()
+  #add(subject: Address, group: Group): Shown {
+    const shown = new Shown(subject, group, this)
+    group.bySubject.set(subject.text, shown)
+    this.#clock.add(shown)
+    this.#count++
+    return shown
+  }
+
+  /** The token of `all` was refused: none of them is named again by its number. */
+  #refused(all: readonly Shown[], status: Status): undefined {
+    const left = all.filter(({ isGone }) => !isGone)
+    if (all.length === 1 || !ofOneUser.has(status)) return this.#drop(left)
+    for (const one of left) one.refusal = status
+    this.#replace(left)
+  }
+
+  #replace(all: readonly Shown[]): undefined {
+    this.#drop(all)
+    for (const { subject, group } of all) this.#add(subject, group).isAlone = true
+  }
+
+  #drop(all: readonly Shown[]): undefined {
+    for (const one of all) {
+      const { group, subject } = one
+      one.isGone = true
+      one.refreshAt = never
+      group.bySubject.delete(subject.text)
+      group.due.delete(one)
+      group.aging.delete(one)
+      this.#clock.delete(one)
     }
+    this.#giveBack(all.filter(({ waiting }) => waiting === 0))
   }
 
-  #drop(table: Map<string, Shown>, subject: string): undefined {
-    const shown = table.get(subject)
-    if (shown === undefined) return
-    table.delete(subject)
-    if (shown.isNumbered) this.#byNumber.delete(shown.number)
-    this.#count--
+  /** [LINK-6.4-2] No request waits any more that names them. */
+  #giveBack(all: readonly Shown[]): undefined {
+    const numbers = all.flatMap(({ number }) => (number === 0 ? [] : [number]))
+    this.#count -= all.length
+    this.#numbers -= numbers.length
+    if (numbers.length > 0) this.#ports.evict(numbers)
   }
 
-  /** References that requests wait to name; `undefined`: enough was looked at for now. */
-  #look(): ReadonlySet<Reference> | undefined {
-    if (this.#effort <= 0) return undefined
-    const awaited = this.#awaited()
-    this.#effort -= leastEffort + awaited.size
-    return awaited
-  }
-
-  /** [LINK-6.4-2] What was refused leaves, once no request waits any more that refers to it. */
-  #giveBack(): undefined {
-    const awaited = this.#leaving.size === 0 ? undefined : this.#look()
-    if (awaited === undefined) return
-    const free = [...this.#leaving].filter((shown) => !awaited.has(shown))
-    for (const shown of free) this.#leaving.delete(shown)
-    this.#count -= free.length
-    for (let at = 0; at < free.length; at += batch) {
-      this.#evict(free.slice(at, at + batch).map(({ number }) => number))
-    }
-  }
-
-  /**
-   * [LINK-6.4-2] Gives back the oldest numbers, many at once; not those that a request refers to which waits in its
-   * class, since FORGET would overtake it.
-   */
+  /** [LINK-6.4-2] Gives numbers back, many at once: second chance, so of those that were not used lately. */
   #makeRoom(): undefined {
-    this.#giveBack()
-    const awaited = this.#count < this.#most() ? undefined : this.#look()
-    if (awaited === undefined) return
-    const oldest: number[] = []
-    // In the order in which they were numbered.
-    for (const [number, [table, subject]] of this.#byNumber) {
-      if (oldest.length === batch) break
-      this.#effort--
-      const shown = table.get(subject)
-      if (shown === undefined || awaited.has(shown)) continue
-      oldest.push(number)
-      this.#drop(table, subject)
+    const leaving: Shown[] = []
+    for (const shown of this.#clock) {
+      if (leaving.length === batch) break
+      if (shown.isUsed) {
+        shown.isUsed = false
+        this.#clock.delete(shown)
+        this.#clock.add(shown)
+      } else leaving.push(shown)
     }
-    this.#evict(oldest)
+    this.#drop(leaving)
   }
+}
+
+const emptyTable = (): Table => ({ bySubject: new Map(), byIssuer: new Map() })
+
+function openGroup(
+  { bySubject, byIssuer }: Table,
+  issuer: Domain,
+  audience: Domain,
+  purpose: Purpose,
+): Group {
+  const group = { audience, purpose, bySubject, due: new Set<Shown>(), aging: new Set<Shown>() }
+  byIssuer.set(issuer, group)
+  return group
 }

@@ -25,27 +25,36 @@ type Parked = Refusable & {
 export class WaitingRoom {
   readonly #link: Link
   readonly #limits: Limits
+  readonly #stirred: () => undefined
   #parked: Parked[] = []
   /** Since when what is handed up again has waited. */
   #since: number | undefined
 
-  constructor(link: Link, limits: Limits) {
+  /** `stirred`: it has to be swept within a second. */
+  constructor(link: Link, limits: Limits, stirred: () => undefined) {
     this.#link = link
     this.#limits = limits
+    this.#stirred = stirred
   }
 
-  /** Puts the request aside, or answers `busy`. `pair`: the domains whose proof or key it waits for, as far as is known. */
-  enter(request: RequestView, waitsFor: number, now: number, pair = ''): undefined {
+  /**
+   * Puts the request aside, or answers `busy`: false. `pair`: the domains whose proof or key it waits for, as far as is
+   * known.
+   */
+  enter(request: RequestView, waitsFor: number, now: number, pair = ''): boolean {
     const { trafficClass, buffer, payloadAt, end } = request
     const bytes = end - payloadAt
     const inClass = this.#parked.filter((one) => one.trafficClass === trafficClass)
     const ofPair = inClass.filter((one) => one.pair === pair)
     if (!this.#hasRoom(ofPair, bytes, 1) || !this.#hasRoom(inClass, bytes, mostPairs)) {
-      return this.#link.refuse(refusableOf(request), 'busy', -1)
+      this.#link.refuse(refusableOf(request), 'busy', -1)
+      return false
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
     const since = this.#since ?? now
+    this.#stirred()
     this.#parked.push({ ...refusableOf(request), payload, waitsFor, pair, since })
+    return true
   }
 
   /** Something changed: everything is handed up again in order; what still has to wait comes back. */
@@ -62,6 +71,10 @@ export class WaitingRoom {
   /** Answers everyone who waits for `waitsFor` with `code`. */
   refuse(waitsFor: number, code: Status): undefined {
     this.#leave((one) => one.waitsFor === waitsFor, code)
+  }
+
+  get isEmpty(): boolean {
+    return this.#parked.length === 0
   }
 
   /** Once a second: who waited too long is told that the key cannot be had now. */

@@ -120,9 +120,10 @@ export class Policy {
     return isKnown ? 'known' : 'stranger'
   }
 
-  /** A message of `user`, one of ours, was delivered or stored at `domain`. True: our users know it from now on. */
-  met(domain: Domain, user: Address, now: number): boolean {
-    return this.#acquaintances.met(domain, user.text, now)
+  /** A message of `user`, one of ours, was delivered or stored at `domain`. */
+  met(domain: Domain, user: Address, now: number): undefined {
+    // Its account is that of a known domain from now on.
+    if (this.#acquaintances.met(domain, user.text, now)) this.#env.shares.domain(domain, '')
   }
 
   /** The same, and which rule says it. */

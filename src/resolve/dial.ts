@@ -132,7 +132,7 @@ async function* untilAborted(
     }
   } finally {
     // Not waited for: it ends only after a look-up that may still be under way.
-    void source.return(undefined)
+    source.return(undefined).catch(() => undefined)
   }
 }
 

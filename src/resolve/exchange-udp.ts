@@ -35,14 +35,16 @@ export function askUdp(ask: Ask, clock: Clock): Promise<Heard> {
     const onAbort = () => finish(silent('cancelled', strays))
     const cancel = clock.after(timeoutMs, () => finish(silent('timeout', strays)))
     signal.addEventListener('abort', onAbort)
-    // A connected socket hears only its server, and learns at once that a port is closed.
+    // A connected socket hears only its server, and learns at once that a port is closed. What connecting and sending
+    // fail with comes here, too, since neither is given a callback: that would get it instead.
     socket.on('error', () => finish(silent('unreachable', strays)))
     socket.on('message', (bytes) => {
       if (isAnswer(bytes)) finish({ bytes, silence: undefined, strays })
       else if (++strays >= mostStrays) finish(silent('strays', strays))
     })
-    socket.connect(server.port, server.ip, () => {
+    socket.on('connect', () => {
       if (!isOver) socket.send(query)
     })
+    socket.connect(server.port, server.ip)
   })
 }

@@ -6,8 +6,7 @@
  * Out:   the bytes of the answer, or why there are none.
  * Fails: never; no answer is an outcome.
  */
-import { getServers } from 'node:dns'
-import { isIP } from 'node:net'
+import { isIP, SocketAddress } from 'node:net'
 
 export type DnsServer = { readonly ip: string; readonly port: number }
 export type Transport = 'udp' | 'tcp'
@@ -51,6 +50,23 @@ export function parseServer(text: string): DnsServer | undefined {
   return port >= 1 && port <= 65_535 ? { ip, port } : undefined
 }
 
-/** The resolvers of the machine, in its order. */
-export const systemServers = (): readonly DnsServer[] =>
-  getServers().flatMap((text) => parseServer(text) ?? [])
+/**
+ * The servers that Node lists, in its order. It leaves out the zone of a link-local one (`%eth0`), without which the system
+ * refuses it: that stands in the text of `resolv.conf`.
+ */
+export function listedServers(listed: readonly string[], resolvConf: string): readonly DnsServer[] {
+  const zones = new Map(
+    [...resolvConf.matchAll(zoned)].map(([, ip = '', zone = '']) => [canonical(ip), zone]),
+  )
+  return listed
+    .flatMap((text) => parseServer(text) ?? [])
+    .map(({ ip, port }) => {
+      const zone = ip.includes('%') ? undefined : zones.get(canonical(ip))
+      return { ip: zone === undefined ? ip : `${ip}%${zone}`, port }
+    })
+}
+
+const zoned = /^\s*nameserver\s+([0-9a-f:]+)%([^\s;#]+)/gim
+
+const canonical = (ip: string): string =>
+  isIP(ip) === 6 ? new SocketAddress({ address: ip, family: 'ipv6' }).address : ip

@@ -98,7 +98,8 @@ export function readAnswer(query: Buffer, bytes: Buffer): Answer | Fault {
     records: packet.answers.flatMap((record, i) =>
       surveyed.unusable.has(i) ? [] : typedRecord(record),
     ),
-    negativeTtl: soa === undefined ? undefined : Math.min(soa.ttl, soa.minimum ?? 0),
+    negativeTtl:
+      soa === undefined ? undefined : Math.min(lifeOf(soa.ttl), lifeOf(soa.minimum ?? 0)),
     isReferral: hasNs && soa === undefined && header.aa === 0 && packet.answers.length === 0,
   }
 }
@@ -120,9 +121,12 @@ function parse(bytes: Buffer): Packet | undefined {
   }
 }
 
+/** RFC 2181 §8: with the highest bit set it is none; the package gives the highest number without it for those. */
+const lifeOf = (ttl: number): number => (ttl < 0x7fffffff ? ttl : 0)
+
 function typedRecord(record: Packet['answers'][number]): readonly DnsRecord[] {
   if (record.class !== Packet.CLASS.IN) return []
-  const { ttl } = record
+  const ttl = lifeOf(record.ttl)
   const owner = record.name.toLowerCase()
   switch (record.type) {
     case Packet.TYPE.A:

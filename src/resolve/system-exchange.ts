@@ -6,10 +6,12 @@
  * Fails: never; no answer is an outcome.
  * Spec:  RFC 5452 §9 (random port and id, connected socket), RFC 7766 (TCP).
  */
+import { getServers } from 'node:dns'
+import { readFileSync } from 'node:fs'
 import type { Clock } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
-import { type DnsExchange, silent } from './exchange.ts'
+import { type DnsExchange, type DnsServer, listedServers, silent } from './exchange.ts'
 import { askTcp } from './exchange-tcp.ts'
 import { askUdp } from './exchange-udp.ts'
 import { Slots } from './slots.ts'
@@ -36,5 +38,17 @@ export function systemExchange({
     } finally {
       slots.give()
     }
+  }
+}
+
+/** The resolvers of the machine, in its order. */
+export const systemServers = (): readonly DnsServer[] => listedServers(getServers(), resolvConf())
+
+/** Empty where there is none, or none that this user may read. */
+function resolvConf(): string {
+  try {
+    return readFileSync('/etc/resolv.conf', 'utf8')
+  } catch {
+    return ''
   }
 }

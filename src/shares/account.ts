@@ -9,7 +9,7 @@ export const resources = [
   'time',
   'bytes',
   'links',
-  'handshakes',
+  'clients',
   'credentials',
   'lanes',
   'duplicates',

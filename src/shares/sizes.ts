@@ -5,7 +5,7 @@ import type { Held } from './account.ts'
 export const sizesOf = (limits: Limits): Readonly<Record<Held, number>> => ({
   bytes: limits.heldBytes,
   links: limits.links,
-  handshakes: limits.unprovenLinks,
+  clients: limits.clients,
   credentials: limits.credentials,
   lanes: limits.lanes,
   duplicates: limits.duplicates,

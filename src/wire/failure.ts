@@ -18,7 +18,7 @@ export type Failure = {
 }
 
 /** Where a failure was found: the group of its number. */
-const stages = ['answer', 'link', 'request', 'proof', 'policy', 'way', 'state', 'capacity']
+export const stages = ['answer', 'link', 'request', 'proof', 'policy', 'way', 'state', 'capacity']
 
 /** `reporter`: the domain of the gateway that found it. */
 export function encodeFailure(reporter: string, failure: Failure): Buffer {

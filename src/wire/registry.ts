@@ -72,7 +72,7 @@ const later = (number: number, trafficClass: TrafficClass, meaning: string): Com
 export const commands = {
   prove: now(0x01, control, 'Proves that the sender speaks for a domain (or a client for a user) on this channel.'),
   keys: now(0x02, control, 'Asks for the key set of a domain.'),
-  credential: now(0x03, control, 'Shows a user credential and gives it a number; travels in the class of the request that needs it.'),
+  credential: now(0x03, control, 'Shows a user credential and gives it a number, or one of several users and each of them; travels in the class of the request that needs it.'),
   forget: now(0x04, control, 'Takes numbers of credentials back.'),
   verify: later(0x05, control, 'Asks the home domain whether a credential is good.'),
   issue: now(0x06, control, 'A client asks its gateway for its next credential.'),
@@ -134,7 +134,7 @@ export const fields = {
   reporter: field(0x28, 'domain', 'Who found the failure.'),
   stage: field(0x2a, 'ASCII', 'Where it was found.'),
   text: field(0x2c, 'UTF-8', 'A sentence for the log of the one who asked.'),
-  token: field(0x31, 'compact JWS', 'A link assertion or a user credential.'),
+  token: field(0x31, 'compact JWS', 'A link assertion, or a credential of one or several users.'),
   userCredential: field(0x33, 'compact JWS', 'With PROVE of a client: the credential that names its key.'),
   publicKey: field(0x35, '32 bytes', 'With PROVE of a client: its Ed25519 public key.'),
   domain: field(0x37, 'domain', 'The domain that a request is about.'),
@@ -151,6 +151,9 @@ export const fields = {
   state: field(0x4f, 'u8', 'State of a subscription: 1 active, 2 pending, 3 terminated, 4 unknown.'),
   event: field(0x51, 'u8', 'What led to the state, as RFC 3857 names it: 1 subscribe, 2 approved, 3 deactivated, 4 probation, 5 rejected, 6 timeout, 7 giveup, 8 noresource.'),
 } as const satisfies Record<string, FieldRow>
+
+/** [LINK-10.3-4] Users of one token for several. */
+export const mostSubjects = 64
 
 /** [LINK-6.11-1] Ids in one RENEW: what fits one field; so many requests of a kind go to a domain at once. */
 export const renewBatch = 100

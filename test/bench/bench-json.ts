@@ -5,7 +5,7 @@
  * other way to run the gateway under its own name. A figure that has no number is `null`.
  */
 import type { Spread } from './measure.ts'
-import type { Figures } from './report.ts'
+import { type Figures, rounded } from './report.ts'
 import type { SubjectReport } from './rounds.ts'
 
 /** `key` is where the subject's figures stand in the JSON. */
@@ -85,6 +85,3 @@ function put(object: Record<string, unknown>, name: string, value: number): unde
   }
   at[last] = value
 }
-
-const rounded = (value: number): number | null =>
-  Number.isFinite(value) ? Math.round(value * 1000) / 1000 : null

@@ -38,7 +38,11 @@ export class Children {
   }
 
   /** Starts `file` and waits until it is ready; `facts` is what it has to say about itself (ports, say). */
-  async start<Facts>(file: URL, settings: unknown): Promise<{ child: Child; facts: Facts }> {
+  async start<Facts>(
+    file: URL,
+    settings: unknown,
+    withinMs = startMs,
+  ): Promise<{ child: Child; facts: Facts }> {
     const path = fileURLToPath(file)
     const forked = fork(path, [], { execArgv: [], serialization: 'advanced', stdio })
     const child: Child = new Child(forked, basename(path), (why) => {
@@ -46,7 +50,7 @@ export class Children {
       if (!child.isStopping) this.#failure.reject(new Error(why))
     })
     this.#alive.add(child)
-    return { child, facts: await child.ask<Facts>('start', settings, startMs) }
+    return { child, facts: await child.ask<Facts>('start', settings, withinMs) }
   }
 
   /** As `work`, but rejects as soon as a child ends that nobody asked to stop: what is measured then is worth nothing. */

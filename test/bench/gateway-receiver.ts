@@ -4,7 +4,7 @@ import { serveParent } from './children.ts'
 import { confirmTo } from './confirmations.ts'
 import type { User } from './gateway-site.ts'
 import { attach, makeFrame } from './gateway-user.ts'
-import { Receiver } from './load.ts'
+import { inTurns, Receiver, sourceOf } from './load.ts'
 
 export type Settings = {
   readonly port: number
@@ -28,7 +28,7 @@ const confirmation = makeFrame(frame.response, 0, 0, Buffer.from([0, 1, 0, 0]))
 
 serveParent(async ({ port, users, bodyBytes, domain }: Settings) => {
   const receiver = new Receiver()
-  for (const { name, keyPem } of users) {
+  await inTurns(users, async ({ name, keyPem }, i) => {
     let count = 0
     let confirm = (_id: number): undefined => undefined
     const socket = await attach(
@@ -43,10 +43,11 @@ serveParent(async ({ port, users, bodyBytes, domain }: Settings) => {
         confirm(id)
         return true
       },
+      sourceOf(i),
     )
     confirm = confirmTo(socket, confirmation)
     socket.write(credit(20 * grantEvery, 20 * grantEvery * 1024))
-  }
+  })
   return {
     facts: {},
     tasks: {

@@ -3,11 +3,12 @@ import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { encodeMessage } from '../../src/command/message.ts'
 import { encodeFields } from '../../src/wire/fields.ts'
+import type { OnFrame } from '../../src/wire/reader.ts'
 import { classShift, commands, fields, frame, trafficClass } from '../../src/wire/registry.ts'
 import { serveParent } from './children.ts'
 import type { User } from './gateway-site.ts'
 import { attach, makeFrame, putU32, requestPayload } from './gateway-user.ts'
-import { type FloodOrder, type Line, type PacedOrder, Sender } from './load.ts'
+import { type FloodOrder, inTurns, type Line, type PacedOrder, Sender, sourceOf } from './load.ts'
 
 export type Settings = {
   readonly port: number
@@ -59,8 +60,8 @@ serveParent(async ({ port, users, bodyBytes, domain, peerDomain }: Settings) => 
   const lines: Line[] = []
   const sender = new Sender(lines)
   const refusals = new Map<number, number>()
-  for (const { name, keyPem } of users) {
-    const socket = await attach(port, name, domain, keyPem, (type, _flags, _id, buffer, start) => {
+  await inTurns(users, async ({ name, keyPem }, i) => {
+    const onFrame: OnFrame = (type, _flags, _id, buffer, start) => {
       if (type !== frame.response) return true
       sender.tally.answered++
       const status = buffer.readUInt16BE(start)
@@ -70,14 +71,16 @@ serveParent(async ({ port, users, bodyBytes, domain, peerDomain }: Settings) => 
         refusals.set(status, (refusals.get(status) ?? 0) + 1)
       }
       return true
-    })
+    }
+    const socket = await attach(port, name, domain, keyPem, onFrame, sourceOf(i))
     lines.push(lineTo(socket, `${name}@${peerDomain}`, bodyBytes))
-  }
+  })
   return {
     facts: {},
     tasks: {
       flood: (order: FloodOrder) => sender.flood(order),
       paced: (order: PacedOrder) => sender.paced(order),
+      round: (order: { readonly window: number }) => sender.round(order),
       refusals: () => Object.fromEntries(refusals),
     },
   }

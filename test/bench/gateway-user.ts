@@ -55,12 +55,13 @@ export async function attach(
   domain: string,
   keyPem: string,
   onFrame: OnFrame,
+  localAddress = '127.0.0.1',
 ): Promise<Socket> {
   const pair = readPrivateKey(keyPem)
   if (pair === undefined) throw new Error('bad key')
   const limits = limitsWith()
   const nonce = randomBytes(32).toString('base64url')
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
   const { promise, resolve, reject } = Promise.withResolvers<undefined>()
   socket.once('error', reject)
   socket.once('close', () => reject(new Error(`${user} was refused`)))

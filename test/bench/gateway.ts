@@ -4,53 +4,96 @@
  *   sending users ─TCP▶ gateway a.example ─TLS 1.3▶ gateway b.example ─TCP▶ receiving users     (four processes)
  *         ◀────────────────── the confirmation of the receiving user ──────────────────
  */
+import { type Limits, limitsWith } from '../../src/limits.ts'
 import type { Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
 import type * as receiver from './gateway-receiver.ts'
 import type * as sender from './gateway-sender.ts'
-import { makeSite, routed, type Site } from './gateway-site.ts'
+import { type GatewayPlan, makeSite, raised, routed, type Site } from './gateway-site.ts'
 import { Quartet } from './quartet.ts'
-import type { FloodResult, PacedResult, Pids, Shape, Subject } from './subject.ts'
+import {
+  type FloodResult,
+  type PacedResult,
+  type Pids,
+  type Shape,
+  type Subject,
+  startMs,
+} from './subject.ts'
 
 /** Two ports in a row, below those that the system gives out. */
 const firstPort = 25_279
 
 const file = (name: string): URL => new URL(`./${name}.ts`, import.meta.url)
 
+/** Of both gateways together. */
+export type Totals = {
+  readonly shown: number
+  /** Those apart that were opened to fetch keys, and served. */
+  readonly linksEnded: number
+  readonly limitsHit: number
+}
+
+/** Tables that hold something for each user have room for all, twice over; no default is lowered. */
+function roomFor(users: number): Partial<Limits> {
+  const most = 2 * users + 1000
+  const { links, references, owners, lanes, ...others } = limitsWith()
+  return {
+    links: Math.max(links, most),
+    references: Math.max(references, most),
+    owners: Math.max(owners, most),
+    lanes: Math.max(lanes, most),
+    verificationsPerSecond: Math.max(others.verificationsPerSecond, 1000 * most),
+    verificationsInAll: Math.max(others.verificationsInAll, 1000 * most),
+  }
+}
+
+/** With default limits but for the door of the clients, who all come from one address here. */
+const doorOnly: Partial<Limits> = {
+  unprovenClientsPerAddress: raised.unprovenClientsPerAddress,
+  clientHandshakesPerAddress: raised.clientHandshakesPerAddress,
+  clientHandshakesPerAddressBurst: raised.clientHandshakesPerAddressBurst,
+}
+
 export class GatewayPair implements Subject {
   readonly name = 'gateway pair'
   readonly #children: Children
   readonly #shape: Shape
+  readonly #limits: Partial<Limits>
   #quartet: Quartet | undefined
   #site: Site | undefined
 
-  constructor(children: Children, shape: Shape) {
+  constructor(children: Children, shape: Shape, limits: 'raised' | 'default' = 'raised') {
     this.#children = children
     this.#shape = shape
+    this.#limits = limits === 'raised' ? { ...raised, ...roomFor(shape.users) } : doorOnly
   }
 
   async start(): Promise<Pids> {
     const { users, bodyBytes } = this.#shape
     const site = await makeSite(users)
     this.#site = site
-    const a = await this.#gateway(
-      await site.configure('a', routed('a.example', firstPort, 'b.example', firstPort + 1)),
-    )
-    const b = await this.#gateway(
-      await site.configure('b', routed('b.example', firstPort + 1, 'a.example', firstPort)),
-    )
+    const a = await this.#gateway('a', routed('a.example', firstPort, 'b.example', firstPort + 1))
+    const b = await this.#gateway('b', routed('b.example', firstPort + 1, 'a.example', firstPort))
     const common = { users: site.users, bodyBytes }
-    const receiving = await this.#children.start(file('gateway-receiver'), {
-      ...common,
-      port: b.facts.clientPort,
-      domain: 'b.example',
-    } satisfies receiver.Settings)
-    const sending = await this.#children.start(file('gateway-sender'), {
-      ...common,
-      port: a.facts.clientPort,
-      domain: 'a.example',
-      peerDomain: 'b.example',
-    } satisfies sender.Settings)
+    const receiving = await this.#children.start(
+      file('gateway-receiver'),
+      {
+        ...common,
+        port: b.facts.clientPort,
+        domain: 'b.example',
+      } satisfies receiver.Settings,
+      startMs(users),
+    )
+    const sending = await this.#children.start(
+      file('gateway-sender'),
+      {
+        ...common,
+        port: a.facts.clientPort,
+        domain: 'a.example',
+        peerDomain: 'b.example',
+      } satisfies sender.Settings,
+      startMs(users),
+    )
     this.#quartet = new Quartet({
       a: a.child,
       b: b.child,
@@ -60,12 +103,45 @@ export class GatewayPair implements Subject {
     return this.#quartet.pids
   }
 
+  get pids(): Pids {
+    return this.#use().pids
+  }
+
   flood(ms: number): Promise<FloodResult> {
     return this.#use().flood(ms, this.#shape)
   }
 
   paced(perSecond: number, ms: number): Promise<PacedResult> {
     return this.#use().paced(perSecond, ms)
+  }
+
+  /** One message of each user. */
+  round(): Promise<FloodResult> {
+    return this.#use().round(this.#shape)
+  }
+
+  /** The link between the two breaks; who needs it opens another one. */
+  async cut(): Promise<undefined> {
+    await this.#use().askA('cut')
+  }
+
+  /** Answers but `delivered` so far, by status. */
+  refusals(): Promise<Readonly<Record<number, number>>> {
+    return this.#use().refusals()
+  }
+
+  /** What the gateways have counted so far. */
+  async totals(): Promise<Totals> {
+    const atA = await this.#use().askA<Record<string, number>>('counters')
+    const atB = await this.#use().askB<Record<string, number>>('counters')
+    const all = [...Object.entries(atA), ...Object.entries(atB)]
+    const sum = (name: RegExp): number =>
+      all.reduce((n, [key, value]) => (name.test(key) ? n + value : n), 0)
+    return {
+      shown: sum(/^credential_checks_total/),
+      linksEnded: sum(/^links_closed_total(?!.*cause=idle-release)/),
+      limitsHit: sum(/^limit_hits_total/),
+    }
   }
 
   linkBytes(): Promise<number> {
@@ -94,10 +170,15 @@ export class GatewayPair implements Subject {
     await this.#site?.remove()
   }
 
-  #gateway(config: string) {
-    return this.#children.start<gateway.Facts>(file('gateway-process'), {
-      config,
-    } satisfies gateway.Settings)
+  async #gateway(name: string, plan: GatewayPlan) {
+    const { users } = this.#shape
+    const site = this.#site
+    if (site === undefined) throw new Error('no site')
+    const own = { limits: this.#limits, isListing: false }
+    const config = await site.configure(name, { ...plan, ...own })
+    const listed = site.users.map(({ name: user, x }) => ({ name: user, x }))
+    const settings: gateway.Settings = { config, users: listed }
+    return this.#children.start<gateway.Facts>(file('gateway-process'), settings, startMs(users))
   }
 
   #use(): Quartet {

@@ -27,6 +27,8 @@ export type ReceivedReport = {
 const maxBurst = 400
 const minBurst = 8
 const drainMs = 3_000
+/** A round is not over before every answer is there: how long it took is what is asked. */
+const roundDrainMs = 60_000
 
 export class Sender {
   readonly tally: Sent = { sent: 0, answered: 0, refused: 0 }
@@ -52,6 +54,20 @@ export class Sender {
       }
     }
     return this.#drained(startedUs)
+  }
+
+  /** One message of each line. */
+  async round({ window }: { readonly window: number }): Promise<SentReport> {
+    const { tally } = this
+    const startedUs = this.#reset()
+    for (let left = this.#lines.length; left > 0; ) {
+      const credit = Math.min(window - (tally.sent - tally.answered), maxBurst, left)
+      for (let i = 0; i < credit; i++) this.#send(1)
+      left -= Math.max(0, credit)
+      if (credit > 0) await new Promise(setImmediate)
+      else await sleepMs(1)
+    }
+    return this.#drained(startedUs, roundDrainMs)
   }
 
   /** `perSecond` messages a second, evenly, one line after the other. */
@@ -83,12 +99,28 @@ export class Sender {
     return monotonicUs()
   }
 
-  async #drained(startedUs: number): Promise<SentReport> {
-    const endUs = monotonicUs() + drainMs * 1000
+  async #drained(startedUs: number, withinMs = drainMs): Promise<SentReport> {
+    const endUs = monotonicUs() + withinMs * 1000
     while (this.tally.answered < this.tally.sent && monotonicUs() < endUs) await sleepMs(2)
     return { ...this.tally, startedUs }
   }
 }
+
+/** How many users attach at the same time. */
+const attachedAtOnce = 256
+
+/** Does `attach` for each of many users, some at a time, in their order. */
+export async function inTurns<T>(
+  many: readonly T[],
+  attach: (each: T, i: number) => Promise<undefined>,
+): Promise<undefined> {
+  for (let at = 0; at < many.length; at += attachedAtOnce) {
+    await Promise.all(many.slice(at, at + attachedAtOnce).map((each, i) => attach(each, at + i)))
+  }
+}
+
+/** Where a user comes from: with many users at one address the system has to search long for a port that is free. */
+export const sourceOf = (i: number): string => `127.0.0.${2 + (i % 16)}`
 
 /** Counts what arrives. `expect` starts a new count. */
 export class Receiver {

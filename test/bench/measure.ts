@@ -38,6 +38,15 @@ function threadsUs(pid: number): number {
   return nanoseconds / 1000
 }
 
+/** CPU time that the machine did not have to spare so far, in microseconds: of all processes, and what its host took. */
+export function machineUs(): number {
+  const [, ...ticks] = (/^cpu .*$/m.exec(readFileSync('/proc/stat', 'latin1'))?.[0] ?? '')
+    .split(/ +/)
+    .map(Number)
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = ticks
+  return (user + nice + system + irq + softirq + steal) * tickUs
+}
+
 /** Resident memory of a process, in MiB. */
 export function rssMiB(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'latin1')

@@ -10,7 +10,7 @@ import { startAuthority } from '../../src/resolve/authority.ts'
 import type { ZoneRecord } from '../../src/resolve/zone.ts'
 import type { Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
-import { makeSite, type Site } from './gateway-site.ts'
+import { makeSite, raised, type Site } from './gateway-site.ts'
 import { monotonicUs, percentile, sleepMs } from './measure.ts'
 import { ProbeUser } from './probe.ts'
 import type { Figures } from './report.ts'
@@ -92,6 +92,7 @@ async function start(
     routes: {},
     dnsServer,
     limits: {
+      ...raised,
       strangerDialsPerSecond: 1000,
       strangerDialsPerNetwork: 1000,
       strangerDialsPerNetworkBurst: 1000,

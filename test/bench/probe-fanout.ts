@@ -4,7 +4,7 @@ import { encodePublish } from '../../src/command/publish.ts'
 import { encodeSubscribe } from '../../src/command/subscribe.ts'
 import type { Children } from './children.ts'
 import type * as gateway from './gateway-process.ts'
-import { makeSite, routed, type Site } from './gateway-site.ts'
+import { makeSite, raised, routed, type Site } from './gateway-site.ts'
 import { monotonicUs, percentile, sleepMs } from './measure.ts'
 import { ProbeUser } from './probe.ts'
 import type { Figures } from './report.ts'
@@ -95,7 +95,7 @@ async function start(
   peer: string,
   peerPort: number,
 ) {
-  const plan = routed(domain, ownPort, peer, peerPort)
+  const plan = { ...routed(domain, ownPort, peer, peerPort), limits: raised }
   return children.start<gateway.Facts>(new URL('./gateway-process.ts', import.meta.url), {
     config: await site.configure(name, plan),
   } satisfies gateway.Settings)

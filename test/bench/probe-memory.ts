@@ -20,7 +20,7 @@ import { dialTls } from '../../src/link/dial-socket.ts'
 import { trustIn } from '../../src/link/tls.ts'
 import { FrameReader } from '../../src/wire/reader.ts'
 import { commands, frame } from '../../src/wire/registry.ts'
-import { makeSite } from './gateway-site.ts'
+import { makeSite, raised } from './gateway-site.ts'
 import { makeFrame, requestPayload } from './gateway-user.ts'
 import { percentile, rssMiB, sleepMs } from './measure.ts'
 import type { Figures } from './report.ts'
@@ -42,7 +42,11 @@ export async function probeMemory(onStep: OnStep): Promise<Figures> {
     port,
     routes: {},
     dnsServer: undefined,
-    limits: { linksPerPair: links + 10, handshakesPerAddress: 100_000, idleMs: 3_600_000 },
+    limits: {
+      ...raised,
+      handshakesPerAddress: 100_000,
+      idleMs: 3_600_000,
+    },
     pinned: { 'p.example': [peerKey.publicKey.x] },
   })
   const text = JSON.parse(await readFile(config, 'utf8'))
@@ -58,11 +62,11 @@ export async function probeMemory(onStep: OnStep): Promise<Figures> {
     const idle = rssMiB(pid)
     const open: Channel[] = []
     // A first batch lets the heap reach its working size; the second is what a link costs.
-    await openLinks(open, site.caPem, peerKey, 100)
+    await openLinks(open, site.ca.certificatePem, peerKey, 100)
     await sleepMs(3000)
     const before = rssMiB(pid)
     onStep(`memory: ${links} idle links`)
-    await openLinks(open, site.caPem, peerKey, links - 100)
+    await openLinks(open, site.ca.certificatePem, peerKey, links - 100)
     await sleepMs(4000)
     const after: number[] = []
     for (let i = 0; i < 5; i++) {

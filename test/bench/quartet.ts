@@ -1,7 +1,7 @@
 /** The four processes of a subject: two gateways, and the load at both ends of them. */
 import type { Child } from './children.ts'
 import type { ReceivedReport, SentReport } from './load.ts'
-import type { FloodResult, PacedResult, Pids, Shape } from './subject.ts'
+import { type FloodResult, type PacedResult, type Pids, type Shape, startMs } from './subject.ts'
 
 const askMs = 5_000
 const slackMs = 15_000
@@ -32,6 +32,12 @@ export class Quartet {
     }
   }
 
+  /** One message of each user. */
+  async round({ window, users }: Shape): Promise<FloodResult> {
+    const { sent, received } = await this.#run('round', { window }, startMs(users))
+    return { ...sent, received: received.received, tookUs: received.lastUs - sent.startedUs }
+  }
+
   askA<Result>(task: string): Promise<Result> {
     return this.#processes.a.ask<Result>(task, undefined, askMs)
   }
@@ -40,12 +46,16 @@ export class Quartet {
     return this.#processes.b.ask<Result>(task, undefined, askMs)
   }
 
+  refusals(): Promise<Readonly<Record<number, number>>> {
+    return this.#processes.sender.ask('refusals', undefined, askMs)
+  }
+
   async stop(): Promise<undefined> {
     await Promise.all(Object.values(this.#processes).map((child) => child.stop()))
   }
 
   async #run(
-    task: 'flood' | 'paced',
+    task: 'flood' | 'paced' | 'round',
     order: unknown,
     ms: number,
   ): Promise<{ readonly sent: SentReport; readonly received: ReceivedReport }> {

@@ -17,30 +17,25 @@ export type Counts = { recipients: number; credentials: number; unknown: number 
 /** More than any window: a slot is free again long before its turn comes. */
 const slots = 65_536
 
-type Session = {
-  readonly outbox: Outbox
-  /** The link that asked last, and its ids, by the id on this connection. */
-  link: Outbox | undefined
-  readonly askedIds: Uint32Array
-  lastId: number
-}
-
 class RelayB {
   readonly counts: Counts = { recipients: 0, credentials: 0, unknown: 0 }
   readonly #turn = new Turn()
-  readonly #sessions = new Map<string, Session>()
+  readonly #sessions = new Map<string, Outbox>()
+  /** Who asked, and under which id, by the id that a recipient sees: ids count over all connections. */
+  readonly #askers: (Outbox | undefined)[] = Array.from({ length: slots }, () => undefined)
+  readonly #askedIds = new Uint32Array(slots)
+  #lastId = 0
 
   attach(socket: Socket): undefined {
     const outbox = new Outbox(socket, this.#turn)
-    const session = { outbox, link: undefined, askedIds: new Uint32Array(slots), lastId: 0 }
     socket.on('error', () => undefined)
     socket.on(
       'data',
       wire.frameReader((bytes, start, end) => {
         if (wire.typeOf(bytes, start) === wire.types.response) {
-          return this.#confirmed(session, bytes, start, end)
+          return this.#confirmed(bytes, start, end)
         }
-        this.#sessions.set(wire.textAt(bytes, start + wire.headBytes), session)
+        this.#sessions.set(wire.textAt(bytes, start + wire.headBytes), outbox)
         const at = outbox.reserve(end - start)
         bytes.copy(outbox.slab, at, start, end)
       }),
@@ -72,34 +67,34 @@ class RelayB {
     end: number,
   ): undefined {
     const recipientAt = wire.checkRequest(bytes, start, end)
-    const session = this.#sessions.get(wire.textAt(bytes, recipientAt))
+    const outbox = this.#sessions.get(wire.textAt(bytes, recipientAt))
     const sender = credentials.get(wire.referenceOf(bytes, start))
     this.counts.recipients++
     this.counts.credentials++
-    if (session === undefined || sender === undefined) {
+    if (outbox === undefined || sender === undefined) {
       this.counts.unknown++
       return
     }
-    const { outbox } = session
     const at = outbox.reserve(end - start)
     bytes.copy(outbox.slab, at, start, end)
-    session.lastId += 2
-    wire.putU32(outbox.slab, at + 5, session.lastId)
-    const slot = (session.lastId >>> 1) & (slots - 1)
-    session.link = link
-    session.askedIds[slot] = wire.idOf(bytes, start)
+    this.#lastId += 2
+    const id = this.#lastId >>> 0
+    wire.putU32(outbox.slab, at + 5, id)
+    const slot = (id >>> 1) & (slots - 1)
+    this.#askers[slot] = link
+    this.#askedIds[slot] = wire.idOf(bytes, start)
   }
 
-  #confirmed(session: Session, bytes: Buffer, start: number, end: number): undefined {
+  #confirmed(bytes: Buffer, start: number, end: number): undefined {
     const slot = (wire.idOf(bytes, start) >>> 1) & (slots - 1)
-    const { link } = session
+    const link = this.#askers[slot]
     if (link === undefined) {
       this.counts.unknown++
       return
     }
     const at = link.reserve(end - start)
     bytes.copy(link.slab, at, start, end)
-    wire.putU32(link.slab, at + 5, session.askedIds[slot] as number)
+    wire.putU32(link.slab, at + 5, this.#askedIds[slot] as number)
   }
 }
 

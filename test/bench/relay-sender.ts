@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import type { Socket } from 'node:net'
 import { serveParent } from './children.ts'
-import { type FloodOrder, type Line, type PacedOrder, Sender } from './load.ts'
+import { type FloodOrder, inTurns, type Line, type PacedOrder, Sender, sourceOf } from './load.ts'
 import * as wire from './relay-frame.ts'
 import { attach, ownReference, userName } from './relay-user.ts'
 
@@ -46,12 +46,12 @@ function lineTo(socket: Socket, recipient: string, bodyBytes: number): Line {
 serveParent(async ({ port, users, bodyBytes, domain, peerDomain }: Settings) => {
   const lines: Line[] = []
   const sender = new Sender(lines)
-  for (let i = 0; i < users; i++) {
-    const socket = await attach(port, userName(i, domain), () => {
+  await inTurns(Array.from({ length: users }), async (_user, i) => {
+    const socket = await attach(port, userName(i, domain), sourceOf(i), () => {
       sender.tally.answered++
     })
     lines.push(lineTo(socket, userName(i, peerDomain), bodyBytes))
-  }
+  })
   return {
     facts: {},
     tasks: {

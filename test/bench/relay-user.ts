@@ -11,9 +11,10 @@ export const userName = (i: number, domain: string): string => `user${i}.somebod
 export async function attach(
   port: number,
   address: string,
+  localAddress: string,
   onFrame: wire.OnFrame,
 ): Promise<Socket> {
-  const socket = connect({ port, host: '127.0.0.1', noDelay: true })
+  const socket = connect({ port, host: '127.0.0.1', localAddress, noDelay: true })
   const { promise, resolve, reject } = Promise.withResolvers<undefined>()
   socket.once('error', reject)
   socket.once('connect', () => {

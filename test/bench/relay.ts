@@ -12,7 +12,14 @@ import type * as a from './relay-a.ts'
 import type * as b from './relay-b.ts'
 import type * as receiver from './relay-receiver.ts'
 import type * as sender from './relay-sender.ts'
-import type { FloodResult, PacedResult, Pids, Shape, Subject } from './subject.ts'
+import {
+  type FloodResult,
+  type PacedResult,
+  type Pids,
+  type Shape,
+  type Subject,
+  startMs,
+} from './subject.ts'
 
 const host = 'gw.b.example'
 const domain = 'a.example'
@@ -46,19 +53,27 @@ export class Relay implements Subject {
       cert,
       domain: peerDomain,
     } satisfies a.Settings)
-    const receiving = await children.start(file('relay-receiver'), {
-      port: userPort,
-      users,
-      bodyBytes,
-      domain: peerDomain,
-    } satisfies receiver.Settings)
-    const sending = await children.start(file('relay-sender'), {
-      port: relayA.facts.userPort,
-      users,
-      bodyBytes,
-      domain,
-      peerDomain,
-    } satisfies sender.Settings)
+    const receiving = await children.start(
+      file('relay-receiver'),
+      {
+        port: userPort,
+        users,
+        bodyBytes,
+        domain: peerDomain,
+      } satisfies receiver.Settings,
+      startMs(users),
+    )
+    const sending = await children.start(
+      file('relay-sender'),
+      {
+        port: relayA.facts.userPort,
+        users,
+        bodyBytes,
+        domain,
+        peerDomain,
+      } satisfies sender.Settings,
+      startMs(users),
+    )
     this.#quartet = new Quartet({
       a: relayA.child,
       b: relayB.child,

@@ -82,8 +82,15 @@ const both = ({ median, min, max }: Spread, digits: number): readonly [string, s
 const fixed = (value: number, digits: number): string =>
   Number.isFinite(value) ? value.toFixed(digits) : ''
 
-/** The first column to the left, numbers to the right, the head in bold. */
-function aligned(lines: readonly (readonly string[])[]): string {
+/** A figure of the JSON: three digits behind the point, and `null` for no number. */
+export const rounded = (value: number): number | null =>
+  Number.isFinite(value) ? Math.round(value * 1000) / 1000 : null
+
+/** The first column to the left, numbers to the right (words to the left), the head in bold. */
+export function aligned(
+  lines: readonly (readonly string[])[],
+  side: 'left' | 'right' = 'right',
+): string {
   const widths: number[] = []
   for (const line of lines) {
     line.forEach((cell, i) => {
@@ -92,7 +99,9 @@ function aligned(lines: readonly (readonly string[])[]): string {
   }
   const padded = lines.map((line) =>
     line
-      .map((cell, i) => (i === 0 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .map((cell, i) =>
+        i === 0 || side === 'left' ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0),
+      )
       .join('  ')
       .trimEnd(),
   )

@@ -15,6 +15,8 @@ export type Plan = {
   readonly rounds: number
   readonly floodMs: number
   readonly warmMs: number
+  /** So many messages at least make a subject warm. */
+  readonly warmMessages: number
   readonly pacedMs: number
   readonly perSecond: number
   readonly bodyBytes: number
@@ -67,6 +69,8 @@ export async function runRounds(
   subjects: readonly Subject[],
   plan: Plan,
   onStep: OnStep,
+  /** What is still to be measured while all subjects run. */
+  behind: () => Promise<unknown>,
 ): Promise<readonly SubjectReport[]> {
   try {
     const running: Running[] = []
@@ -76,7 +80,7 @@ export async function runRounds(
     }
     for (const each of running) {
       onStep(`${each.subject.name}: warm up`)
-      await each.subject.flood(plan.warmMs)
+      await warmUp(each.subject, plan)
     }
     for (let round = 1; round <= plan.rounds; round++) {
       // Forth and back: a machine that slows down or speeds up favours nobody.
@@ -85,6 +89,7 @@ export async function runRounds(
         each.rounds.push(await oneRound(each, plan, step, onStep))
       }
     }
+    await behind()
     return running.map((each) => reportOf(each, running[0] ?? each))
   } finally {
     await Promise.all(subjects.map((subject) => subject.stop()))
@@ -96,6 +101,13 @@ async function begin(subject: Subject): Promise<Running> {
   await sleepMs(settleMs)
   const idle = { a: rssMiB(pids.a), b: rssMiB(pids.b) }
   return { subject, pids, rssMiB: idle, rounds: [], counts: {}, messages: 0 }
+}
+
+/** At least one flood; one that sends nothing is the last. */
+async function warmUp(subject: Subject, { warmMs, warmMessages }: Plan): Promise<undefined> {
+  for (let sent = 0, last = 1; sent < warmMessages && last > 0; sent += last) {
+    last = (await subject.flood(warmMs)).sent
+  }
 }
 
 async function oneRound(

@@ -31,6 +31,9 @@ export type PacedResult = {
   readonly latenciesMs: readonly number[]
 }
 
+/** How long a process with so many users may take to start. */
+export const startMs = (users: number): number => 20_000 + 60 * users
+
 /** What the load looks like; the same for all subjects of a run. */
 export type Shape = {
   readonly users: number

@@ -79,15 +79,15 @@ describe('a gateway that is short of links', () => {
     const late: ScriptedPeer[] = []
     for (const name of names.slice(6)) late.push(await world.provenPeer(name))
     await world.run(second)
-    expect(releasedOf([...peers, ...late]).length).toBe(6)
+    expect(releasedOf([...peers, ...late]).length).toBe(3)
     expect(releasedOf([bob, ...clients, watching, asking])).toEqual([])
-    expect(openOf([bob, ...clients, ...peers, ...late])).toBe(9)
+    expect(openOf([bob, ...clients, ...peers, ...late])).toBe(12)
     bob.respond(bob.requestsOf(command.message)[0]?.id ?? 0, 'ok')
     await world.run()
     expect(asking.status(sent)).toBe('delivered')
   })
 
-  test('lets go of nobody where all are used, however short it is', async () => {
+  test('lets go of nobody where all are used, however short it is, and sends newcomers away for a time', async () => {
     const world = roomFor(4)
     await world.attached()
     const peers: ScriptedPeer[] = []
@@ -98,8 +98,8 @@ describe('a gateway that is short of links', () => {
       peers.push(peer)
     }
     await world.run(60 * second)
-    expect(releasedOf(peers)).toEqual([])
-    expect(openOf(peers)).toBe(12)
+    expect(releasedOf(peers)).toEqual(names.slice(4))
+    expect(openOf(peers)).toBe(4)
   })
 
   test('takes the same domain again when it comes back', async () => {
@@ -107,6 +107,7 @@ describe('a gateway that is short of links', () => {
     const [first] = await peersOf(world, 1)
     const bob = await world.attached()
     await world.provenPeer('p1.example')
+    await world.provenPeer('p2.example')
     await world.run(2 * second)
     expect(first?.release?.reason).toBe('resource-shortage')
     const back = await world.provenPeer('p0.example')
@@ -117,5 +118,36 @@ describe('a gateway that is short of links', () => {
     await world.run()
     expect(back.status(sent)).toBe('delivered')
     expect(back.frames.some((frame) => frame.type === type.release)).toBe(false)
+  })
+
+  test('its clients take no place from gateways: a busy link stays while they come', async () => {
+    const world = new World({ pinned: names, limits: { links: 4, clients: 4, pingMs: 1e9 } })
+    const [busy] = await peersOf(world, 1)
+    const clients = [await world.attached(), await world.attached('carol@b.example')]
+    for (let n = 0; n < 20; n++) {
+      const link = await world.attached('erin@b.example')
+      clients.push(link)
+      await world.run(second)
+    }
+    expect(busy?.release).toBeUndefined()
+    expect(openOf(clients)).toBeLessThanOrEqual(22)
+    const late = await world.provenPeer('p1.example')
+    expect([busy?.release, late.release]).toEqual([undefined, undefined])
+  })
+
+  test('a domain that holds most of them gives way, though a subscription lives on each of its links', async () => {
+    const world = roomFor(8)
+    const hogs: ScriptedPeer[] = []
+    for (let n = 0; n < 7; n++) {
+      const peer = await world.provenPeer('p0.example')
+      peer.show(1, 'user@p0.example')
+      watch(peer)
+      hogs.push(peer)
+    }
+    await world.run(second)
+    const late = [await world.provenPeer('p1.example'), await world.provenPeer('p2.example')]
+    await world.run(second)
+    expect(releasedOf(late)).toEqual([])
+    expect(releasedOf(hogs).length).toBeGreaterThan(0)
   })
 })

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
 import type { Host } from '../../src/cli/host.ts'
 import { runProgram } from '../../src/cli/program.ts'
+import { GatewayError } from '../../src/errors.ts'
 import type { Clock } from '../../src/lib/clock.ts'
 import { silentLog } from '../../src/lib/log.ts'
 import type { Random } from '../../src/lib/random.ts'
@@ -40,7 +41,11 @@ export function hostOf(words: readonly string[], given: Given = {}) {
     },
     terminal: given.terminal ?? noTerminal,
     columns: given.columns ?? 80,
-    readInput: async () => Buffer.from(given.input ?? ''),
+    readInput: async (most) => {
+      const input = Buffer.from(given.input ?? '')
+      if (input.length > most) throw new GatewayError('too-large', `more than ${most} bytes`)
+      return input
+    },
     onInputEnd: () => undefined,
     onStop: () => () => undefined,
     onReload: () => () => undefined,
@@ -49,7 +54,12 @@ export function hostOf(words: readonly string[], given: Given = {}) {
     again: ['/usr/bin/false'],
     typed: 'gatehouse',
     software: 'gatehouse/1.2.3',
-    log: async () => silentLog,
+    log: async () => ({
+      ...silentLog,
+      become: () => undefined,
+      flush: async () => undefined,
+      rest: () => Buffer.alloc(0),
+    }),
     clock: given.clock ?? clock,
     random: given.random ?? seededRandom(1),
   }

@@ -76,7 +76,7 @@ export async function openDoor(wish: DoorWish): Promise<OpenDoor> {
     lines.push([event, facts])
   }
   const log: Log = { debug: write, info: write, warn: write, error: write }
-  const gate = new AcceptGate({ limits, otherLinks: () => 0, meter })
+  const gate = new AcceptGate({ limits, meter })
   const onChannel = (channel: Channel, admission: Admission): undefined => {
     came.push({ channel, admission })
     wish.each?.(channel)

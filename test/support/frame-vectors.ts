@@ -6,7 +6,15 @@ import { sign } from 'node:crypto'
 import { b64 } from './forge.ts'
 import * as wire from './script/codec.ts'
 import { messageId } from './script/peer.ts'
-import { day, linkToken, userToken, vectorKeys, vectorNow, vectorSet } from './token-vectors.ts'
+import {
+  day,
+  linkToken,
+  sharedToken,
+  userToken,
+  vectorKeys,
+  vectorNow,
+  vectorSet,
+} from './token-vectors.ts'
 
 const { type, tag, command } = wire
 
@@ -54,7 +62,7 @@ const hello = (role: string, domain: string): string =>
     state: b64(messageId(`state ${domain}`)),
     nonce: b64(Buffer.concat([messageId(`nonce 1 ${domain}`), messageId(`nonce 2 ${domain}`)])),
     services: ['im', 'pres'],
-    limits: { messageBytes: 65_536, references: 16_384 },
+    limits: { messageBytes: 65_536, references: 16_384, subjects: 64 },
     extensions: [],
   })
 
@@ -112,6 +120,18 @@ export const examples: readonly Example[] = [
         command: command.credential,
         reference: 1,
         fields: [[tag.token, userToken()]],
+      }),
+    ],
+  },
+  {
+    name: 'CREDENTIAL for two users, who get the numbers 2 and 3',
+    frames: [
+      request(wire.im, 19, {
+        command: command.credential,
+        fields: [
+          [tag.token, sharedToken()],
+          [tag.references, wire.u32(2, 3)],
+        ],
       }),
     ],
   },

@@ -304,6 +304,7 @@ const helloOf = (number: number, messageBytes: number): Hello => ({
   services: ['im', 'pres'],
   messageBytes,
   references: 16,
+  subjects: 0,
 })
 
 function record(link: ScriptedLink, view: RequestView, at: number): Recorded {

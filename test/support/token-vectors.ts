@@ -43,13 +43,16 @@ export const vectorSet: readonly {
 
 export type TokenCase = {
   readonly name: string
-  readonly kind: 'link' | 'credential'
+  /** `credentials`: a token for several users is expected. */
+  readonly kind: 'link' | 'credential' | 'credentials'
   readonly token: string
   /** Whether the pair (a.example, b.example) is proven on the link. */
   readonly proven: boolean
   /** The key whose possession was proven on the link, if any. */
   readonly presenter: VectorKeyName | null
   readonly expect: 'ok' | Status
+  /** Of a good token for several users: the address of each, `null` for who gets no number. */
+  readonly users?: readonly (string | null)[]
 }
 
 type Part = Readonly<Record<string, unknown>>
@@ -74,6 +77,10 @@ const userClaims: Part = {
   scope: 'im.send pres.watch',
 }
 
+const sharedHeader: Part = { ...userHeader, typ: 'pitp-creds+jwt' }
+const { sub: _one, ...rightsOfUsers } = userClaims
+const sharedClaims: Part = { ...rightsOfUsers, subs: ['alice', 'anna'] }
+
 type Change = {
   readonly header?: Part | string
   readonly claims?: Part | string
@@ -89,6 +96,13 @@ export const linkToken = ({ header, claims, key = vectorKeys.link }: Change = {}
 
 export const userToken = ({ header, claims, key = vectorKeys.user }: Change = {}): string =>
   forge(merge({ ...userHeader, kid: key.kid }, header), merge(userClaims, claims), key.privateKey)
+
+export const sharedToken = ({ header, claims, key = vectorKeys.user }: Change = {}): string =>
+  forge(
+    merge({ ...sharedHeader, kid: key.kid }, header),
+    merge(sharedClaims, claims),
+    key.privateKey,
+  )
 
 /** Text with one more member than an object can hold, for duplicates and numbers that JSON cannot print. */
 const withText = (base: Part, text: string): string =>
@@ -275,6 +289,51 @@ const links: readonly Row[] = [
   ['signed with another key than kid says', 'credential-signature', linkToken({ key: vectorKeys.stranger, header: { kid: vectorKeys.link.kid } })],
 ]
 
+const users = (count: number): readonly string[] =>
+  Array.from({ length: count }, (_, n) => `u${100 + n}`)
+
+// biome-ignore format: one case a line
+const shared: readonly TokenCase[] = [
+  several('two users', ['alice@a.example', 'anna@a.example'], sharedToken()),
+  several('one user', ['alice@a.example'], sharedToken({ claims: { subs: ['alice'] } })),
+  several('64 users', users(64).map((user) => `${user}@a.example`), sharedToken({ claims: { subs: users(64) } })),
+  several('one who is not canonical', [null, 'anna@a.example'], sharedToken({ claims: { subs: ['Alice', 'anna'] } })),
+  several('one of another domain', ['alice@a.example', null], sharedToken({ claims: { subs: ['alice', 'anna@c.example'] } })),
+  several('2048 bytes', ['alice@a.example', 'anna@a.example'], sizedToken(2048, sharedHeader, sharedToken)),
+  ...([
+    ['2049 bytes', 'credential-format', sizedToken(2049, sharedHeader, sharedToken)],
+    ['65 users', 'credential-format', sharedToken({ claims: { subs: users(65) } })],
+    ['no user', 'credential-format', sharedToken({ claims: { subs: [] } })],
+    ['subs missing', 'credential-format', sharedToken({ claims: { subs: undefined } })],
+    ['subs is a string', 'credential-format', sharedToken({ claims: { subs: 'alice' } })],
+    ['subs holds a number', 'credential-format', sharedToken({ claims: { subs: [1, 'alice'] } })],
+    ['not in order', 'credential-format', sharedToken({ claims: { subs: ['anna', 'alice'] } })],
+    ['in the order of UTF-16', 'credential-format', sharedToken({ claims: { subs: ['\u{10330}', '\ufa0e'] } })],
+    ['one twice', 'credential-format', sharedToken({ claims: { subs: ['alice', 'alice'] } })],
+    ['none is canonical', 'credential-subject', sharedToken({ claims: { subs: ['Alice', 'Anna'] } })],
+    ['none is a user', 'credential-subject', sharedToken({ claims: { subs: [''] } })],
+    ['all of another domain', 'credential-subject', sharedToken({ claims: { subs: ['alice@c.example', 'anna@c.example'] } })],
+    ['sub beside subs', 'credential-format', sharedToken({ claims: { sub: 'alice@a.example' } })],
+    ['cnf beside subs', 'credential-binding', sharedToken({ claims: { cnf: { jkt: vectorKeys.client.kid } } })],
+    ['scope missing', 'credential-scope', sharedToken({ claims: { scope: undefined } })],
+    ['a token for one user', 'credential-format', good],
+    ['typ of one for one user', 'credential-format', sharedToken({ header: { typ: 'pitp-cred+jwt' } })],
+    ['iss is another domain', 'credential-issuer', sharedToken({ claims: { iss: 'c.example' } })],
+    ['aud is another domain', 'credential-audience', sharedToken({ claims: { aud: 'c.example' } })],
+    ['lives 3601 s', 'credential-time', sharedToken({ claims: { iat: vectorNow, exp: vectorNow + 3601 } })],
+    ['expired 31 s ago', 'credential-expired', sharedToken({ claims: { iat: vectorNow - 631, exp: vectorNow - 31 } })],
+    ['signed with the link key', 'credential-key', sharedToken({ key: vectorKeys.link })],
+    ['signed with another key than kid says', 'credential-signature', sharedToken({ key: vectorKeys.stranger, header: { kid: vectorKeys.user.kid } })],
+  ] as const).map((one) => row('credentials', one)),
+  { ...row('credentials', ['the pair is not proven', 'credential-binding', sharedToken()]), proven: false, presenter: 'client' },
+  row('credential', ['subs beside sub', 'credential-format', userToken({ claims: { subs: ['anna'] } })]),
+  row('credential', ['a token for several users', 'credential-format', sharedToken()]),
+]
+
+function several(name: string, addresses: readonly (string | null)[], token: string): TokenCase {
+  return { ...row('credentials', [name, 'ok', token]), users: addresses }
+}
+
 const bound = userToken({ claims: { cnf: { jkt: vectorKeys.client.kid } } })
 // biome-ignore format: one case a line
 const bindings: readonly TokenCase[] = [
@@ -291,6 +350,7 @@ export const tokenCases: readonly TokenCase[] = [
     (one) => row('credential', one),
   ),
   ...bindings,
+  ...shared,
   ...links.map((one) => row('link', one)),
 ]
 
@@ -303,11 +363,11 @@ function reversed(part: Part): Part {
 }
 
 /** A good token of this many bytes: blanks in the header and a claim that nobody knows fill it. */
-function sizedToken(bytes: number): string {
+function sizedToken(bytes: number, part = userHeader, make = userToken): string {
   for (const blanks of ['', ' ', '  ']) {
-    const header = `${JSON.stringify(userHeader)}${blanks}`
+    const header = `${JSON.stringify(part)}${blanks}`
     for (let fill = bytes >> 1; fill < bytes; fill++) {
-      const token = userToken({ header, claims: { fill: 'x'.repeat(fill) } })
+      const token = make({ header, claims: { fill: 'x'.repeat(fill) } })
       if (token.length === bytes) return token
       if (token.length > bytes) break
     }
@@ -369,6 +429,8 @@ export function writeTokenVectors(): string {
       'kind link: the channel has the binding `channel`; the one who may speak is `issuer`. Longest life 120 s.',
       'kind credential: `proven` says whether the pair (issuer, audience) is proven on the link; `presenter` names the key',
       'whose possession was proven on the link. Longest life 3600 s.',
+      'kind credentials: the same, where a token for several users is expected. `users` are those of a good one, in its',
+      'order; null: that one gets no number.',
       'Addresses: small letters, digits and dots before the @ are canonical.',
     ],
     now: vectorNow,

@@ -78,9 +78,18 @@ export async function judge(one: TokenCase, { verifier } = vectorVerifier()): Pr
     const token = parseLinkToken(bytes, limits)
     return word(token.ok ? await verifier.link(token.value, linkContext, plenty) : token)
   }
-  const token = parseCredentialToken(bytes, limits)
+  const token = parseCredentialToken(bytes, limits, one.kind)
   const context = credentialContext(one)
   return word(token.ok ? await verifier.credential(token.value, context, plenty) : token)
+}
+
+/** Whom a good token for several users speaks for. */
+export async function usersOf(one: TokenCase): Promise<readonly (string | null)[]> {
+  const token = parseCredentialToken(Buffer.from(one.token), limits, 'credentials')
+  if (!token.ok) throw new Error(token.detail)
+  const { verifier } = vectorVerifier()
+  const verdict = await verifier.credential(token.value, credentialContext(one), plenty)
+  return verdict.ok ? verdict.value.senders.map((sender) => sender?.text ?? null) : []
 }
 
 export const word = (verdict: Verdict<unknown>): string => (verdict.ok ? 'ok' : verdict.code)

@@ -59,7 +59,7 @@ const tops = ['gateway', 'run', 'cli', 'demo', 'main', 'admin', 'config', 'clien
 const packages: Readonly<Record<string, readonly string[]>> = {
   dns2: ['resolve/message.ts', 'resolve/authority.ts'],
   'lru-cache': ['lib/bounded-map.ts'],
-  pino: ['main.ts'],
+  pino: ['cli/process-log.ts'],
   'prom-client': ['admin/metrics.ts'],
   zod: ['config/'],
   yaml: ['config/', 'cli/print-config.ts'],

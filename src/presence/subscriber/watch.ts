@@ -10,6 +10,7 @@ import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
 import { type Status, statuses } from '../../errors.ts'
 import { backOff } from '../../lib/back-off.ts'
+import { heldSeconds } from '../../lib/lease.ts'
 import { jitter, type Random } from '../../lib/random.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
 import type { Limits } from '../../limits.ts'
@@ -61,6 +62,8 @@ export type WatchRow = {
   /** The last document, one character a byte: a string needs half the memory of a buffer. */
   document: string | undefined
   isUnknown: boolean
+  /** When the far side ended it last and asked for another try. */
+  revivedAt: number
   /** The next document is shown from this tick of the pace on, and then it stands in this slot. */
   paceTick: number
   paceSlot: number
@@ -110,15 +113,15 @@ export const newWatch = (
   formerEpoch: nothing,
   document: undefined,
   isUnknown: false,
+  revivedAt: Number.NEGATIVE_INFINITY,
   paceTick: 0,
   paceSlot: nowhere,
   slot: nowhere,
 })
 
-/** `watch` is granted `seconds` from `now` on. A far side that grants next to nothing gets no stream of renewals for it. */
+/** `watch` is granted `seconds` from `now` on. */
 export function grant(watch: WatchRow, seconds: number, now: number, limits: Limits): undefined {
-  const lease = Math.min(Math.max(seconds, limits.requestMs / 1000), limits.leaseMaxSeconds)
-  watch.leaseSeconds = Math.floor(lease)
+  watch.leaseSeconds = heldSeconds(seconds, limits)
   watch.endsAt = now + watch.leaseSeconds
   watch.attempts = 0
 }

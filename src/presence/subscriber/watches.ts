@@ -275,7 +275,11 @@ export class Watches {
   #ended(row: WatchRow, event: SubscriptionEvent): Status {
     const { random, limits } = this.#env
     if (event === 'deactivated' || event === 'timeout') {
-      this.#again(row, againSeconds(0, random, limits))
+      // At once; but whoever ends it again and again is not asked more often than one that does not answer.
+      const now = this.#renewals.now()
+      const isAgain = (now - row.revivedAt) * 1000 < limits.requestMs
+      row.revivedAt = now
+      this.#again(row, isAgain ? againSeconds(0, random, limits) : 0)
     } else if (event === 'probation' || event === 'giveup') {
       // Nobody can vouch for what was seen last until then.
       if (row.document !== undefined) this.#stale(row)

@@ -96,23 +96,27 @@ describe('[LINK-4.4-8] a body that takes too long', () => {
 })
 
 describe('[LINK-8.1-1] frames without effect', () => {
-  const nothing: Readonly<Record<string, (peer: ScriptedPeer, n: number) => unknown>> = {
-    'CREDIT of nothing': (peer) => peer.grant(1, 0, 0),
-    'CREDIT for nothing': (peer) => peer.grant(1, 1, 0),
-    'answers to PING': (peer, n) => peer.write(type.ping, wire.ack, 0, wire.u32(0, n)),
-    'answers to nothing': (peer) => peer.respond(2, 'ok'),
-    'pieces that nobody wants': (peer, n) => {
-      if (n === 0) begin(peer, 100_000, 100)
-      else peer.write(type.chunk, wire.more, peer.nextId - 2, Buffer.alloc(300))
-    },
+  const answer = (): Buffer =>
+    wire.frame(type.response, 0, 2, wire.responsePayload(0, [], Buffer.alloc(0)))
+  const credit = (requests: number): Buffer =>
+    wire.frame(type.credit, 0, 0, Buffer.concat([Buffer.of(1), wire.u32(requests, 0)]))
+  const nothing: Readonly<Record<string, (id: number) => Buffer>> = {
+    'CREDIT of nothing': () => credit(0),
+    'CREDIT for nothing': () => credit(1),
+    'answers to PING': () => wire.frame(type.ping, wire.ack, 0, wire.u32(0, 1)),
+    'answers to nothing': answer,
+    'pieces that nobody wants': (id) => wire.frame(type.chunk, wire.more, id, Buffer.alloc(300)),
   }
+  const times = (count: number, frame: Buffer): Buffer =>
+    Buffer.concat(Array.from({ length: count }, () => frame))
 
   test.for(Object.keys(nothing))('%s: many end the link', async (kind) => {
     const [world, peer] = await proven()
-    for (let n = 0; n < 4000; n++) nothing[kind]?.(peer, n)
+    const frame = nothing[kind]?.(begin(peer, 100_000, 100)) ?? answer()
+    peer.raw(times(4000, frame))
     await world.run()
     expect(peer.release).toBeUndefined()
-    for (let n = 4000; n < 4300; n++) nothing[kind]?.(peer, n)
+    peer.raw(times(300, frame))
     await world.run()
     expect(peer.release?.reason).toBe('flood')
   })
@@ -122,10 +126,10 @@ describe('[LINK-8.1-1] frames without effect', () => {
     await world.attached()
     peer.message({})
     const release = Buffer.concat([wire.u32(0x0107_0000), Buffer.alloc(6)])
-    for (let n = 0; n < 4000; n++) peer.write(type.release, 0, 0, release)
+    peer.raw(times(4000, wire.frame(type.release, 0, 0, release)))
     await world.run()
     expect(peer.isClosed).toBe(false)
-    for (let n = 0; n < 300; n++) peer.write(type.release, 0, 0, release)
+    peer.raw(times(300, wire.frame(type.release, 0, 0, release)))
     await world.run()
     expect(peer.isClosed).toBe(true)
   })
@@ -139,7 +143,7 @@ describe('[LINK-8.1-1] frames without effect', () => {
     void world.gateway.drain()
     await world.run()
     expect(peer.release?.reason).toBe('shutdown')
-    for (let n = 0; n < 4300; n++) peer.ask(wire.im, { command: 0x7f })
+    peer.raw(times(4300, wire.frame(type.request, wire.im, 101, Buffer.alloc(8))))
     await world.run()
     expect(peer.isClosed).toBe(true)
   })

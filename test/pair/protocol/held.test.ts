@@ -230,6 +230,28 @@ describe('[LINK-6.7-16] what is under way to one user leaves room for the others
     expect([from.credit > 256, from.peer.status(other)]).toEqual([true, 'delivered'])
   })
 
+  test('a client that writes to a domain that is away can still write to another', async () => {
+    const world = makeWorld()
+    const bob = await world.attached()
+    const peer = await world.provenPeer()
+    world.dialsTake = new Promise(() => undefined)
+    let used = 0
+    const credit = (): number => 16 + (bob.granted[1]?.[0] ?? 0) - used
+    const write = (to: string): number => {
+      const id = messageId(`${++used} ${to}`)
+      return bob.message({ reference: 0, sequence: 0, to, id })
+    }
+    for (let n = 0; credit() > 0; n++) write(`zoe${n}@z.example`)
+    await world.run()
+    expect(credit()).toBeGreaterThan(100)
+    const sent = write('alice@a.example')
+    await world.run()
+    const [came] = peer.requestsOf(command.message)
+    peer.respond(came?.id ?? 0, 'delivered')
+    await world.run()
+    expect(bob.status(sent)).toBe('delivered')
+  })
+
   test('and where many users are silent the window is wider while they are', async () => {
     const world = makeWorld({ limits: { recipientMessages: 1000, windowRequests: 64 } })
     await world.attached()

@@ -84,6 +84,8 @@ describe('HELLO', () => {
     ['boot', 7],
     ['nonce', 'n'.repeat(42)],
     ['nonce', 'n'.repeat(44)],
+    ['nonce', 'é'.repeat(43)],
+    ['nonce', 'n'.repeat(43)],
     ['nonce', undefined],
   ] as const)('[LINK-5.2-2] [LINK-5.2-4] with %s %s is refused', async ([member, value]) => {
     const world = new World()
@@ -131,7 +133,7 @@ describe('HELLO', () => {
       domain: 'b.example',
       software: 'under test',
       services: ['im', 'pres'],
-      limits: { messageBytes: 65_536, references: 16_384 },
+      limits: { messageBytes: 65_536, references: 16_384, subjects: 64 },
       extensions: [],
     })
     expect([boot, state, nonce].map((value) => String(value).length)).toEqual([22, 22, 43])

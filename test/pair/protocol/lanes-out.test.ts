@@ -99,6 +99,52 @@ describe('places', () => {
     expect(ids.map((id) => bob.status(id))).toEqual(['delivered', 'delivered'])
   })
 
+  /** Takes what a receiver takes that has seen this epoch of the lane; says `order` else. */
+  const receive = async (world: World, far: ScriptedPeer, seen: number): Promise<string[]> => {
+    const taken: string[] = []
+    let [epoch, next] = [seen, 1]
+    for (let at = 0; at < far.requestsOf(command.message).length; ) {
+      for (const [n, { id }] of far.requestsOf(command.message).entries()) {
+        if (n < at) continue
+        const [of, sequence, body] = places(far)[n] ?? [0, 0, '']
+        const isNext = of === epoch ? sequence === next : of > epoch && sequence === 1
+        if (isNext) {
+          epoch = of
+          next = sequence + 1
+          taken.push(body)
+        }
+        far.respond(id, isNext ? 'delivered' : 'order')
+        at = n + 1
+      }
+      far.grant(1, 16, 16_384)
+      await world.run()
+    }
+    return taken
+  }
+
+  test.each([26, 3600, 86_400])(
+    '[LINK-6.7-18] whose first epoch is %i s behind the last one of before a restart cost a user nothing',
+    async (behind) => {
+      const world = new World()
+      const bob = await world.attached()
+      const ids = [1, 2, 3].map((n) => say(bob, n))
+      const far = await world.accepted()
+      expect(await receive(world, far, world.seconds + behind)).toEqual(['1', '2', '3'])
+      expect(ids.map((id) => bob.status(id))).toEqual(['delivered', 'delivered', 'delivered'])
+      expect(far.requestsOf(command.message).length).toBeLessThan(3 * 20)
+    },
+  )
+
+  test('[LINK-6.7-18] that are refused whatever their epoch end with order', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const ids = [1, 2].map((n) => say(bob, n))
+    const far = await world.accepted()
+    expect(await receive(world, far, 0xffffffff)).toEqual([])
+    expect(ids.map((id) => bob.status(id))).toEqual(['order', 'order'])
+    expect(far.requestsOf(command.message).length).toBeLessThan(2 * 24)
+  })
+
   test('[LINK-6.7-8] nothing new goes out before what has to come again', async () => {
     const world = new World()
     const bob = await world.attached()

@@ -506,8 +506,8 @@ describe('NOTIFY', () => {
   })
 
   test.for([
-    ['deactivated', 3, 60_000, 2],
-    ['timeout', 6, 60_000, 2],
+    ['deactivated', 3, 1000, 2],
+    ['timeout', 6, 1000, 2],
     ['probation', 4, 200_000, 1],
     ['probation', 4, 310_000, 2],
     ['giveup', 7, 310_000, 2],
@@ -524,6 +524,20 @@ describe('NOTIFY', () => {
     const late = notify(watch, { version: [1, 1], note: 'late' })
     await world.run()
     if (isOver) expect(far.status(late)).toBe('lease-unknown')
+  })
+
+  test('[LINK-6.13-7] terminated again and again is no stream of SUBSCRIBEs', async () => {
+    const watch = await watching()
+    const { world, far } = watch
+    for (let n = 0; n < 50; n++) {
+      notify(watch, { state: 3, event: 3 })
+      await world.run(100)
+      for (const { id } of far.requestsOf(command.subscribe).slice(1)) {
+        if (far.status(id) === 'no answer') far.respond(id, 'ok', [[tag.lease, 3600]])
+      }
+      await world.run(100)
+    }
+    expect(far.requestsOf(command.subscribe).length).toBeLessThan(4)
   })
 
   test('[LINK-6.13-8] for somebody else’s subscription is refused', async () => {

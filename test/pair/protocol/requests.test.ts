@@ -241,7 +241,7 @@ describe('bodies', () => {
     ['more', 5, ['abc', 'def'], 'bad-frame'],
     ['all of them before the last', 6, ['abc', 'def', ''], 'bad-frame'],
     ['as many', 6, ['abc', 'def'], 'inbox-closed'],
-    ['all of them in the first frame, and an empty last', 3, ['abc', ''], 'inbox-closed'],
+    ['all of them in the first frame, and an empty last', 3, ['abc', ''], 'bad-frame'],
   ] as const)('[LINK-4.4-2] %s than declared', async ([, declared, parts, expected]) => {
     const world = new World()
     const peer = await world.provenPeer()

@@ -5,6 +5,51 @@ import { World } from '../../support/script/world.ts'
 
 const key = forgeKey('script: a.example')
 
+describe('a claim whose keys cannot be had', () => {
+  /** How long until it is answered, and how. */
+  const claimed = async (world: World, prepare: (world: World) => void = () => undefined) => {
+    prepare(world)
+    const stranger = world.dialIn()
+    stranger.sayHello()
+    const id = stranger.prove()
+    let ms = 0
+    for (; stranger.status(id) === 'no answer' && ms < 20_000; ms += 10) await world.run(10)
+    return [stranger.status(id), ms]
+  }
+  const ways: readonly (readonly [string, (world: World) => void])[] = [
+    ['nobody listens', (world) => Object.assign(world, { dialFault: 'remote-unreachable' })],
+    ['DNS says no', (world) => Object.assign(world, { dialFault: 'dns-failed' })],
+    ['the address is private', (world) => Object.assign(world, { dialFault: 'remote-untrusted' })],
+    ['somebody listens and is silent', () => undefined],
+    ['another certificate is shown', (world) => Object.assign(world, { certified: [] })],
+    [
+      'it is hung up',
+      (world) => {
+        const look = (): undefined => {
+          for (const far of world.dialled) far.channel.destroy()
+          if (world.dialled.length === 0) world.clock.after(1, look)
+        }
+        world.clock.after(1, look)
+      },
+    ],
+  ]
+
+  test.each(ways)('[LINK-6.1-3] is answered at one time with one code: %s', async (_, prepare) => {
+    expect(await claimed(new World({ pinned: [] }), prepare)).toEqual([
+      'credential-unverifiable',
+      5000,
+    ])
+  })
+
+  test('[LINK-6.1-3] is answered at once after the first, whatever that met', async () => {
+    const world = new World({ pinned: [] })
+    world.dialFault = 'remote-unreachable'
+    const first = claimed(world)
+    await first
+    expect(await claimed(world)).toEqual(['credential-unverifiable', 10])
+  })
+})
+
 describe('the budget of key fetches for strangers', () => {
   test('is not spent by claims that fail without a key', async () => {
     const world = new World({ pinned: [] })

@@ -236,7 +236,7 @@ describe('verification', () => {
     const peer = world.dialIn()
     peer.sayHello()
     const id = peer.prove()
-    await world.run(1000)
+    await world.run(5000)
     expect(peer.status(id)).toBe('credential-unverifiable')
   })
 })

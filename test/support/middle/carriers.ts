@@ -48,11 +48,13 @@ export class TestCarrier implements Carrier {
       this.#references.set(name, reference)
       return reference
     },
-    showAgain: (number) => {
-      this.again.push(number)
-      for (const [name, reference] of this.#references) {
-        if (reference.number === number) this.#references.delete(name)
+    isRenewed: (reference, status) => {
+      if (reference === undefined || status !== 'credential-ref-unknown') return false
+      this.again.push(reference.number)
+      for (const [name, known] of this.#references) {
+        if (known === reference) this.#references.delete(name)
       }
+      return true
     },
   }
 
@@ -77,8 +79,13 @@ export class TestCarrier implements Carrier {
 
   #makeReference(): Reference {
     const number = ++this.#numbers
-    const fieldBytes = (): Buffer => Buffer.from(`token ${number}`)
-    return { number, shown: false, fieldBytes, shownAnswer: () => undefined }
+    const reference: Reference = {
+      ...{ number, refreshAt: 0, wait: () => undefined, leave: () => undefined },
+      present: () => ({
+        ...{ reference, fields: Buffer.from(`token ${number}`), answered: () => undefined },
+      }),
+    }
+    return reference
   }
 }
 

@@ -19,6 +19,10 @@ export const hostedDomain = (name: string, changes: Partial<HostedDomain> = {}):
     signLink: ({ aud, cb }) => `assertion of ${name} to ${aud} on ${cb}`,
     signCredential: ({ sub, aud, scope, seconds, jkt }) =>
       `${sub.text} to ${aud} may ${scope.join(',')} for ${seconds} with ${jkt ?? 'any key'}`,
+    signShared: ({ subs, aud, scope, seconds }) => ({
+      token: `${subs.map(({ text }) => text).join(', ')} to ${aud} may ${scope.join(',')} for ${seconds}`,
+      subs,
+    }),
     signKeySet: () => Buffer.from(`key set of ${name}`),
   }
   return {
@@ -100,15 +104,20 @@ export type HoldWish = {
 
 /** A good credential of the far side under `number`. */
 export function hold(session: Session, number: number, wish: HoldWish = {}): Held {
-  const held = session.held.place(number)
-  if (typeof held === 'string') throw new Error(held)
   const { subject = alice, audience = 'b.example', scope = scopes } = wish
-  held.accept({
-    ...{ subject, audience: domain(audience), scope: new Set(scope) },
-    pair: session.pair(audience, subject.domain),
+  const grant = session.held.place([number], 1)
+  if (typeof grant === 'string') throw new Error(grant)
+  const [local, remote] = [domain(audience), subject.domain]
+  session.held.accept(grant, [number], [subject], {
+    pair: session.pair(local, remote) ?? {
+      ...{ local, remote, kinds: new Set(), key: '' },
+      services: ['im', 'pres'],
+    },
+    proofs: session,
+    scope: new Set(scope),
     expiresAt: wish.expiresAt ?? Number.POSITIVE_INFINITY,
   })
-  return held
+  return session.held.get(number) as Held
 }
 
 /** Answers a request with a bare success. */

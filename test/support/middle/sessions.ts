@@ -29,6 +29,7 @@ export type SessionWish = {
   readonly isHosted?: (name: string) => boolean
   readonly rooms?: Partial<SessionRooms>
   readonly mint?: (subject: string) => string
+  readonly stirred?: () => undefined
 }
 
 export type TestSession = {
@@ -80,13 +81,16 @@ export function openSession(env: RoomEnv, wish: SessionWish = {}): TestSession {
       role,
       dialled: isOurs ? dialledFor(local, remote, dialled) : undefined,
       hello: helloOf(local),
-      mint: ({ text }) => ({
-        token: wish.mint?.(text) ?? `token of ${text}`,
-        refreshAt: env.clock.now() + 60_000,
-      }),
+      mint: (subjects) => {
+        const names = subjects.map(({ text }) => text).join(', ')
+        const now = env.clock.now()
+        const times = { mayRefreshAt: now + 45_000, refreshAt: now + 60_000 }
+        return { token: wish.mint?.(names) ?? `token of ${names}`, subjects, ...times }
+      },
       isHosted: wish.isHosted ?? ((one) => one === local),
       evict: () => undefined,
       counters: ownCounters(),
+      stirred: wish.stirred ?? (() => undefined),
     },
     rooms,
   )
@@ -121,8 +125,8 @@ export function proveBy(
   remote = 'a.example',
   kinds: readonly ProofKind[] = ['key'],
 ): undefined {
-  const pair = { local: domain(local), remote: domain(remote), kinds: new Set(kinds), kid: 'kid' }
-  session.admit(session.prove(pair))
+  const pair = { local: domain(local), remote: domain(remote), kinds: new Set(kinds), key: 'kid' }
+  session.admit(session.prove(pair), ['im', 'pres'])
 }
 
 const dialledFor = (local: string, remote: string, wish: Partial<Dialled>): Dialled => ({
@@ -139,5 +143,6 @@ const helloOf = (local: string): Hello => ({
     boot: 'boot',
     state: 'state',
   },
-  ...{ nonce: 'n'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
+  ...{ nonce: 'A'.repeat(43), services: ['im', 'pres'], messageBytes: 65_536, references: 16 },
+  subjects: 64,
 })

@@ -250,6 +250,29 @@ export class ScriptedPeer {
     })
   }
 
+  /** A token for several users. */
+  credentialOfAll(users: readonly string[], changes: Forgery = {}): string {
+    const header = { typ: 'pitp-creds+jwt', ...changes.header }
+    const claims = { sub: undefined, subs: users, ...changes.claims }
+    return this.credentialOf('', { ...changes, header, claims })
+  }
+
+  /** Shows `users` under `numbers`, which need not be as many. */
+  showAll(
+    numbers: readonly number[],
+    users: readonly string[],
+    changes: Forgery & { readonly flags?: number; readonly reference?: number } = {},
+  ): number {
+    const { flags = wire.im, reference = 0 } = changes
+    return this.ask(flags, {
+      ...{ command: wire.command.credential, reference },
+      fields: [
+        [wire.tag.token, this.credentialOfAll(users, changes)],
+        [wire.tag.references, wire.u32(...numbers)],
+      ],
+    })
+  }
+
   /** MESSAGE with place (1, `sequence`) and an id that is made of it, unless told otherwise. */
   message(wish: MessageWish): number {
     const {

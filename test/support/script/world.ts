@@ -60,6 +60,8 @@ export class World {
   /** What the next dials meet. */
   dialFault: Status | undefined
   needsKnownKey = false
+  /** The services for which certificates of far sides name their domain, by SRV-IDs if it is not all. */
+  certified: readonly Service[] = ['im', 'pres']
   /** Dials take until then. */
   dialsTake: Promise<undefined> = Promise.resolve(undefined)
   /** Whether dials are plain TCP. */
@@ -230,7 +232,9 @@ export class World {
     if (this.dialFault !== undefined) {
       throw new GatewayError(this.dialFault, `no way to ${service}:${remote}`)
     }
-    const certificate = { covers: (asked: Domain) => asked === remote, fingerprint: remote }
+    const { certified } = this
+    const covers = (asked: Domain, of: Service) => asked === remote && certified.includes(of)
+    const certificate = { covers, fingerprint: remote }
     const facts = this.isPlain ? plainFacts() : tlsLikeFacts(certificate, `out ${++this.#links}`)
     const pair = memoryChannelPair({ clock: this.clock, ...facts })
     const far = this.#wish.far?.(remote)
@@ -280,7 +284,8 @@ export const userKey = (user: string) => forgeKey(`script: ${user}`)
 export type SetWish = {
   readonly domain?: string
   readonly ver?: number
-  readonly keys?: readonly { readonly name: string; readonly use?: KeyUse }[]
+  /** `kid`: of its own, not the thumbprint. */
+  readonly keys?: readonly { readonly name: string; readonly use?: KeyUse; readonly kid?: string }[]
   readonly revoked?: readonly string[]
   readonly seconds: number
 }
@@ -288,8 +293,10 @@ export type SetWish = {
 /** The key set of a scripted domain, signed by all of its keys. */
 export function keySetOf(wish: SetWish): Buffer {
   const { domain = 'a.example', ver = 1, revoked = [], seconds } = wish
-  const keys = (wish.keys ?? [{ name: `script: ${domain}` }]).map(({ name, use = 'both' }) => ({
+  const named: NonNullable<SetWish['keys']> = wish.keys ?? [{ name: `script: ${domain}` }]
+  const keys = named.map(({ name, kid = forgeKey(name).kid, use = 'both' }) => ({
     pair: pairFor(name),
+    kid,
     use,
     nbf: seconds - 86_400,
     naf: seconds + 86_400,
@@ -299,8 +306,8 @@ export function keySetOf(wish: SetWish): Buffer {
     ver,
     iat: seconds,
     exp: seconds + 86_400,
-    keys: keys.map(({ pair, use, nbf, naf }) => ({
-      kid: pair.publicKey.thumbprint,
+    keys: keys.map(({ pair, kid, use, nbf, naf }) => ({
+      kid,
       kty: 'OKP',
       crv: 'Ed25519',
       x: pair.publicKey.x,
@@ -314,8 +321,8 @@ export function keySetOf(wish: SetWish): Buffer {
   return Buffer.from(
     JSON.stringify({
       set: text,
-      signatures: (wish.keys ?? [{ name: `script: ${domain}` }]).map(({ name }) => {
-        const { kid, privateKey } = forgeKey(name)
+      signatures: named.map(({ name, kid = forgeKey(name).kid }) => {
+        const { privateKey } = forgeKey(name)
         const header = b64(`{"alg":"Ed25519","typ":"pitp-keys+jws","kid":"${kid}"}`)
         return { kid, sig: b64(signBytes(null, Buffer.from(`${header}.${text}`), privateKey)) }
       }),

@@ -108,6 +108,7 @@ export class Attachment {
         services: ['im', 'pres'],
         messageBytes: limits.messageBytes,
         references: 0,
+        subjects: 0,
       },
       owner: {
         greeted: () => undefined,
@@ -129,7 +130,9 @@ export class Attachment {
       counters: ownCounters(),
       limitHit,
     })
-    const stopTicks = every(clock, 1000, () => link.tick(clock.now()))
+    const stopTicks = every(clock, 1000, () => {
+      link.tick(clock.now())
+    })
     this.link = link
     link.start()
     return link

@@ -115,5 +115,5 @@ test('what somebody else wrote cannot move the cursor', () => {
     }),
   )
   expect(text).not.toContain('\u001b')
-  expect(text.split('x\\u{1b}[2Jy')).toHaveLength(6)
+  expect(text.split('x\\u001b[2Jy')).toHaveLength(6)
 })

@@ -26,6 +26,25 @@ describe('init', () => {
     })
   })
 
+  test.each(['000', '022', '077'])(
+    'keeps keys to their owner under the umask %s',
+    async (umask) => {
+      const folder = await temporaryFolder()
+      const before = process.umask(Number.parseInt(umask, 8))
+      const { code } = await runCli(['init', 'a.example'], { folder }).finally(() =>
+        process.umask(before),
+      )
+      const modeOf = async (path: string) => (await stat(join(folder, path))).mode & 0o777
+      expect(code).toBe(0)
+      expect(await modeOf('keys')).toBe(0o700)
+      expect(await modeOf('keys/a.example.key.pem')).toBe(0o600)
+      expect(await modeOf('certificates/a.example.key.pem')).toBe(0o600)
+      for (const path of ['certificates', 'certificates/a.example.pem', 'gatehouse.yaml']) {
+        expect((await modeOf(path)) & 0o022).toBe(0)
+      }
+    },
+  )
+
   test('leaves a configuration whose mistakes and whose files are checked in one go', async () => {
     const folder = await temporaryFolder()
     await runCli(['init', 'a.example'], { folder })

@@ -14,14 +14,25 @@ test('the limit in force is the soft one; none is none', () => {
 })
 
 test.each([
-  [undefined, 4096],
-  [16_384, 4096],
-  [4623, 4096],
-  [4622, 4095],
-  [1024, 857],
-  [256, 166],
-  [64, 1],
-])('of %s open files %i may be links', (openFiles, links) => {
-  const limits = limitsWith()
-  expect(withinOpenFiles(limits, openFiles)).toEqual({ ...limits, links })
+  [undefined, 512, 4096, 16_384],
+  [65_536, 512, 4096, 16_384],
+  [16_384, 512, 4096, 9561],
+  [1024, 107, 321, 322],
+  [256, 24, 74, 76],
+  [128, 12, 37, 38],
+  [8, 1, 2, 2],
+])(
+  'of %s open files %i are for links without proof, %i for gateways, %i for clients',
+  (openFiles, unprovenLinks, links, clients) => {
+    const limits = limitsWith()
+    const fit = withinOpenFiles(limits, openFiles)
+    expect(fit).toEqual({ ...limits, unprovenLinks, links, clients })
+  },
+)
+
+test('what is kept free is enough for the admin port', () => {
+  for (const openFiles of [128, 256, 1024, 4096]) {
+    const { unprovenLinks, links, clients } = withinOpenFiles(limitsWith(), openFiles)
+    expect(openFiles - 2 * unprovenLinks - links - clients).toBeGreaterThan(openFiles / 10)
+  }
 })

@@ -130,4 +130,13 @@ describe('the configuration file', () => {
       expect(out).toContain(`${file}:1:10  domains: expected a list of domains, found 7`)
     }
   })
+
+  test.each([[['check-config', '\u001b[2J']], [['\u001b[2J']], [['keys', '\u009b2J', '--json']]])(
+    'prints nothing that moves the cursor: %j',
+    async (words) => {
+      const { out, err } = await runCli(words)
+      expect(`${out}${err}`).toMatch(/\\u00[19]b/)
+      expect([...`${out}${err}`].some((sign) => sign === '\u001b' || sign === '\u009b')).toBe(false)
+    },
+  )
 })

@@ -1,11 +1,13 @@
 /** How commands print: columns, colours, progress, outcomes. */
 import { describe, expect, test } from 'vitest'
 import { parseAddress } from '../../../src/address/address.ts'
+import { parseDomain } from '../../../src/address/domain.ts'
 import { outcomeText } from '../../../src/cli/outcome-text.ts'
 import { isColoured, painter } from '../../../src/cli/paint.ts'
 import { documentText, noticeText } from '../../../src/cli/presence-text.ts'
 import { withProgress } from '../../../src/cli/progress.ts'
-import { columns, printable, widthOf } from '../../../src/cli/table.ts'
+import { screened } from '../../../src/cli/screen.ts'
+import { columns, widthOf } from '../../../src/cli/table.ts'
 import type { Outcome } from '../../../src/client/outcome.ts'
 import { hostOf } from '../../support/cli-host.ts'
 
@@ -32,11 +34,36 @@ describe('columns', () => {
       ]),
     ).toBe('日本   x\nabcde  y\n')
   })
+})
 
-  test('what a far side said cannot move the cursor or turn the text around', () => {
-    expect(printable('a\u001b[2Jb')).toBe('a\\u{1b}[2Jb')
-    expect(printable('a\u202eb')).toBe('a\\u{202e}b')
-    expect(printable('grüße, 日本\n')).toBe('grüße, 日本\n')
+describe('what a command prints', () => {
+  const printedBy = (text: string) => {
+    const { host, said } = hostOf([])
+    const screen = screened(host)
+    screen.out(text)
+    screen.err(text)
+    return said
+  }
+
+  test('moves no cursor and changes no colour, but by our own paint', () => {
+    const paint = painter({ env: { FORCE_COLOR: '1' }, terminal: hostOf([]).host.terminal }, 'out')
+    const text = `${paint('red', 'refused')} \u001b[2J\u001b]0;title\u0007\u001b[8mhidden\n`
+    const told = `${paint('red', 'refused')} \\u001b[2J\\u001b]0;title\\u0007\\u001b[8mhidden\n`
+    expect(printedBy(text)).toEqual({ out: told, err: told })
+  })
+
+  test('is JSON still, and means the same', () => {
+    const facts = { body: 'x\u202e\u009b2J 👩‍💻\u{e0061}' }
+    const { out } = printedBy(`${JSON.stringify(facts)}\n`)
+    expect(out).not.toMatch(/[\u202e\u009b]/)
+    expect(JSON.parse(out)).toEqual(facts)
+  })
+
+  test('begins a line anew on standard error alone', () => {
+    expect(printedBy('\rlooking … 2 s')).toEqual({
+      out: '\\u000dlooking … 2 s',
+      err: '\rlooking … 2 s',
+    })
   })
 })
 
@@ -107,7 +134,11 @@ describe('an outcome', () => {
   })
 
   test('that is bad says what, who found it, where, and what to do', () => {
-    const refused = { status: 'refused', reporter: 'b.example', stage: 'policy' } as const
+    const refused = {
+      status: 'refused',
+      reporter: parseDomain('b.example'),
+      stage: 'policy',
+    } as const
     expect(outcomeText(outcome(refused), plain)).toBe(
       'refused: The recipient does not exist or does not want this. Found by b.example (policy); the same will be refused again.',
     )

@@ -77,6 +77,25 @@ describe('sending', () => {
     expect(message?.fields.get(fields.id.tag)?.toString('hex')).toBe(id)
   })
 
+  test('who found a failure is a domain, and where is a group of statuses, or nothing', async () => {
+    const { client, clock, gateway } = await attached()
+    const said = async (reporter: string, stage: string) => {
+      const list = [
+        [fields.reporter.tag, reporter],
+        [fields.stage.tag, stage],
+      ] as const
+      gateway.reply = () => ({ status: 'refused', fields: list })
+      const [sent] = sendAll(client, ['x'])
+      await clock.advance(0)
+      const { reporter: who, stage: where } = sent?.value() ?? {}
+      return [who, where]
+    }
+    expect(await said('b.example', 'policy')).toEqual(['b.example', 'policy'])
+    expect(await said('\u001b[2Jb.example', '\u001b]0;x\u0007')).toEqual([undefined, undefined])
+    expect(await said('B.example', 'Policy')).toEqual([undefined, undefined])
+    expect(await said('call me', 'nowhere at all')).toEqual([undefined, undefined])
+  })
+
   test('a failure says who found it, where, and when to try again', async () => {
     const { client, clock, gateway } = await attached()
     gateway.reply = () => ({

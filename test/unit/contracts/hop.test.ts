@@ -8,7 +8,7 @@ import { ManualClock } from '../../support/manual-clock.ts'
 import { alice, bob } from '../../support/operations.ts'
 
 hopContract('links', () => {
-  const joined = new JoinedPeers({ windowRequests: 64 })
+  const joined = new JoinedPeers({ windowRequests: 64, lentRequests: 0 })
   const { a, b, clock } = joined
   return {
     name: a.peer.name,

@@ -90,7 +90,7 @@ test('no bytes make the gates throw', () => {
   fc.assert(
     fc.property(text, (bytes) => {
       expect(parseLinkToken(Buffer.from(bytes), limits).ok).toBe(false)
-      expect(parseCredentialToken(Buffer.from(bytes), limits).ok).toBe(false)
+      expect(parseCredentialToken(Buffer.from(bytes), limits, 'credential').ok).toBe(false)
       expect(parseKeySet(Buffer.from(bytes), context).ok).toBe(false)
     }),
     { numRuns: 1500 },
@@ -118,9 +118,10 @@ test('no claims make the gate throw, whatever their types', () => {
       expect(typeof parseLinkToken(Buffer.from(linkToken({ claims: one })), limits).ok).toBe(
         'boolean',
       )
-      expect(typeof parseCredentialToken(Buffer.from(userToken({ claims: one })), limits).ok).toBe(
-        'boolean',
-      )
+      expect(
+        typeof parseCredentialToken(Buffer.from(userToken({ claims: one })), limits, 'credential')
+          .ok,
+      ).toBe('boolean')
     }),
     { numRuns: 300 },
   )

@@ -1,6 +1,6 @@
 import { compactVerify, importJWK, jwtVerify, SignJWT } from 'jose'
-import { expect, test } from 'vitest'
-import { parseAddress } from '../../../src/address/address.ts'
+import { describe, expect, test } from 'vitest'
+import { makeAddress, parseAddress } from '../../../src/address/address.ts'
 import { parseDomain } from '../../../src/address/domain.ts'
 import { generateKeyPair, type KeyPair } from '../../../src/credential/ed25519.ts'
 import { createSigner, signUserLink } from '../../../src/credential/sign.ts'
@@ -41,7 +41,7 @@ const credential = (facts: object = {}) => ({
 })
 
 const read = (text: string) => {
-  const token = parseCredentialToken(Buffer.from(text), limits)
+  const token = parseCredentialToken(Buffer.from(text), limits, 'credential')
   if (!token.ok) throw new Error(token.detail)
   return token.value
 }
@@ -105,7 +105,10 @@ test.for(['Ed25519', 'EdDSA'])('a token that jose signs as %s passes our gate', 
     .setExpirationTime(vectorNow + 60)
     .setJti('0b8f6c1e-77a2-4f0d-9a51-1d2c3b4a5f60')
     .sign(userKey.privateKey)
-  expect(read(token)).toMatchObject({ header: { alg, kid }, claims: { sub: 'alice@a.example' } })
+  expect(read(token)).toMatchObject({
+    header: { alg, kid },
+    claims: { subjects: ['alice@a.example'] },
+  })
   const { payload } = await compactVerify(token, userKey.publicKey.object)
   expect(payload.length).toBeGreaterThan(0)
 })
@@ -183,4 +186,75 @@ test('every scope may be vouched for', () => {
   const { signer } = setUp()
   const scope = ['pres.notify', 'pres.publish', 'pres.watch', 'im.send'] as const
   expect(read(signer.signCredential(credential({ scope }))).claims.scope).toEqual(new Set(scope))
+})
+
+describe('[LINK-10.3-4] a token for several users', () => {
+  const shared = (names: readonly string[], domain = 'a.example') => ({
+    ...{ aud: 'b.example', scope: ['im.send'] as const, seconds: undefined },
+    subs: names.map((name) => makeAddress(name, parseDomain(domain))),
+  })
+  const got = <T>(value: T | undefined): T => {
+    if (value === undefined) throw new Error('no token')
+    return value
+  }
+  const readShared = (text: string) => {
+    const token = parseCredentialToken(Buffer.from(text), limits, 'credentials')
+    if (!token.ok) throw new Error(token.detail)
+    return token.value
+  }
+
+  test('lists them in the order of their bytes, and jose verifies it', async () => {
+    const { signer, userKey, clock } = setUp()
+    if (userKey === undefined) throw new Error('no key')
+    const { token, subs } = got(signer.signShared(shared(['\u{10330}', 'zora', '\ufa0e', 'alice'])))
+    expect(subs.map(({ user }) => user)).toEqual(['alice', 'zora', '\ufa0e', '\u{10330}'])
+    const { payload, protectedHeader } = await jwtVerify(token, await jwk(userKey), {
+      currentDate: new Date(clock.wall()),
+    })
+    expect(protectedHeader['typ']).toBe('pitp-creds+jwt')
+    expect(payload).toEqual({
+      ...{ iss: 'a.example', aud: 'b.example', iat: vectorNow, exp: vectorNow + 600 },
+      ...{ jti: expect.any(String), scope: 'im.send', subs: subs.map(({ user }) => user) },
+    })
+    expect(readShared(token).claims.subjects).toEqual(subs.map(({ text }) => text))
+  })
+
+  test.each([
+    ['short names', 200, (n: number) => `u${n}`, 64],
+    ['long names', 200, (n: number) => `${n}-`.padEnd(200, 'x'), 6],
+    ['the longest names', 3, (n: number) => `${n}-`.padEnd(256, 'x'), 3],
+    ['names of two bytes a letter', 64, (n: number) => `\u00e9${n}`.repeat(6), 0],
+    ['names that JSON escapes', 64, (n: number) => `${n}\\`.padEnd(40, '\\'), 0],
+  ])('%s: takes the most wanted, as many as have room', (_, count, name, taken) => {
+    const { signer } = setUp()
+    const names = Array.from({ length: count }, (_one, n) => name(n))
+    const { token, subs } = got(signer.signShared(shared(names)))
+    expect(new Set(subs.map(({ user }) => user))).toEqual(new Set(names.slice(0, subs.length)))
+    expect(token.length).toBeLessThanOrEqual(2048)
+    if (taken > 0) expect(subs.length).toBe(taken)
+    // One more would not have had room.
+    const longest = Math.max(...names.map((one) => Buffer.byteLength(JSON.stringify(one)) + 1))
+    if (subs.length < 64 && subs.length < count) {
+      expect(token.length + (longest * 4) / 3 + 2).toBeGreaterThan(2048)
+    }
+    expect(readShared(token).claims.subjects).toEqual(subs.map(({ text }) => text))
+  })
+
+  test('is none where not even two have room', () => {
+    const { clock, random, userKey, linkKey } = setUp()
+    const domain = parseDomain([...Array(3).fill('x'.repeat(63)), 'y'.repeat(61)].join('.'))
+    const signer = createSigner({ domain, linkKey, userKey, clock, random, limits })
+    const long = (letter: string) => `${letter}${'\\'.repeat(255)}`
+    const facts = shared([long('a'), long('b'), 'c'], domain)
+    expect(signer.signShared({ ...facts, aud: domain })).toBe(undefined)
+    expect(signer.signShared(shared(['alice'], domain))).toBe(undefined)
+  })
+
+  test('is for users of our own domain alone', () => {
+    const { signer } = setUp()
+    const facts = { ...shared(['alice']), subs: [alice, parseAddress('alice@c.example')] }
+    expect(() => signer.signShared(facts)).toThrow(
+      expect.objectContaining({ code: 'credential-subject' }),
+    )
+  })
 })

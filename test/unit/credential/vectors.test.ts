@@ -2,12 +2,19 @@ import { expect, test } from 'vitest'
 import { importPublicKey } from '../../../src/credential/ed25519.ts'
 import { isPublishedTestKey } from '../../../src/credential/known-keys.ts'
 import { tokenCases, vectorKeys, writeTokenVectors } from '../../support/token-vectors.ts'
-import { judge } from '../../support/vector-verifier.ts'
+import { judge, usersOf } from '../../support/vector-verifier.ts'
 
 test.for(tokenCases.map((one) => [one.kind, one.name, one.expect, one] as const))(
-  '%s: %s: %s',
+  '[LINK-10.3-4] %s: %s: %s',
   async ([, , expected, one]) => {
     expect(await judge(one)).toBe(expected)
+  },
+)
+
+test.for(tokenCases.flatMap((one) => (one.users === undefined ? [] : [[one.name, one] as const])))(
+  '[LINK-10.4-1] several users: %s: each who is canonical stands for itself',
+  async ([, one]) => {
+    expect(await usersOf(one)).toEqual(one.users)
   },
 )
 

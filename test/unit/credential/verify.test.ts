@@ -25,7 +25,8 @@ import {
 } from '../../support/vector-verifier.ts'
 
 const parseLink = (text: string) => got(parseLinkToken(Buffer.from(text), limits))
-const parseUser = (text: string) => got(parseCredentialToken(Buffer.from(text), limits))
+const parseUser = (text: string) =>
+  got(parseCredentialToken(Buffer.from(text), limits, 'credential'))
 
 function got<T>(verdict: { ok: true; value: T } | { ok: false; detail: string }): T {
   if (!verdict.ok) throw new Error(verdict.detail)
@@ -36,7 +37,7 @@ test('a good credential gives its sender, its scope and its end', async () => {
   const { verifier } = vectorVerifier()
   const verdict = await verifier.credential(parseUser(userToken()), credentialContext(), plenty)
   expect(got(verdict)).toMatchObject({
-    sender: { text: 'alice@a.example' },
+    senders: [{ text: 'alice@a.example' }],
     claims: { exp: vectorNow + 540, scope: new Set(['im.send', 'pres.watch']) },
   })
 })
@@ -80,7 +81,7 @@ test('A102: no key is looked for, and nothing is fetched, before issuer, subject
       const token = parseLinkToken(bytes, limits)
       if (token.ok) await verifier.link(token.value, linkContext, plenty)
     } else {
-      const token = parseCredentialToken(bytes, limits)
+      const token = parseCredentialToken(bytes, limits, 'credential')
       if (token.ok) await verifier.credential(token.value, credentialContext(), plenty)
     }
     expect((keys as Lookups).asked, one.name).toEqual([])
@@ -91,6 +92,7 @@ test('A083: a header with a place to fetch keys from fetches nothing', () => {
   const token = parseCredentialToken(
     Buffer.from(userToken({ header: { jku: 'https://c.example/' } })),
     limits,
+    'credential',
   )
   expect(token).toMatchObject({ ok: false, code: 'credential-format' })
 })
@@ -309,7 +311,7 @@ test('no key set is ever asked for in the name of a user', () => {
 
 test('a refusal tells nothing of the token', async () => {
   for (const one of tokenCases) {
-    const token = parseCredentialToken(Buffer.from(one.token), limits)
+    const token = parseCredentialToken(Buffer.from(one.token), limits, 'credential')
     const { verifier } = vectorVerifier()
     const verdict = token.ok
       ? await verifier.credential(token.value, credentialContext(), plenty)

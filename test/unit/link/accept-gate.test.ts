@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
 import { AcceptGate, Admission, type GateLimits } from '../../../src/link/accept-gate.ts'
 
-const make = (limits: Partial<GateLimits> = {}, otherLinks = 0) => {
+const make = (limits: Partial<GateLimits> = {}) => {
   const hits: string[] = []
   const gate = new AcceptGate({
     limits: limitsWith({
@@ -10,7 +10,6 @@ const make = (limits: Partial<GateLimits> = {}, otherLinks = 0) => {
       handshakesPerAddressBurst: 1_000_000,
       ...limits,
     }),
-    otherLinks: () => otherLinks,
     meter: {
       hit: (limit) => {
         hits.push(limit)
@@ -80,21 +79,6 @@ describe('everybody together', () => {
     ).toBe(3)
     expect(hits).toEqual(['unprovenLinks'])
     gate.proven('192.0.2.0')
-    expect(gate.admit('192.0.2.9', 0)).toBe(true)
-  })
-
-  test('has so many links, those that were dialled among them', () => {
-    const { gate, hits } = make({ links: 5 }, 3)
-    expect(
-      admitted(
-        gate,
-        times(3, (i) => `192.0.2.${i}`),
-      ),
-    ).toBe(2)
-    expect(hits).toEqual(['links'])
-    gate.proven('192.0.2.0')
-    expect(gate.admit('192.0.2.9', 0)).toBe(false)
-    gate.gone('192.0.2.0', true)
     expect(gate.admit('192.0.2.9', 0)).toBe(true)
   })
 })
@@ -203,7 +187,7 @@ describe('A008: the pace of a network', () => {
 
   test('is forgotten once it is full, and what is not is bounded', () => {
     const networks = 1000
-    const { gate } = make({ ...slow, networks, unprovenLinks: 1_000_000, links: 1_000_000 })
+    const { gate } = make({ ...slow, networks, unprovenLinks: 1_000_000 })
     for (let i = 0; i < 3 * networks; i++) {
       const ip = `${i >> 16}.${(i >> 8) & 255}.${i & 255}.1`
       gate.admit(ip, 0)

@@ -45,10 +45,11 @@ const hello = (boot: string): Hello => ({
   software: 'test',
   boot,
   state: boot,
-  nonce: 'n'.repeat(43),
+  nonce: 'A'.repeat(43),
   services: ['im', 'pres'],
   messageBytes: 65_536,
   references: 16,
+  subjects: 0,
 })
 
 function makeLinks(overrides: Parameters<typeof limitsWith>[0] = {}) {

@@ -3,7 +3,13 @@ import { describe, expect, test } from 'vitest'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
 import { ownCounters } from '../../../src/link/counters.ts'
 import { Outbox } from '../../../src/link/outbox.ts'
-import { bare, contentOf, type Outgoing } from '../../../src/link/outgoing.ts'
+import {
+  type AnswerView,
+  bare,
+  contentOf,
+  type Outgoing,
+  type Reference,
+} from '../../../src/link/outgoing.ts'
 import { commands } from '../../../src/wire/registry.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { memoryChannelPair, plainFacts } from '../../support/memory-channel.ts'
@@ -30,11 +36,12 @@ function makeOutbox(limits: Partial<Limits> = {}) {
     drained: () => box.drained(),
     closed: () => undefined,
   })
-  const ask = (user: string, bytes = 0): Outgoing => {
+  const ask = (user: string, bytes = 0, reference?: Reference): Outgoing => {
     const outgoing: Outgoing = {
       ...bare,
       ...contentOf(Buffer.alloc(0), Buffer.alloc(bytes)),
       ...{ command: commands.message.number, trafficClass: 1, user, since: clock.now() },
+      reference,
       answered: () => undefined,
       failed: (code) => {
         told.push(`${user} ${code}`)
@@ -82,6 +89,41 @@ describe('a user who has much waiting', () => {
     await clock.advance(2000)
     expect(told.slice(18)).toEqual(['bob remote-timeout'])
   })
+})
+
+test('what is left of the time may be less than a clock can tell', async () => {
+  for (const start of [0.1, 0.7, 1234.56789, 98_765.4321]) {
+    const { clock, ask, told } = makeOutbox()
+    await clock.advance(start)
+    ask('first')
+    await clock.advance(1 / 3)
+    ask('second')
+    await clock.advance(30_010)
+    expect(told).toEqual(['first remote-timeout', 'second remote-timeout'])
+  }
+})
+
+test('a CREDENTIAL is waited for as long as what it was shown for', async () => {
+  const { clock, box, ask, told } = makeOutbox()
+  ask('first')
+  await clock.advance(20_000)
+  box.sweep(clock.now())
+  const answers: string[] = []
+  const reference: Reference = {
+    ...{ number: 1, refreshAt: 0, wait: () => undefined, leave: () => undefined },
+    present: () => ({
+      ...{ reference, fields: Buffer.alloc(0) },
+      answered: (status) => {
+        answers.push(status)
+      },
+    }),
+  }
+  ask('second', 0, reference)
+  await clock.advance(11_000)
+  expect(told).toEqual(['first remote-timeout'])
+  const answer = { status: 'refused' } as AnswerView
+  box.settle(3)?.answered(answer)
+  expect(answers).toEqual(['refused'])
 })
 
 describe('[LINK-4.4-3] bodies for which there is no place', () => {

@@ -5,7 +5,7 @@ import type { Status } from '../../../src/errors.ts'
 import type { Hello } from '../../../src/link/hello.ts'
 import type { JournalEvent } from '../../../src/operation/journal.ts'
 import { Admission } from '../../../src/peer/admission.ts'
-import type { Pair, ProofKind } from '../../../src/peer/pair.ts'
+import type { Proof, ProofKind } from '../../../src/peer/pair.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { bob, domain } from '../../support/middle/calls.ts'
 import { broken, roomEnv, settle } from '../../support/middle/env.ts'
@@ -71,8 +71,8 @@ const textOf = (value: unknown): string =>
     ? `${value.local}~${value.remote}`
     : String(value)
 
-const pairBy = (...kinds: readonly ProofKind[]): Pair => ({
-  ...{ local: domain('b.example'), remote: domain('a.example'), kinds: new Set(kinds), kid: 'k' },
+const pairBy = (...kinds: readonly ProofKind[]): Proof => ({
+  ...{ local: domain('b.example'), remote: domain('a.example'), kinds: new Set(kinds), key: 'k' },
 })
 
 describe('[LINK-5.4-3] a domain that has proven itself', () => {
@@ -184,8 +184,8 @@ describe('a claim that is refused', () => {
       { kind: 'proof', remote: 'z.example', cause: 'credential-key', detail: 'why' },
     ])
     expect(env.lines).toMatchObject([
-      { event: 'link.proof-refused', claimed: 'z.example', cause: 'credential-key', more: 0 },
-      { event: 'link.proof-refused', claimed: undefined, cause: 'credential-format', more: 0 },
+      { event: 'link.proof-refused', claimed: 'z.example', cause: 'credential-key' },
+      { event: 'link.proof-refused', cause: 'credential-format' },
     ])
   })
 

@@ -33,7 +33,7 @@ function makeCommands() {
   const table: CommandTable = Object.fromEntries(
     Object.entries(rows).map(([name, row]) => {
       const take: Take = (session, request, held) => {
-        taken.push(held === undefined ? name : `${name} by ${held.number}`)
+        taken.push(held === undefined ? name : `${name} by ${held.user.text}`)
         return sayOk(session, request)
       }
       return [name, { ...row, take }] as const
@@ -125,7 +125,7 @@ describe('a gateway that is proven', () => {
     const link = await proven()
     hold(link.session, 7)
     expect(await ask(link, 'message', { reference: 7 })).toBe('ok')
-    expect(taken).toEqual(['message by 7'])
+    expect(taken).toEqual(['message by alice@a.example'])
     expect(env.meter.total('credential_references_total')).toBe(1)
   })
 })
@@ -185,9 +185,8 @@ describe('what a request refers to', () => {
       'was refused',
       'credential-scope',
       (session: Session) => {
-        const held = hold(session, 1)
-        held.state = 'refused'
-        held.code = 'credential-scope'
+        const grant = session.held.place([1], 1)
+        if (typeof grant !== 'string') session.held.refuse(grant, [1], 'credential-scope')
       },
     ],
     [
@@ -210,12 +209,12 @@ describe('what a request refers to', () => {
     const { env, proven, ask, taken } = makeCommands()
     const link = await proven()
     const held = hold(link.session, 1)
-    held.state = 'waiting'
+    held.grant.state = 'waiting'
     expect(await ask(link, 'message', { reference: 1 })).toBe('no answer')
-    held.state = 'good'
+    held.grant.state = 'good'
     link.session.waiting.reopen()
     await env.clock.advance(0)
-    expect([taken, link.far.answers.length]).toEqual([['message by 1'], 1])
+    expect([taken, link.far.answers.length]).toEqual([['message by alice@a.example'], 1])
   })
 })
 

@@ -10,7 +10,7 @@ import { commands } from '../../../src/wire/registry.ts'
 import { address, alice, bob } from '../../support/middle/calls.ts'
 import { roomEnv } from '../../support/middle/env.ts'
 import { sayOk } from '../../support/middle/peer-rooms.ts'
-import { openProven } from '../../support/middle/sessions.ts'
+import { openProven, proveBy } from '../../support/middle/sessions.ts'
 import * as wire from '../../support/script/codec.ts'
 
 type Context = Parameters<Verifier['credential']>[1]
@@ -32,7 +32,7 @@ async function makeCredentials(limits: Partial<Limits> = {}) {
     credential: ({ claims }, context, spend) => {
       contexts.push(context)
       spend()
-      return found.verdict ?? accept({ sender: address(claims.sub), claims })
+      return found.verdict ?? accept({ senders: claims.subjects.map(address), claims })
     },
   }
   const room = new Credentials(env, verifier, (_session, issuer) => {
@@ -59,7 +59,7 @@ describe('[LINK-6.3-1] a credential that is shown', () => {
     const { show, session, spent, env } = await makeCredentials()
     expect(await show(5, alice.text)).toBe('ok')
     const held = session.held.get(5)
-    expect([held?.state, held?.user.text, held?.local, held?.issuer]).toEqual([
+    expect([held?.grant.state, held?.user.text, held?.local, held?.domain]).toEqual([
       'good',
       alice.text,
       'b.example',
@@ -67,7 +67,7 @@ describe('[LINK-6.3-1] a credential that is shown', () => {
     ])
     expect(held?.may('im.send', alice, bob.domain)).toBe(undefined)
     const life = (600 + env.limits.clockSkewSeconds) * 1000
-    expect(held?.expiresAt).toBe(Math.floor(env.clock.wall() / 1000) * 1000 + life)
+    expect(held?.grant.expiresAt).toBe(Math.floor(env.clock.wall() / 1000) * 1000 + life)
     expect([spent, env.meter.total('credential_checks_total', { result: 'ok' })]).toEqual([
       ['a.example'],
       1,
@@ -111,9 +111,13 @@ describe('[LINK-6.3-1] a credential that is shown', () => {
     const { show, session, found, env } = await makeCredentials()
     found.verdict = refuse('credential-expired', 'long ago')
     expect(await show(1, alice.text)).toBe('credential-expired')
-    expect(session.held.get(1)).toMatchObject({ state: 'refused', code: 'credential-expired' })
+    expect(session.held.get(1)).toBe(undefined)
+    expect(session.held.refusal(1)).toMatchObject({
+      code: 'credential-expired',
+      named: 'b.example',
+    })
     expect(env.lines).toMatchObject([
-      { event: 'credential.refused', remote: 'a.example', cause: 'credential-expired', more: 0 },
+      { event: 'credential.refused', remote: 'a.example', cause: 'credential-expired' },
     ])
     expect(env.meter.total('credential_checks_total', { result: 'credential-expired' })).toBe(1)
   })
@@ -124,7 +128,7 @@ describe('[LINK-6.3-1] a credential that is shown', () => {
     expect(await show(1, 'al@a.example')).toBe('bad-request')
     found.verdict = refuse('credential-expired', 'long ago')
     expect(await show(1, alice.text)).toBe('credential-expired')
-    expect([session.held.get(1)?.state, session.held.get(1)?.user.text]).toEqual([
+    expect([session.held.get(1)?.grant.state, session.held.get(1)?.user.text]).toEqual([
       'good',
       alice.text,
     ])
@@ -151,16 +155,16 @@ describe('[LINK-5.4-4] while its key is fetched', () => {
     room.found.verdict = promise
     const shown = room.far.show(1, alice.text)
     await room.env.clock.advance(0)
-    const good = { sender: alice, claims: { aud: 'b.example', iss: 'a.example', exp: 1 } }
+    const good = { senders: [alice], claims: { aud: 'b.example', iss: 'a.example', exp: 1 } }
     return { ...room, resolve, shown, good: accept(good as unknown as Vouched) }
   }
 
   test('a credential has no answer, and is waited for', async () => {
     const { far, shown, session, resolve, env, good, taken } = await waiting()
-    expect([far.status(shown), session.held.get(1)?.state]).toEqual(['no answer', 'waiting'])
+    expect([far.status(shown), session.held.get(1)?.grant.state]).toEqual(['no answer', 'waiting'])
     resolve(good)
     await env.clock.advance(0)
-    expect([far.status(shown), session.held.get(1)?.state, taken]).toEqual(['ok', 'good', []])
+    expect([far.status(shown), session.held.get(1)?.grant.state, taken]).toEqual(['ok', 'good', []])
   })
 
   test('a refresh does not stop what the credential before it allows', async () => {
@@ -170,10 +174,10 @@ describe('[LINK-5.4-4] while its key is fetched', () => {
     room.found.verdict = promise
     room.far.show(1, alice.text)
     await room.env.clock.advance(0)
-    expect(room.session.held.get(1)?.state).toBe('good')
+    expect(room.session.held.get(1)?.grant.state).toBe('good')
     resolve(refuse('credential-key', 'gone'))
     await room.env.clock.advance(0)
-    expect(room.session.held.get(1)?.state).toBe('good')
+    expect(room.session.held.get(1)?.grant.state).toBe('good')
   })
 
   test('[LINK-6.3-8] a credential waits for a claim that is under way, if its pair is not proven', async () => {
@@ -184,6 +188,7 @@ describe('[LINK-5.4-4] while its key is fetched', () => {
     await env.clock.advance(0)
     expect([far.status(id), far.status(good), contexts.length]).toEqual(['no answer', 'ok', 1])
     session.claimsUnderWay = 0
+    proveBy(session, 'b.example', 'c.example')
     session.waiting.reopen()
     await env.clock.advance(0)
     expect([far.status(id), contexts.length]).toEqual(['ok', 2])
@@ -199,10 +204,10 @@ describe('[LINK-6.4-1] FORGET', () => {
       fields: [[wire.tag.references, wire.u32(1, 3, 99)]],
     })
     await env.clock.advance(0)
-    expect([far.status(id), ...[1, 2, 3].map((n) => session.held.get(n)?.number)]).toEqual([
+    expect([far.status(id), ...[1, 2, 3].map((n) => session.held.get(n)?.user.text)]).toEqual([
       'ok',
       undefined,
-      2,
+      alice.text,
       undefined,
     ])
   })

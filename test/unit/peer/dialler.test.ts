@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest'
 import { GatewayError, type Status } from '../../../src/errors.ts'
 import type { Channel } from '../../../src/link/channel.ts'
 import { type Connected, Dialler } from '../../../src/peer/dialler.ts'
-import type { Pair } from '../../../src/peer/pair.ts'
+import type { Proof } from '../../../src/peer/pair.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { domain } from '../../support/middle/calls.ts'
 import { roomEnv, settle } from '../../support/middle/env.ts'
@@ -66,7 +66,7 @@ function makeDialler() {
       },
     },
     {
-      proven: (session, { local: from, remote: to, kinds }: Pair) => {
+      proven: (session, { local: from, remote: to, kinds }: Proof) => {
         told.push(`proven ${from} ${to} ${[...kinds]}`)
         proveBy(session, from, to, [...kinds])
       },

@@ -60,13 +60,15 @@ describe('[LINK-6.2-2] KEYS that is asked here', () => {
   test.each([
     ['of a domain whose certificate was not', 'b2.example'],
     ['of a domain elsewhere', 'c.example'],
-    ['in other letters', 'B.example'],
   ])('%s is not told', async (_, name) => {
     expect(await ask([[tag.domain, name]])).toEqual(['domain-not-hosted', ''])
   })
 
-  test('without a domain breaks its grammar', async () => {
+  test('without a domain, or with none in its canonical form, breaks its grammar', async () => {
     expect(await ask([])).toEqual(['bad-request', ''])
+    for (const name of ['B.example', 'b..example', '']) {
+      expect(await ask([[tag.domain, name]])).toEqual(['bad-request', ''])
+    }
   })
 
   test('[LINK-4.4-4] is too large for one frame, unless more is granted', async () => {

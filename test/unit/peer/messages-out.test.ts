@@ -233,12 +233,31 @@ describe('[LINK-6.7-8] a far side that lost the count', () => {
     expect(env.held.used).toBe(0)
   })
 
-  test('that says so twice is believed', () => {
+  test('[LINK-6.7-18] that says so of the beginning of an epoch is offered higher ones, and believed in the end', () => {
     const { first, send, told } = makeMessages()
     send('1')
-    answer(first, 0, 'order')
-    answer(first, 1, 'order')
+    const epochs: number[] = []
+    for (let at = 0; told().length === 0 && at < 100; at++) {
+      epochs.push(placesOf(first).at(-1)?.[0] ?? 0)
+      answer(first, at, 'order')
+    }
     expect(told()).toEqual(['1 order'])
+    const steps = epochs.map((epoch) => epoch - (epochs[0] ?? 0))
+    expect(steps).toEqual(Array.from({ length: 21 }, (_, n) => 2 ** n - 1))
+  })
+
+  test('that says so twice of what is no beginning is believed', () => {
+    const { first, send, told } = makeMessages()
+    for (const text of ['1', '2']) send(text)
+    answer(first, 0, 'delivered')
+    answer(first, 1, 'order')
+    send('3')
+    expect(textsOf(first).slice(2)).toEqual(['2', '3'])
+    answer(first, 2, 'delivered')
+    answer(first, 3, 'order')
+    expect(textsOf(first).slice(4)).toEqual(['3'])
+    answer(first, 4, 'delivered')
+    expect(told()).toEqual(['1 delivered', '2 delivered', '3 delivered'])
   })
 
   test('is believed at once, where one of that count was refused for a time', () => {
@@ -342,8 +361,8 @@ describe('a link that lets go', () => {
     answer(first, 1, 'order')
     lose(first, 2, false)
     expect([told(), first.given.length]).toEqual([[], 4])
-    answer(first, 3, 'order')
-    expect(told()).toEqual(['1 order'])
+    lose(first, 3, false)
+    expect(told()).toEqual(['1 remote-unreachable'])
   })
 
   test('finds no memory here: the message is to come again', () => {

@@ -225,7 +225,8 @@ describe('[LINK-6.13-6] what did not get through is told back', () => {
   test('by a refusal that comes long after, with the subscription that it names', () => {
     const { notices, codes } = makeNotices()
     const pair = (remote: string): Pair => ({
-      ...{ local: bob.domain, remote: domain(remote), kinds: new Set(['key']), kid: 'k' },
+      ...{ local: bob.domain, remote: domain(remote), kinds: new Set(['key']), key: 'k' },
+      services: ['im', 'pres'],
     })
     const session = { pairs: [pair('a.example'), pair('a2.example')] }
     const named = (value: string) =>

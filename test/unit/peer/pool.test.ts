@@ -339,14 +339,6 @@ describe('[LINK-9.2-1] two links that were dialled at once', () => {
     expect(pool.find(local, remote, 'im')).toBe(ours.session)
     expect(ours.session.link.isUsable).toBe(true)
   })
-
-  test('[LINK-9.2-2] links that were accepted are so many and no more', async () => {
-    const { env, open, list } = makePool({ linksPerPair: 2 })
-    const links = [await open(), await open(), await open()]
-    for (const one of links) list(one)
-    expect(links.map(({ session }) => session.link.isUsable).sort()).toEqual([false, true, true])
-    expect(env.hits('linksPerPair')).toBe(1)
-  })
 })
 
 describe('once this gateway stops', () => {

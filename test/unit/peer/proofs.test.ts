@@ -1,11 +1,12 @@
 /** Claims of the far side, judged up to the signature; and our own claims. */
 import { describe, expect, test } from 'vitest'
+import { generateKeyPair } from '../../../src/credential/ed25519.ts'
 import { accept, refuse, type Verdict } from '../../../src/credential/verdict.ts'
 import type { DomainContext, Verifier } from '../../../src/credential/verify.ts'
 import type { Status } from '../../../src/errors.ts'
 import type { Limits } from '../../../src/limits.ts'
 import type { RequestView } from '../../../src/link/link.ts'
-import type { Pair } from '../../../src/peer/pair.ts'
+import type { Proof } from '../../../src/peer/pair.ts'
 import { createProofs, type Proofs } from '../../../src/peer/proofs.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { commands } from '../../../src/wire/registry.ts'
@@ -15,8 +16,10 @@ import { hostedBy, TestCore } from '../../support/middle/peer-rooms.ts'
 import { openSession, proveBy, type SessionWish } from '../../support/middle/sessions.ts'
 import * as wire from '../../support/script/codec.ts'
 import { userKey } from '../../support/script/world.ts'
+import { seededRandom } from '../../support/seeded-random.ts'
 
 const { tag } = wire
+const signer = generateKeyPair(seededRandom(4)).publicKey
 const thumbprint = Buffer.alloc(32).toString('base64url')
 type Answer<T> = Verdict<T> | Promise<Verdict<T>>
 
@@ -37,12 +40,12 @@ function makeProofs(limits: Partial<Limits> = {}) {
     link: (token, context, spend) => {
       contexts.push(context)
       spend()
-      return found.link ?? accept(token.claims)
+      return found.link ?? accept({ claims: token.claims, key: signer })
     },
     holder: (token) => found.holder ?? accept(token.claims),
     credential: (token) =>
       found.credential ??
-      accept({ sender: { user: '', domain: domain(token.claims.iss), text: '' }, ...token }),
+      accept({ senders: [{ user: '', domain: domain(token.claims.iss), text: '' }], ...token }),
   }
   const attaching = { code: Promise.resolve<Status>('ok') }
   const proofs: Proofs = createProofs(env, {
@@ -58,7 +61,7 @@ function makeProofs(limits: Partial<Limits> = {}) {
       return true
     },
     steps: {
-      proven: (session, { local, remote, kinds }: Pair) => {
+      proven: (session, { local, remote, kinds }: Proof) => {
         told.push(`proven ${local} ${remote} ${[...kinds]}`)
         proveBy(session, local, remote, [...kinds])
       },
@@ -304,7 +307,6 @@ describe('[LINK-5.4-7] the claim of a user', () => {
       'credential-issuer',
     ],
     ['of a domain', { iss: 'b.example' }, undefined, undefined, 'credential-issuer'],
-    ['without a key', {}, [], 'b.example', 'credential-key'],
     ['that cannot be read', { jti: '' }, undefined, undefined, 'credential-format'],
   ] as const)(
     '%s is refused before the directory is asked',
@@ -321,6 +323,14 @@ describe('[LINK-5.4-7] the claim of a user', () => {
     },
   )
 
+  test('[LINK-6.1-1] without a key breaks its grammar', async () => {
+    const room = makeProofs()
+    const link = await client(room)
+    const id = prove(link, {}, [])
+    await room.env.clock.advance(0)
+    expect([link.far.status(id), room.told]).toEqual(['bad-request', []])
+  })
+
   test('whose signature does not fit is refused before the directory is asked', async () => {
     const room = makeProofs()
     room.found.holder = refuse('credential-signature', 'no')
@@ -331,9 +341,9 @@ describe('[LINK-5.4-7] the claim of a user', () => {
   })
 
   test.each([
-    ['there is no such user', undefined, 'refused'],
+    ['there is no such user', undefined, 'credential-key'],
     ['other keys are listed', { keys: ['other'] }, 'credential-key'],
-    ['no key is listed, and no credential names this one', { keys: [] }, 'credential-missing'],
+    ['no key is listed, and no credential names this one', { keys: [] }, 'credential-key'],
   ] as const)('is refused if %s', async (_, entry, code) => {
     const room = makeProofs()
     room.core.entry = Promise.resolve(entry)

@@ -7,7 +7,8 @@ import { TestCarrier, TestPool } from '../../support/middle/carriers.ts'
 import { TestCore } from '../../support/middle/peer-rooms.ts'
 
 const pairOf = (local: string, remote: string): Pair => ({
-  ...{ local: domain(local), remote: domain(remote), kinds: new Set(['key']), kid: 'k' },
+  ...{ local: domain(local), remote: domain(remote), kinds: new Set(['key']), key: 'k' },
+  services: ['im', 'pres'],
 })
 const pair = pairOf('b.example', 'a.example')
 

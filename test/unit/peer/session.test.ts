@@ -37,19 +37,31 @@ describe('[LINK-5.4-1] pairs of domains on one link', () => {
   test('gather the proofs that came for them, and the key of the last one that had one', () => {
     const { session } = openSession(roomEnv())
     const pair = { local: domain(b), remote: domain(a) }
-    session.prove({ ...pair, kinds: new Set(['key']), kid: 'one' })
-    const all = session.prove({ ...pair, kinds: new Set(['certificate']), kid: '' })
-    expect([[...all.kinds], all.kid]).toEqual([['key', 'certificate'], 'one'])
-    expect(session.prove({ ...pair, kinds: new Set(['key']), kid: 'two' }).kid).toBe('two')
+    session.prove({ ...pair, kinds: new Set(['key']), key: 'one' })
+    const all = session.prove({ ...pair, kinds: new Set(['certificate']), key: '' })
+    expect([[...all.kinds], all.key]).toEqual([['key', 'certificate'], 'one'])
+    expect(session.prove({ ...pair, kinds: new Set(['key']), key: 'two' }).key).toBe('two')
   })
 
   test('are used once all proofs are there, which is told once', () => {
     const { session } = openSession(roomEnv())
     const kinds = new Set(['key'] as const)
-    const pair = session.prove({ local: domain(b), remote: domain(a), kinds, kid: 'k' })
+    const proof = session.prove({ local: domain(b), remote: domain(a), kinds, key: 'k' })
     expect([session.isProven(b, a), session.standing]).toEqual([false, 'silent'])
-    expect([session.admit(pair), session.admit(pair)]).toEqual([true, false])
-    expect(session.pair(b, a)).toBe(pair)
+    const admitted = [1, 2].map(() => session.admit(proof, ['im', 'pres']).isMore)
+    expect(admitted).toEqual([true, false])
+    expect(session.pair(b, a)).toMatchObject(proof)
+  })
+
+  test('[LINK-5.4-12] may be used for more once more is proven, also by who has them already', () => {
+    const { session } = openSession(roomEnv())
+    const kinds = new Set(['certificate'] as const)
+    const proof = session.prove({ local: domain(b), remote: domain(a), kinds, key: '' })
+    const { pair } = session.admit(proof, ['pres'])
+    expect([session.serves(b, a, 'im'), session.serves(b, a, 'pres')]).toEqual([false, true])
+    expect(session.admit(proof, ['im', 'pres'])).toEqual({ pair, isMore: true })
+    expect(pair.services).toEqual(['im', 'pres'])
+    expect([session.serves(b, a, 'im'), session.serves(a, b, 'im')]).toEqual([true, false])
   })
 
   test('are so many and no more; one that is known may be proven again', () => {
@@ -111,8 +123,8 @@ describe('[LINK-6.5-3] the domain that tells a failure', () => {
 
   test('is that of the credential, before what the request names', async () => {
     const prepare = ({ session }: Awaited<ReturnType<typeof openProven>>): void => {
-      hold(session, 1).named = b2
-      hold(session, 2).named = 'z.example'
+      hold(session, 1).grant.named = domain(b2)
+      hold(session, 2).grant.named = undefined
     }
     expect(await refused(prepare, { reference: 1, named: b })).toBe(b2)
     expect(await refused(prepare, { reference: 2, named: b2 })).toBe(b2)
@@ -145,13 +157,31 @@ describe('[LINK-6.5-3] the domain that tells a failure', () => {
   })
 })
 
-test('refusals of one link have ten lines in the log at once, then one a second, with how many had none', () => {
-  const { session } = openSession(roomEnv())
-  const lines = (now: number, count: number) =>
-    Array.from({ length: count }, () => session.line(now)).filter((more) => more !== undefined)
-  expect(lines(0, 14)).toEqual(Array(10).fill(0))
-  expect(lines(1000, 3)).toEqual([4])
-  expect(lines(2000, 1)).toEqual([2])
+describe('for the log the far end', () => {
+  const peer = expect.any(String)
+
+  test('is the domain that it says to be, until one is proven', async () => {
+    const env = roomEnv()
+    const { session, far } = openSession(env)
+    expect(session.who).toEqual({ claimed: undefined, peer })
+    far.sayHello()
+    await env.clock.advance(0)
+    expect(session.who).toEqual({ claimed: 'a.example', peer })
+    proveBy(session, b, c)
+    expect(session.who).toEqual({ local: 'b.example', remote: 'c.example', peer })
+  })
+
+  test('of a client is a domain of ours, or what it says to be', () => {
+    const { session } = openSession(roomEnv(), { role: 'client' })
+    expect(session.who).toEqual({ domain: undefined, peer })
+    expect(session.whoClaims(domain('b.example'))).toEqual({ domain: 'b.example', peer })
+    expect(session.whoClaims(domain('z.example'))).toEqual({ claimed: 'z.example', peer })
+  })
+
+  test('is the domain that we dialled', () => {
+    const { session } = openSession(roomEnv(), { dialled: {} })
+    expect(session.who).toEqual({ local: 'b.example', remote: 'a.example', peer })
+  })
 })
 
 describe('whose word a request is', () => {
@@ -180,20 +210,20 @@ describe('[LINK-6.3-1] the credentials that the far side showed', () => {
 
   test('have numbers that rise, and are never used again once they are given up', () => {
     const table = held()
-    expect(table.place(0)).toBe('bad-request')
-    const five = table.place(5)
-    expect(table.place(5)).toBe(five)
-    expect(table.place(4)).toBe('bad-request')
+    expect(table.place([0], 1)).toBe('bad-request')
+    const five = table.place([5], 3)
+    expect(table.place([5], 3)).toBe(five)
+    expect(table.place([4], 5)).toBe('bad-request')
     table.forget(5)
-    expect([table.place(5), table.get(5)]).toEqual(['bad-request', undefined])
+    expect([table.place([5], 7), table.get(5)]).toEqual(['bad-request', undefined])
   })
 
   test('[LINK-6.3-7] are so many and no more', () => {
     const table = held(1)
-    table.place(1)
-    expect(table.place(2)).toBe('limit-reached')
+    table.place([1], 1)
+    expect(table.place([2], 3)).toBe('limit-reached')
     table.forget(1)
-    expect(table.place(2)).toMatchObject({ number: 2, state: 'waiting' })
+    expect(table.place([3], 5)).toMatchObject({ request: 5, state: 'waiting' })
   })
 
   test('of an issuer whose keys changed are to be shown again', () => {
@@ -203,11 +233,7 @@ describe('[LINK-6.3-1] the credentials that the far side showed', () => {
       hold(session, 2, { subject: { ...carol, domain: domain(c) } }),
     ]
     session.held.dropIssuer(a)
-    expect([ofAlice.state, ofAlice.code, ofOther.state]).toEqual([
-      'refused',
-      'credential-ref-unknown',
-      'good',
-    ])
+    expect([ofAlice.grant.state, ofOther.grant.state]).toEqual(['dropped', 'good'])
   })
 
   test('[LINK-6.3-4] keep issuer, subject and audience', () => {
@@ -220,12 +246,13 @@ describe('[LINK-6.3-1] the credentials that the far side showed', () => {
     ]).toEqual([true, false, false])
   })
 
-  test('[LINK-6.5-2] allow what they say, to the domain that they are for, while its pair is proven', () => {
+  test('[LINK-6.5-2] allow what they say, to the domain that they are for', () => {
     const { session } = openSession(roomEnv())
-    const unproven = hold(session, 1, { scope: ['im.send'] })
-    expect(unproven.may('im.send', alice, bob.domain)).toBe('domain-not-proven')
     proveBy(session, b, a)
     const one = hold(session, 2, { scope: ['im.send'] })
+    // [LINK-6.5-1] The proof comes before the credential.
+    expect(one.may('im.send', alice, domain(b2))).toBe('domain-not-proven')
+    proveBy(session, b2, a)
     expect([
       one.may('im.send', alice, bob.domain),
       one.may('im.send', alice, domain(b2)),

@@ -17,7 +17,10 @@ async function makeRoom(limits: Partial<Limits> = {}) {
   const taken: string[] = []
   const request = (session: Session, view: RequestView): undefined => {
     if (state.take !== undefined) return state.take(view)
-    if (!state.isOpen) return session.waiting.enter(view, view.reference, env.clock.now())
+    if (!state.isOpen) {
+      session.waiting.enter(view, view.reference, env.clock.now())
+      return
+    }
     taken.push(view.buffer.toString('utf8', view.bodyAt, view.end))
     return sayOk(session, view)
   }
@@ -71,7 +74,9 @@ describe('[LINK-5.4-4] requests that wait', () => {
         return id
       })
     const pairs = new Map<number, string>()
-    state.take = (view) => session.waiting.enter(view, 1, env.clock.now(), pairs.get(view.id) ?? '')
+    state.take = (view) => {
+      session.waiting.enter(view, 1, env.clock.now(), pairs.get(view.id) ?? '')
+    }
     const slow = enter('b a', 20)
     const other = enter('b c', 16)
     await env.clock.advance(0)

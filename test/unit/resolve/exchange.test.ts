@@ -1,5 +1,6 @@
+import { getServers } from 'node:dns'
 import { describe, expect, test } from 'vitest'
-import { parseServer, systemServers } from '../../../src/resolve/exchange.ts'
+import { listedServers, parseServer } from '../../../src/resolve/exchange.ts'
 import { Slots } from '../../../src/resolve/slots.ts'
 import { contractZone, exchangeContract } from '../../support/dns-exchange-contract.ts'
 import { DnsTable } from '../../support/dns-table.ts'
@@ -33,8 +34,23 @@ describe('a DNS server is written', () => {
     },
   )
 
-  test('by the machine in a form that is understood', () => {
-    expect(systemServers().length).toBeGreaterThan(0)
+  const servers = (listed: readonly string[], file = '') =>
+    listedServers(listed, file).map(({ ip, port }) => `${ip} ${port}`)
+
+  test('by this machine in a form that is understood', () => {
+    expect(servers(getServers()).length).toBeGreaterThan(0)
+  })
+
+  test('by the machine with a zone that Node leaves out', () => {
+    const file = [
+      '# nameserver fe80::9%wrong',
+      'nameserver FE80:0::1%eth0 # the router',
+      'nameserver 192.0.2.53',
+      'nameserver fe80::2',
+    ]
+    expect(
+      servers(['fe80::1', '192.0.2.53', '[fe80::1]:5353', 'fe80::2'], file.join('\n')),
+    ).toEqual(['fe80::1%eth0 53', '192.0.2.53 53', 'fe80::1%eth0 5353', 'fe80::2 53'])
   })
 })
 

@@ -142,6 +142,16 @@ describe('an answer', () => {
     expect(read(answerBytes({})).negativeTtl).toBeUndefined()
   })
 
+  test('with a TTL that is negative as a number of 32 bits says that it lives no time (RFC 2181 §8)', () => {
+    const ttl = 2 ** 31 + 1
+    expect(read(answerBytes({ answers: [{ ...srv('gw.b.example'), ttl }] })).records).toMatchObject(
+      [{ ttl: 0 }],
+    )
+    const data = { mname: 'ns.example', rname: 'a\\.b.example', serial: 1, minimum: ttl }
+    const soa: WireRecord = { name: 'example', type: 'SOA', ttl, data }
+    expect(read(answerBytes({ authorities: [soa] })).negativeTtl).toBe(0)
+  })
+
   test('that points to other servers is no "no"', () => {
     const ns: WireRecord = { name: 'b.example', type: 'NS', ttl: 60, data: 'ns.b.example' }
     expect(read(answerBytes({ authorities: [ns] })).isReferral).toBe(true)

@@ -1,0 +1,38 @@
+/**
+ * What a far side wrote, fit for a screen: nothing of it moves the cursor, changes a colour, turns the text around or
+ * is there without being seen.
+ *
+ * In:    text, or JSON.
+ * Out:   the same, with each such sign as an escape that a JSON string may hold: JSON means the same after it.
+ * Spec:  Unicode 23.2, 23.3 and UAX 9 §2 (controls, marks of direction), UTS 51 (joined emoji, tags of flags), RFC 5892
+ *        A.1 and A.2 (joiners where a script needs them)
+ */
+
+/** Controls, invisible signs, separators of lines, private use, halves of pairs. */
+const unfit = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu
+
+/** Those that belong to text as people write it: line feed, tab, soft hyphen, signs of Arabic, marks of direction. */
+const harmless = /[\n\t\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u200e\u200f]/
+
+export const printable = (text: string): string =>
+  text.replace(unfit, (sign, at: number) => (isHarmless(text, sign, at) ? sign : escaped(sign)))
+
+function isHarmless(text: string, sign: string, at: number): boolean {
+  if (sign === '\u200d') return isForeign(text[at - 1]) && isForeign(text[at + 1])
+  if (sign === '\u200c') return isForeign(text[at - 1])
+  if (tag.test(sign)) return flag.test(text.slice(Math.max(0, at - mostOfFlag), at))
+  return harmless.test(sign)
+}
+
+/** Letters of ASCII are joined with nothing. */
+const isForeign = (unit: string | undefined): boolean => unit !== undefined && unit > '\u007f'
+
+/** UTS 51 ED-14a: a black flag, then tags that spell a region. */
+const tag = /[\u{e0020}-\u{e007f}]/u
+const flag = /\u{1f3f4}[\u{e0020}-\u{e007e}]*$/u
+const mostOfFlag = 16
+
+const escaped = (sign: string): string =>
+  [...Array(sign.length).keys()]
+    .map((at) => `\\u${sign.charCodeAt(at).toString(16).padStart(4, '0')}`)
+    .join('')

@@ -284,9 +284,7 @@ export class Watches {
       // Nobody can vouch for what was seen last until then.
       if (row.document !== undefined) this.#stale(row)
       this.#again(row, limits.leaseMinSeconds)
-    } else {
-      this.#finish(row, event)
-    }
+    } else this.#finish(row, event)
     return 'ok'
   }
 

@@ -28,9 +28,9 @@ const used = ({ shares }: Staged, resource: Held): number => shares.used(shares.
 type Step = (staged: Staged) => unknown
 
 const ourUser = fc.constantFrom(...ours)
-const other = fc.constantFrom(...others)
+const other = fc.constantFrom(...others.slice(1, 3))
 const anybody = fc.constantFrom(...ours, ...others)
-const name = fc.integer({ min: 0, max: 9 }).map(String)
+const name = fc.integer({ min: 0, max: 4 }).map(String)
 const leaseSeconds = fc.constantFrom(300, 3600, 86_400)
 
 const subscribe = fc.record({ name, watcher: anybody, presentity: ourUser, leaseSeconds }).map(
@@ -102,7 +102,7 @@ const publish = fc
       ({ stage }) => {
         const wish = isOver
           ? { ifMatch: id(name), leaseSeconds: 0 }
-          : { entityTag: id(name), document: open(name), leaseSeconds }
+          : { entityTag: id(name), document: open(`t${name}`), leaseSeconds }
         return ask((call) => stage.publish(call), makePublish(user, wish), callerOf(user))
       },
   )
@@ -133,7 +133,7 @@ const step = fc.oneof(
   { weight: 8, arbitrary: subscribe },
   { weight: 2, arbitrary: unsubscribe },
   { weight: 6, arbitrary: watch },
-  { weight: 2, arbitrary: unwatch },
+  { weight: 4, arbitrary: unwatch },
   { weight: 6, arbitrary: answer },
   { weight: 2, arbitrary: end },
   { weight: 3, arbitrary: publish },
@@ -154,11 +154,11 @@ const gauge = ({ meter }: Staged, name: string, of?: string): number => {
 test('whatever is asked for, renewed, refused, barred, shed or lapses, no place is lost or given back twice', async () => {
   await fc.assert(
     fc.asyncProperty(
-      fc.array(step, { minLength: 1, maxLength: 120 }),
+      fc.array(step, { minLength: 1, maxLength: 120, size: 'max' }),
       fc.constantFrom(12, 1000),
       fc.boolean(),
       async (steps, subscriptions, isStopped) => {
-        const limits = { subscriptions, presentities: 2, subscriptionsPerWatcher: 6, notifyMs: 0 }
+        const limits = { subscriptions, presentities: 2, subscriptionsPerWatcher: 4, notifyMs: 0 }
         const staged = makeStage(limits)
         for (const one of steps) {
           await one(staged)
@@ -179,6 +179,6 @@ test('whatever is asked for, renewed, refused, barred, shed or lapses, no place 
         expect(used(staged, 'presentities')).toBe(0)
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 150 },
   )
 }, 60_000)

@@ -240,9 +240,10 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
     act: () => undefined,
   }
   const note = (list: Notified[], audience: Audience, only = ''): undefined => {
-    const document = audience.latest()?.presence?.document
-    if (document === undefined) throw new Error('nothing to tell')
-    list.push({ audience, only, document: text(document), at: env.clock.now() })
+    const { presence, event } = audience.latest() ?? {}
+    if (presence === undefined && event === undefined) throw new Error('nothing to tell')
+    const document = presence === undefined ? `${event}` : text(presence.document)
+    list.push({ audience, only, document, at: env.clock.now() })
   }
   const stage = new PresenceStage(env, {
     accountOf: accountsIn(env.shares),

@@ -2,7 +2,6 @@
  * The map: builds the rooms and joins them. No logic of its own: what a call passes is drawn in
  * `docs/architecture.md` and walked in `route/receive.ts`.
  */
-import type { Address } from './address/address.ts'
 import type { Domain } from './address/domain.ts'
 import { Inbound } from './delivery/inbound.ts'
 import { Outbound } from './delivery/outbound.ts'
@@ -29,7 +28,6 @@ import { PresenceStage } from './presence/presence.ts'
 import { RouteCore } from './route/core.ts'
 import { Outside } from './route/outside.ts'
 import { Receive } from './route/receive.ts'
-import type { Account } from './shares/account.ts'
 import { Shares } from './shares/shares.ts'
 import { sizesOf } from './shares/sizes.ts'
 import { RecordStore } from './store/record-store.ts'
@@ -76,10 +74,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   })
   const held = new ByteBudget(limits.heldBytes)
   const env: Env = { clock, random, limits, meter, log, shares, held }
-  const { has: isHosted, offers, directoryOf } = new OurDomains(domains)
+  const { has: isHosted, offers, directoryOf, accountOf } = new OurDomains(domains, shares)
 
-  const accountOf = ({ domain, text }: Address): Account =>
-    isHosted(domain) ? shares.tree.user(text) : shares.domain(domain, '')
   const lanes: Lanes = new Lanes(shares, accountOf, (lane) => store.giveUp(lane))
   const store = new RecordStore(env, () => lanes)
   const journal = new MemoryJournal({

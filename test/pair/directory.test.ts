@@ -96,7 +96,7 @@ describe('messages', () => {
   )
 
   test('keep their lane while they wait, however short of lanes the gateway is', async () => {
-    const { world, of, peer } = await withAlice({ limits: { lanes: 1 } })
+    const { world, of, peer } = await withAlice({ limits: { lanes: 2 } })
     const bob = await world.attached()
     peer.show(2, 'mallory@a.example')
     of().isHeld = true

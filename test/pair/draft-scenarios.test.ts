@@ -19,7 +19,7 @@ describe('logging on', () => {
     const scene = await openScene()
     const { world } = scene
     const stranger = world.device('mallory@a.example', 'mallory')
-    expect(await world.wait(stranger.attach())).toBe('refused')
+    expect(await world.wait(stranger.attach())).toBe('credential-key')
     expect(stranger.isAttached).toBe(false)
   })
 })

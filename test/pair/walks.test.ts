@@ -30,7 +30,9 @@ function drawn(walk: string): readonly string[] {
 }
 
 /** Whoever stands below the rooms, or only holds what travels. */
-const floor = new Set('link wire command credential lib shares operation address errors'.split(' '))
+const floor = new Set(
+  'link wire command credential lib shares limits operation address errors'.split(' '),
+)
 
 /** The rooms on a stack, from the door on; of `route` the file, since both its ends are on the way. */
 function roomsOf(stack: string): readonly string[] {

@@ -96,7 +96,10 @@ const watched = ['zoe@z.example', 'yan@z.example'] as const
 
 /** Bob watches two people of z.example, whose gateway has granted both and may speak for both. */
 async function watching(): Promise<Watching> {
-  const world = new World({ pinned: ['z.example', 'a.example'], limits: { pingMs: 1e9 } })
+  const world = new World({
+    pinned: ['z.example', 'a.example'],
+    limits: { pingMs: 1e9, notifyMs: 0 },
+  })
   const bob = await world.attached()
   for (const to of watched) {
     bob.ask(wire.pres, {

@@ -171,7 +171,7 @@ const hello = (role: 'gateway' | 'client', domain: string): Buffer =>
         software: 'fuzz',
         boot: `boot of ${domain}`,
         state: '',
-        nonce: 'n'.repeat(43),
+        nonce: 'A'.repeat(43),
         services: ['im', 'pres'],
         limits: { messageBytes: 65_536, references: 16 },
         extensions: [],

@@ -19,7 +19,7 @@ const plenty: Partial<Limits> = {
   ...{ claimsPerSecond: 1e9, claimsBurst: 1e9, verificationsPerSecond: 1e9 },
   ...{ verificationsInAll: 1e9, claimVerificationsPerNetwork: 1e9 },
   ...{ unprovenLinksPerAddress: 1e6, handshakesPerAddress: 1e6, sessionsPerUser: 1e6 },
-  ...{ creditPerSecond: 1e9, laneInFlight: 1e6 },
+  laneInFlight: 1e6,
 }
 
 export const attacker = 'alice@a.example'

@@ -119,6 +119,43 @@ describe('subscriptions', () => {
   })
 })
 
+describe('notifications', () => {
+  test('to many watchers of one domain are paid by that domain, and told to others at once', async () => {
+    const { world, bob, flooder, other, say } = await meet({ senderBurst: 1000 })
+    const subscribe = (peer: ScriptedPeer, name: string): number =>
+      peer.ask(wire.pres, {
+        command: command.subscribe,
+        hops: 1,
+        reference: 1,
+        fields: [
+          [tag.to, 'bob@b.example'],
+          [tag.subscription, messageId(name)],
+        ],
+      })
+    for (let n = 0; n < 100; n++) {
+      subscribe(flooder, `flood ${n}`)
+      await world.run(10)
+    }
+    subscribe(other, 'other')
+    flooder.grant(2, 1000, 1_000_000)
+    await world.run(5000)
+    const { shares } = world.gateway
+    const timeOf = (domain: string): number => shares.used(shares.domain(domain, ''), 'time')
+    await world.run(20_000)
+    const before = timeOf('a.example')
+    bob.ask(wire.pres, {
+      command: command.publish,
+      fields: [[tag.entityTag, messageId('etag')]],
+      body: Buffer.from('{"tuples":{"t":{"note":"here"}}}'),
+    })
+    await world.run()
+    expect(timeOf('a.example') - before).toBeGreaterThan(100 * 0.01)
+    expect(timeOf('z.example')).toBeLessThan(0.1)
+    expect(other.requestsOf(command.notify).at(-1)?.body.toString()).toContain('here')
+    expect(await say(other, 1)).toBe('delivered')
+  })
+})
+
 describe('signatures that are checked', () => {
   const meetAll = async (limits: NonNullable<WorldWish['limits']>) => {
     const world = new World({ pinned: ['a.example', 'z.example'], limits })

@@ -93,7 +93,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const ends = new Outcomes(meter, peers, policy, last)
   const inbound = new Inbound({ store, home, ends })
   const outbound = new Outbound(env, outside, ends)
-  const presence = new PresenceStage(env, { isHosted, outside, home })
+  const presence = new PresenceStage(env, { isHosted, outside, home, accountOf })
   const { receive } = new Receive(env, {
     isHosted,
     offers,

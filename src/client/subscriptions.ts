@@ -20,7 +20,13 @@ import { heldSeconds } from '../lib/lease.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { AnswerView } from '../link/outgoing.ts'
-import { type CommandName, fields, renewBatch, type SubscriptionState } from '../wire/registry.ts'
+import {
+  type CommandName,
+  fields,
+  renewBatch,
+  type SubscriptionEvent,
+  type SubscriptionState,
+} from '../wire/registry.ts'
 import type { Version } from '../wire/version.ts'
 import type { Way } from './message-lane.ts'
 import { type PresenceDocument, type PresenceNotice, readDocument } from './presence.ts'
@@ -160,7 +166,7 @@ export class Subscriptions {
     if (row === undefined) return 'ok'
     if (row.presentity.text !== presentity.text) return 'lease-unknown'
     const { state, event, version } = notify
-    if (state === 'terminated') return this.#finish(row, event ?? 'noresource')
+    if (state === 'terminated') return this.#terminated(row, event ?? 'noresource')
     if (state === 'unknown') return hide(row, event)
     if (state === 'pending') return show(row, state, event, undefined)
     const document = readDocument(notify.document)
@@ -280,6 +286,15 @@ export class Subscriptions {
     const { clock, random, limits } = this.#needs
     const ms = backOff(row.failures++, limits.redialMs, limits.redialCapMs)
     row.errandAt = clock.now() + Math.max(retryAfterMs, jitter(random, ms, 0.8, 1.4))
+  }
+
+  /** [LINK-6.13-7] RFC 6665 §4.1.3 says which reasons invite to another try: the program only hears `unknown` meanwhile. */
+  #terminated(row: Row, event: SubscriptionEvent): Status {
+    const isLater = event === 'probation' || event === 'giveup'
+    if (!isLater && event !== 'deactivated' && event !== 'timeout') return this.#finish(row, event)
+    row.state = 'asking'
+    this.#again(row, isLater ? this.#needs.limits.leaseMinSeconds * 1000 : -1)
+    return hide(row, event)
   }
 
   #finish(row: Row, reason: PresenceNotice['reason']): Status {

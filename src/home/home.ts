@@ -97,6 +97,12 @@ export class Home implements Notifies {
     }
   }
 
+  /** Whether it is no session of ours any more. */
+  isGone(session: Caller): boolean {
+    const sessions = this.#recipients.get(session.user?.text ?? '')?.sessions ?? []
+    return !sessions.some(({ caller }) => caller === session)
+  }
+
   #newRecipient({ text }: Address): Recipient {
     const made = new Recipient(this.#env, () => {
       this.#recipients.delete(text)

@@ -1,6 +1,9 @@
 /** How long something is granted, and when it ends. Draft §6.6: subscriptions and publications are leased. */
 import type { Limits } from '../limits.ts'
 
+/** Wait of whoever finds a full table. */
+export const fullMs = 10_000
+
 /** The lease of a subscription: the wish within the bounds, the default without one. Also NaN and 1e999 end inside. */
 export function grantLease(wantedSeconds: number | undefined, limits: Limits): number {
   const wanted = Math.floor(wantedSeconds ?? limits.leaseSeconds)

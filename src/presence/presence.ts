@@ -18,9 +18,18 @@ import type { Domain } from '../address/domain.ts'
 import type { Env } from '../env.ts'
 import { isSuccess, isTemporary } from '../errors.ts'
 import type { Counter } from '../lib/meter.ts'
-import { answered, type Call, type Caller, type Outcome, outcomeOf } from '../operation/call.ts'
+import {
+  answered,
+  type Call,
+  type Caller,
+  later,
+  type Outcome,
+  outcomeOf,
+} from '../operation/call.ts'
 import type { Hop, Notifies, Reachability } from '../operation/ports.ts'
 import type { Fetch, Notice, Notify, Publish, Renew, Subscribe } from '../operation/presence.ts'
+import type { Account } from '../shares/account.ts'
+import { fullMs } from './lease.ts'
 import { active } from './notices.ts'
 import { Presentities } from './notifier/presentities.ts'
 import { Subscriptions } from './notifier/subscriptions.ts'
@@ -38,6 +47,8 @@ export interface HomePort extends Notifies {
     notice: Notice,
     only: Caller | undefined,
   ): undefined
+  /** Whether a session is no longer attached. */
+  isGone(session: Caller): boolean
 }
 
 export type PresencePorts = {
@@ -45,6 +56,8 @@ export type PresencePorts = {
   /** To other domains; a notification by the adapter that its audience names. */
   readonly outside: Hop
   readonly home: HomePort
+  /** Who pays for what is held for somebody, or told to it. */
+  accountOf(address: Address): Account
 }
 
 export class PresenceStage {
@@ -58,11 +71,11 @@ export class PresenceStage {
   readonly #received: Counter
 
   constructor(env: Env, ports: PresencePorts) {
-    const { outside, home } = ports
+    const { outside, home, accountOf } = ports
     this.#env = env
     this.#ports = ports
     this.#received = env.meter.counter('presence_updates_total', { action: 'received' })
-    this.#presentities = new Presentities(env, (presentity) =>
+    this.#presentities = new Presentities(env, accountOf, (presentity) =>
       this.#subscriptions.changed(presentity),
     )
     this.#subscriptions = new Subscriptions(env, this.#ways, {
@@ -72,11 +85,19 @@ export class PresenceStage {
           subscription,
           subscription.id,
         ),
+      accountOf,
+      isGone: (session) => home.isGone(session),
     })
     this.#watches = new Watches(env, {
       work: (domain) => this.#requests.work(domain),
       show: ({ watcher, id, presentity }, notice) =>
         home.show(watcher, id, presentity, notice, undefined),
+      accountOf,
+      isGone: (session) => home.isGone(session),
+    })
+    env.shares.onFull('subscriptions', {
+      shed: (account) => this.#subscriptions.shed(account) || this.#watches.shed(account),
+      isReplaceable: false,
     })
     this.#requests = new SubscriberRequests(outside, this.#watches)
   }
@@ -100,7 +121,9 @@ export class PresenceStage {
 
   /** [LINK-6.10-1] To somebody of ours, for a watcher of another domain or one of our own users. */
   subscribe(call: Call<Subscribe>): undefined {
-    call.answer(this.#subscriptions.subscribe(call.operation, call.caller.via, 'active'))
+    const { operation, caller } = call
+    const session = caller.door === 'user' ? caller : undefined
+    call.answer(this.#subscriptions.subscribe(operation, caller.via, 'active', session))
   }
 
   unsubscribe(call: Call<Subscribe>): undefined {
@@ -110,7 +133,8 @@ export class PresenceStage {
   /** A user of ours watches somebody elsewhere. The first wish is asked there before it is answered here. */
   watch(call: Call<Subscribe>): undefined {
     const { operation, caller } = call
-    const watched = this.#watches.watch(operation)
+    const watched = this.#watches.watch(operation, caller)
+    if (watched === 'busy') return call.answer(later(watched, fullMs))
     if (typeof watched === 'string') return call.answer(outcomeOf(watched))
     const { status, leaseSeconds, presence } = watched
     if (watched.mustSubscribe) {
@@ -132,10 +156,13 @@ export class PresenceStage {
 
   /** [LINK-6.11-1] Of a domain, or of a user for its own, whoever it watches. */
   renew(call: Call<Renew>): undefined {
-    const { watcher, ids, leaseSeconds } = call.operation
-    const here = this.#subscriptions.renew(call.operation)
-    if (watcher === undefined) return call.answer(answered('ok', { leases: here }))
-    const elsewhere = this.#watches.renew(watcher, ids, leaseSeconds)
+    const { operation, caller } = call
+    const { watcher, ids, leaseSeconds } = operation
+    if (watcher === undefined) {
+      return call.answer(answered('ok', { leases: this.#subscriptions.renew(operation) }))
+    }
+    const here = this.#subscriptions.renew(operation, caller)
+    const elsewhere = this.#watches.renew(watcher, ids, leaseSeconds, caller)
     const leases = here.map((seconds, i) => Math.max(seconds, elsewhere[i] ?? 0))
     call.answer(answered('ok', { leases }))
   }

@@ -180,7 +180,7 @@ export class Shares {
     if (isAbove) return table.isReplaceable && table.shed(account)
     while ((this.#searches[at] as number) < mostSearches) {
       const victim = this.#most(at)
-      if (victim === account && !table.isReplaceable) return false
+      if (!table.isReplaceable && !this.#hasLess(account, victim, at)) return false
       if (table.shed(victim)) return true
       this.#searches[at] = (this.#searches[at] as number) + 1
     }
@@ -203,6 +203,17 @@ export class Shares {
       if (most === undefined) return node
       node = most
     }
+  }
+
+  /** Also once a place has changed hands: equals take nothing from each other. Compared where their ways part. */
+  #hasLess(account: Account, other: Account, at: number): boolean {
+    const [own, its] = [pathOf(account), pathOf(other)]
+    const fork = own.findIndex((step, n) => step !== its[n])
+    const [mine, theirs] = [own[fork], its[fork]]
+    if (mine === undefined || theirs === undefined) return false
+    const after = (step: Account, change: number): number =>
+      (step.use(at, this.#turn) + change) / step.weight
+    return after(mine, 1) <= after(theirs, -1)
   }
 
   #add(account: Account, at: number, amount: number): undefined {
@@ -316,6 +327,13 @@ export class Shares {
 }
 
 const marksOf = (at: number) => (at === indexOf.bytes ? bytesMarks : placesMarks)
+
+/** From the root down. */
+const pathOf = (account: Account): readonly Account[] => {
+  const path: Account[] = []
+  for (let a: Account | undefined = account; a !== undefined; a = a.parent) path.unshift(a)
+  return path
+}
 
 /** The last tenth of everything is for our users, and some before it for them and for known peers. */
 const reachOf = (account: Account): number => {

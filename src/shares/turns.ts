@@ -30,7 +30,7 @@ const [leastSliceMs, mostSliceMs] = [0.5, 4]
 /** So much smaller is the slice of one that is over its share. */
 const overDivisor = 8
 /** What the stopwatch misses: decryption by the byte, and a read. */
-const byteMs = 4e-6
+export const byteMs = 4e-6
 const readMs = 0.003
 /** Reading that is worth a look at where a turn ends. */
 const worthMs = 1

@@ -95,10 +95,7 @@ async function start(
   peer: string,
   peerPort: number,
 ) {
-  const plan = {
-    ...routed(domain, ownPort, peer, peerPort),
-    limits: { ...raised, subscriptionsPerPair: 100_000 },
-  }
+  const plan = { ...routed(domain, ownPort, peer, peerPort), limits: raised }
   return children.start<gateway.Facts>(new URL('./gateway-process.ts', import.meta.url), {
     config: await site.configure(name, plan),
   } satisfies gateway.Settings)

@@ -112,7 +112,6 @@ const felt: readonly LimitName[] = [
   'leaseMinSeconds',
   'leaseMaxSeconds',
   'subscriptionsPerWatcher',
-  'subscriptionsPerPair',
   'tuples',
   'notifyMs',
   'snapshotMs',

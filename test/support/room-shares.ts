@@ -1,4 +1,4 @@
-/** Shares for one room, to which every domain is a stranger. Without a clock of its own time stands still for them. */
+/** Shares for one room, to which every domain but those that are `known` is a stranger. Without a clock of its own time stands still for them. */
 import type { Clock } from '../../src/lib/clock.ts'
 import { Meter } from '../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../src/limits.ts'
@@ -10,7 +10,9 @@ import { ManualClock } from './manual-clock.ts'
 export const roomShares = (
   limits: Limits = limitsWith(),
   clock: Clock = new ManualClock(),
+  known: readonly string[] = [],
 ): Shares => {
-  const standing = (): DomainStanding => 'stranger'
+  const standing = (domain: string): DomainStanding =>
+    known.includes(domain) ? 'known' : 'stranger'
   return new Shares({ clock, meter: new Meter(), sizes: sizesOf(limits), standing })
 }

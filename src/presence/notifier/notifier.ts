@@ -3,7 +3,8 @@
  * always the last value (a register, not a log).
  *
  * In:    subscriptions that may have something to get (`mark`).
- * Out:   `notify` when one of them has.
+ * Out:   `notify` when one of them has. Its work is charged to whoever watches: what its account has too much of waits,
+ *        and nobody waits behind it.
  * Fails: never. State and domain are looked at when it is sent, not when it is marked: after a refusal nothing goes out.
  */
 
@@ -13,6 +14,9 @@ import type { Clock } from '../../lib/clock.ts'
 import type { Counter } from '../../lib/meter.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Presence } from '../../operation/presence.ts'
+import type { Account } from '../../shares/account.ts'
+import type { Shares } from '../../shares/shares.ts'
+import { byteMs } from '../../shares/turns.ts'
 import type { Subscription, WatchedPresentity } from './subscription.ts'
 
 const tickMs = 100
@@ -23,18 +27,31 @@ const mostAgainMs = 60_000
 
 /** Notifications made in one turn of the event loop: a presentity with 100 000 watchers holds up nobody else. */
 const turnNotifications = 1024
+/** Of them, those to one account before it is the next one's turn. */
+const accountNotifications = 64
+
+/** What one takes, beside its bytes: found by measuring, since a stopwatch for each would cost more than it tells. */
+const notificationMs = 0.01
+/** Wait of what an account has too much of. */
+const overMs = 2000
 
 export class Notifier {
   readonly #clock: Clock
+  readonly #shares: Shares
   readonly #notify: (subscription: Subscription) => undefined
   readonly #pauseTicks: number
   readonly #coalesced: Counter
-  readonly #ready = new Set<Subscription>()
+  /** By who pays; each has its turn. */
+  readonly #ready = new Map<Account, Set<Subscription>>()
   readonly #later: TimerWheel<'laterSlot', Subscription>
   #isArmed = false
 
-  constructor({ clock, limits, meter }: Env, notify: (subscription: Subscription) => undefined) {
+  constructor(
+    { clock, limits, meter, shares }: Env,
+    notify: (subscription: Subscription) => undefined,
+  ) {
     this.#clock = clock
+    this.#shares = shares
     this.#notify = notify
     this.#pauseTicks = Math.ceil(limits.notifyMs / tickMs) + 1
     this.#coalesced = meter.counter('presence_updates_total', { action: 'coalesced' })
@@ -44,7 +61,7 @@ export class Notifier {
       field: 'laterSlot',
       due: (subscription) => {
         this.mark(subscription)
-        this.flush()
+        this.#soon()
       },
     })
   }
@@ -90,7 +107,7 @@ export class Notifier {
     if (at * tickMs > this.#clock.now()) this.#later.set(subscription, at * tickMs)
     else {
       this.#later.delete(subscription)
-      this.#ready.add(subscription)
+      this.#readyOf(subscription.subscriber.account).add(subscription)
     }
   }
 
@@ -98,21 +115,50 @@ export class Notifier {
     // What has to wait for its turn keeps its mark.
     if (this.#isArmed) return
     let left = turnNotifications
-    for (const subscription of this.#ready) {
-      if (left-- === 0) return this.#soon()
-      this.#ready.delete(subscription)
-      if (maySend(subscription) && subscription.dueTick !== nowhere) this.#send(subscription)
+    for (const [account, own] of this.#ready) {
+      if (left === 0) return this.#soon()
+      left -= this.#serve(account, own, Math.min(left, accountNotifications))
+      this.#ready.delete(account)
+      // Whoever has more to get stands at the end.
+      if (own.size > 0) this.#ready.set(account, own)
     }
   }
 
   drop(subscription: Subscription): undefined {
     this.#later.delete(subscription)
-    this.#ready.delete(subscription)
+    this.#ready.get(subscription.subscriber.account)?.delete(subscription)
   }
 
   stop(): undefined {
     this.#later.stop()
     this.#ready.clear()
+  }
+
+  /** Up to so many of one account; those looked at. */
+  #serve(account: Account, own: Set<Subscription>, most: number): number {
+    const isOver = this.#shares.isOver(account, 'time')
+    let [looks, ms] = [0, 0]
+    for (const subscription of own) {
+      if (looks === most) break
+      looks++
+      own.delete(subscription)
+      if (!maySend(subscription) || subscription.dueTick === nowhere) continue
+      if (isOver) this.#later.set(subscription, this.#clock.now() + overMs)
+      else {
+        ms += notificationMs + subscription.watched.presence.document.length * byteMs
+        this.#send(subscription)
+      }
+    }
+    if (ms > 0) this.#shares.charge(account, ms)
+    return looks
+  }
+
+  #readyOf(account: Account): Set<Subscription> {
+    const known = this.#ready.get(account)
+    if (known !== undefined) return known
+    const made = new Set<Subscription>()
+    this.#ready.set(account, made)
+    return made
   }
 
   #send(subscription: Subscription): undefined {

@@ -5,7 +5,7 @@
  * Out:   an answer; the document of a presentity and its version; `changed` after each change of a document.
  * Fails: `bad-request`, `too-large`, `conflict` (a tuple of another publication, or an entity-tag used for something
  *        else), `precondition-failed` (not the latest tag), `lease-unknown` (no such publication), `lease-too-short`,
- *        `limit-reached`; all of them leave everything as it was.
+ *        `limit-reached` (of one presentity), `busy` (no room for the time being); all of them leave everything as it was.
  * Spec:  RFC 3903 per tuple: a publication owns its tuples, so that one endpoint never wipes another's (draft §5.5.1).
  *        Nothing but PUBLISH and the end of a lease changes presence: a connection never implies it.
  */
@@ -14,8 +14,9 @@ import type { Env } from '../../env.ts'
 import type { Status } from '../../errors.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { LimitName } from '../../limits.ts'
-import { answered, type Outcome, outcomeOf } from '../../operation/call.ts'
+import { answered, later, type Outcome, outcomeOf } from '../../operation/call.ts'
 import type { Presence, Publish } from '../../operation/presence.ts'
+import type { Account } from '../../shares/account.ts'
 import {
   composeText,
   defaultDocument,
@@ -23,12 +24,14 @@ import {
   parseDocument,
   type Tuples,
 } from '../document.ts'
-import { grantPublication } from '../lease.ts'
+import { fullMs, grantPublication } from '../lease.ts'
 import { digestOf, type EntityTag, EntityTags } from './entity-tags.ts'
 import { isWellFormed, type Publication } from './publication.ts'
 
 type Presentity = {
   readonly address: Address
+  /** Whose place it takes. */
+  readonly account: Account
   readonly publications: Set<Publication>
   seq: number
   /** Made when it is first asked for after a change, and then the same bytes for everybody. */
@@ -51,6 +54,7 @@ const tickMs = 100
 
 export class Presentities {
   readonly #env: Env
+  readonly #accountOf: (user: Address) => Account
   /** The document of a presentity is another one now. */
   readonly #changed: (presentity: Address) => undefined
   /** Drawn at each start: what an earlier process counted is not comparable. */
@@ -63,9 +67,14 @@ export class Presentities {
   /** Presentities that are forgotten and changed so fast that their versions are ahead of the clock. */
   readonly #ahead = new Map<string, number>()
 
-  constructor(env: Env, changed: (presentity: Address) => undefined) {
+  constructor(
+    env: Env,
+    accountOf: (user: Address) => Account,
+    changed: (presentity: Address) => undefined,
+  ) {
     const { clock, random, limits, meter } = env
     this.#env = env
+    this.#accountOf = accountOf
     this.#changed = changed
     this.#epoch = random.bytes(4).readUInt32BE()
     this.#startedAt = clock.now()
@@ -112,6 +121,9 @@ export class Presentities {
   }
 
   stop(): undefined {
+    for (const { account } of this.#byAddress.values())
+      this.#env.shares.give(account, 'presentities')
+    this.#byAddress.clear()
     this.#leases.stop()
     this.#tags.stop()
   }
@@ -134,7 +146,9 @@ export class Presentities {
     const { tuples } = parsed
     const edit = { publisher, presentity, entityTag, digest, leaseSeconds, tuples, old }
     const refusal = this.#refusalOf(edit)
-    return refusal === undefined ? this.#put(edit) : outcomeOf(refusal)
+    if (refusal !== undefined) return outcomeOf(refusal)
+    const row = this.#byAddress.get(presentity.text) ?? this.#add(presentity)
+    return row === undefined ? full : this.#put(edit, row)
   }
 
   #refresh(publish: Publish, leaseSeconds: number): Outcome {
@@ -180,9 +194,7 @@ export class Presentities {
   #refusalOf({ presentity, tuples, old }: Edit): Status | undefined {
     const { limits } = this.#env
     const row = this.#byAddress.get(presentity.text)
-    if (row === undefined) {
-      return this.#byAddress.size < limits.presentities ? undefined : this.#full('presentities')
-    }
+    if (row === undefined) return undefined
     const all = new Map(tuples)
     for (const other of row.publications) {
       if (other === old) continue
@@ -197,10 +209,10 @@ export class Presentities {
     return bytes > limits.presenceBytes ? this.#full('presenceBytes') : undefined
   }
 
-  #put(edit: Edit): Outcome {
+  #put(edit: Edit, row: Presentity): Outcome {
     const { presentity, tuples, old, entityTag, digest, leaseSeconds } = edit
     const changes = old === undefined || !isSameTuples(old.tuples, tuples)
-    const publication = old ?? this.#create(edit)
+    const publication = old ?? this.#create(edit, row)
     if (old !== undefined) this.#tags.retire(old)
     publication.tuples = tuples
     publication.entityTag = entityTag
@@ -210,14 +222,26 @@ export class Presentities {
     return outcome
   }
 
-  #create({ publisher, presentity, tuples, entityTag }: Edit): Publication {
-    const row = this.#byAddress.get(presentity.text) ?? {
-      address: presentity,
-      publications: new Set(),
-      seq: this.#seqOf(presentity),
+  /** Nothing: there is no room. */
+  #add(address: Address): Presentity | undefined {
+    const { shares, meter } = this.#env
+    const account = this.#accountOf(address)
+    if (!shares.take(account, 'presentities')) {
+      meter.hit('presentities')
+      return undefined
+    }
+    const row = {
+      address,
+      account,
+      publications: new Set<Publication>(),
+      seq: this.#seqOf(address),
       presence: undefined,
     }
-    this.#byAddress.set(presentity.text, row)
+    this.#byAddress.set(address.text, row)
+    return row
+  }
+
+  #create({ publisher, tuples, entityTag }: Edit, row: Presentity): Publication {
     const place = { publisher, presentity: row.address, leaseSlot: nowhere }
     const publication: Publication = { ...place, entityTag, tuples, state: 'live' }
     row.publications.add(publication)
@@ -246,8 +270,9 @@ export class Presentities {
     this.#changed(row.address)
   }
 
-  #forget({ address: { text }, seq }: Presentity): undefined {
+  #forget({ address: { text }, account, seq }: Presentity): undefined {
     this.#byAddress.delete(text)
+    this.#env.shares.give(account, 'presentities')
     const now = this.#tick()
     for (const [old, its] of this.#ahead) {
       if (its > now) break
@@ -271,6 +296,9 @@ export class Presentities {
     return 'limit-reached'
   }
 }
+
+/** There is no room, for the time being. */
+const full = later('busy', fullMs)
 
 /** Whether it names the state that its publication has now. */
 const holds = ({ publication, value }: EntityTag): boolean =>

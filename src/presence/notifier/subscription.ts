@@ -9,9 +9,11 @@
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
+import type { Caller } from '../../operation/call.ts'
 import type { Audience, Notice, Presence } from '../../operation/presence.ts'
+import type { Account } from '../../shares/account.ts'
 import type { SubscriptionState } from '../../wire/registry.ts'
-import { active } from '../notices.ts'
+import { active, terminated } from '../notices.ts'
 import { wayOf } from '../ways.ts'
 
 /** A presentity that somebody watches. */
@@ -21,25 +23,38 @@ export type WatchedPresentity = {
   presence: Presence
 }
 
+/** Somebody who watches. */
+export type Watcher = {
+  readonly address: Address
+  /** Who pays: its domain; a user of ours for itself. */
+  readonly account: Account
+  count: number
+}
+
 /** A domain of watchers: their subscriptions, whose ids mean something only under it. */
 export type WatcherDomain = {
   readonly domain: Domain
   readonly byId: Map<string, Subscription>
-  /** By the domain of the presentity. */
-  readonly counts: Map<Domain, number>
   /** Ways that do not lead there now. */
   readonly paused: Set<string>
 }
 
 export class Subscription implements Audience {
   readonly id: string
-  readonly address: Address
+  readonly subscriber: Watcher
   readonly watched: WatchedPresentity
   readonly watcherDomain: WatcherDomain
   /** Of the last SUBSCRIBE. */
   via: string
   state: SubscriptionState
+  /** Of our own users: who asked for it or renewed it last. */
+  session: Caller | undefined = undefined
+  /** It had to make room, and its watcher is told so. */
+  isShed = false
   leaseSlot = nowhere
+  /** Neighbours in the order of `places.ts`. */
+  older: Subscription | undefined = undefined
+  newer: Subscription | undefined = undefined
   /** What the watcher got last. */
   seq: number
   /** The next change may go out from here on. */
@@ -53,19 +68,23 @@ export class Subscription implements Audience {
 
   constructor(
     id: string,
-    address: Address,
+    subscriber: Watcher,
     watched: WatchedPresentity,
     watcherDomain: WatcherDomain,
     via: string,
     state: SubscriptionState,
   ) {
     this.id = id
-    this.address = address
+    this.subscriber = subscriber
     this.watched = watched
     this.watcherDomain = watcherDomain
     this.via = via
     this.state = state
     this.seq = watched.presence.version.seq
+  }
+
+  get address(): Address {
+    return this.subscriber.address
   }
 
   get presentity(): Address {
@@ -88,18 +107,26 @@ export class Subscription implements Audience {
   }
 
   *members(): Generator<string> {
-    if (this.state === 'active') yield this.id
+    if (this.#isTold) yield this.id
   }
 
   watcher(subscription: string): Address | undefined {
-    return subscription === this.id && this.state === 'active' ? this.address : undefined
+    return subscription === this.id && this.#isTold ? this.address : undefined
   }
 
-  /** [LINK-6.12-1] Nothing follows the end of a subscription. Read when it leaves: then the watcher has it. */
+  /**
+   * [LINK-6.12-1] Nothing follows the end of a subscription, but for the word that it had to make room. Read when it
+   * leaves: then the watcher has it.
+   */
   latest(): Notice | undefined {
+    if (this.isShed) return terminated('probation')
     if (this.state !== 'active') return undefined
     const { presence } = this.watched
     this.seq = presence.version.seq
     return active(presence)
+  }
+
+  get #isTold(): boolean {
+    return this.state === 'active' || this.isShed
   }
 }

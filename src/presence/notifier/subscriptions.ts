@@ -4,7 +4,8 @@
  * In:    SUBSCRIBE, RENEW and UNSUBSCRIBE of watchers that are admitted; `changed` of a presentity; which ways lead to
  *        the watchers; notifications that did not get through.
  * Out:   answers; `notify` for each subscription that has something to get.
- * Fails: `conflict` (the id stands for another watcher or presentity), `limit-reached`, `refused` (not the watcher's).
+ * Fails: `conflict` (the id stands for another watcher or presentity), `limit-reached` (of one watcher), `busy` (no room
+ *        for the time being), `refused` (not the watcher's).
  * Spec:  [LINK-6.10-1] to [LINK-6.12-3]; RFC 3857 §4.7 (states); hardening A133–A136. A lapse is silent. Ids are scoped
  *        under the domain of the watcher: no domain can touch the subscriptions of another.
  */
@@ -13,24 +14,32 @@ import type { Domain } from '../../address/domain.ts'
 import type { Env } from '../../env.ts'
 import { isTemporary } from '../../errors.ts'
 import { TimerWheel } from '../../lib/timer-wheel.ts'
-import type { LimitName } from '../../limits.ts'
-import { answered, type Outcome, outcomeOf } from '../../operation/call.ts'
+import { answered, type Caller, later, type Outcome, outcomeOf } from '../../operation/call.ts'
 import type { Presence, Renew, Subscribe } from '../../operation/presence.ts'
-import { grantLease, subscriptionEnd } from '../lease.ts'
+import type { Account } from '../../shares/account.ts'
+import { fullMs, grantLease, subscriptionEnd } from '../lease.ts'
 import { isAboutWay, type Ways, wayOf } from '../ways.ts'
 import { againMs, Notifier } from './notifier.ts'
+import { Places } from './places.ts'
 import { SnapshotPace } from './snapshot-pace.ts'
-import { Subscription, type WatchedPresentity, type WatcherDomain } from './subscription.ts'
+import {
+  Subscription,
+  type WatchedPresentity,
+  type Watcher,
+  type WatcherDomain,
+} from './subscription.ts'
 
 /** Wait before a NOTIFY goes out again for which somebody has to put something right. */
 const longAgainMs = 60_000
-
-type Watcher = { readonly address: Address; count: number }
 
 export type SubscriptionsPorts = {
   /** The document of one of ours as it is now. */
   presence(presentity: Address): Presence
   notify(subscription: Subscription): undefined
+  /** Who pays for what a watcher is told, and for its places. */
+  accountOf(watcher: Address): Account
+  /** Whether a session of one of our users is gone. */
+  isGone(session: Caller): boolean
 }
 
 export class Subscriptions {
@@ -41,6 +50,7 @@ export class Subscriptions {
   readonly #watchers = new Map<string, Watcher>()
   readonly #watched = new Map<string, WatchedPresentity>()
   readonly #leases: TimerWheel<'leaseSlot', Subscription>
+  readonly #places: Places
   readonly #notifier: Notifier
   readonly #pace: SnapshotPace
 
@@ -49,6 +59,7 @@ export class Subscriptions {
     this.#env = env
     this.#ways = ways
     this.#ports = ports
+    this.#places = new Places(env.shares)
     this.#notifier = new Notifier(env, (subscription) => ports.notify(subscription))
     this.#pace = new SnapshotPace(clock, limits.snapshotMs, limits.subscriptions)
     this.#leases = new TimerWheel({
@@ -61,15 +72,20 @@ export class Subscriptions {
   }
 
   /** Subscribes, or renews what has the same id; either way the document follows. `state`: what the owner decided. */
-  subscribe(operation: Subscribe, via: string, state: 'active' | 'pending'): Outcome {
+  subscribe(
+    operation: Subscribe,
+    via: string,
+    state: 'active' | 'pending',
+    session?: Caller,
+  ): Outcome {
     const { id, watcher, presentity } = operation
     const known = this.#find(watcher.domain, id)
     // [LINK-6.10-2]
     if (known !== undefined && !isSame(known, operation)) return outcomeOf('conflict')
-    const limit = known === undefined ? this.#limitFor(operation) : undefined
-    if (limit !== undefined) return this.#full(limit)
     const subscription = known ?? this.#add(operation, via, state)
+    if (!(subscription instanceof Subscription)) return subscription
     subscription.via = via
+    subscription.session = session
     subscription.state = state
     const leaseSeconds = this.#lease(subscription, operation.leaseSeconds)
     this.#notifier.snapshot(subscription, this.#pace.draw(`${watcher.text} ${presentity.text}`))
@@ -92,14 +108,16 @@ export class Subscriptions {
    * [LINK-6.11-2] For each id the granted seconds, or 0: whoever asks has no such subscription to somebody in that
    * domain.
    */
-  renew({ local, remote, watcher, ids, leaseSeconds }: Renew): readonly number[] {
+  renew({ local, remote, watcher, ids, leaseSeconds }: Renew, session?: Caller): readonly number[] {
     return ids.map((id) => {
       const found = this.#find(local, id)
       if (found === undefined) return 0
       const isMeant =
         (remote === undefined || found.presentity.domain === remote) &&
         (watcher === undefined || found.address.text === watcher.text)
-      return isMeant ? this.#lease(found, leaseSeconds) : 0
+      if (!isMeant) return 0
+      found.session = session
+      return this.#lease(found, leaseSeconds)
     })
   }
 
@@ -155,7 +173,21 @@ export class Subscriptions {
     return this.#domains.get(domain)?.byId.size ?? 0
   }
 
+  /**
+   * One of `account` makes room. Its watcher is told to come again later (RFC 3857 §4.7.1, "probation"), unless there is
+   * no way to it: then it subscribes again anyway.
+   */
+  shed(account: Account): boolean {
+    const [subscription] = this.#places.of(account)
+    if (subscription === undefined) return false
+    this.#end(subscription)
+    subscription.isShed = true
+    if (subscription.isReachable) this.#ports.notify(subscription)
+    return true
+  }
+
   stop(): undefined {
+    this.bar(() => true)
     this.#leases.stop()
     this.#notifier.stop()
     this.#pace.stop()
@@ -165,49 +197,55 @@ export class Subscriptions {
     return this.#domains.get(domain)?.byId.get(id)
   }
 
-  #limitFor({ watcher, presentity }: Subscribe): LimitName | undefined {
-    const { limits } = this.#env
-    const counts = this.#domains.get(watcher.domain)?.counts
-    if (this.#leases.size >= limits.subscriptions) return 'subscriptions'
-    if ((counts?.get(presentity.domain) ?? 0) >= limits.subscriptionsPerPair) {
-      return 'subscriptionsPerPair'
-    }
-    const own = this.#watchers.get(watcher.text)?.count ?? 0
-    return own >= limits.subscriptionsPerWatcher ? 'subscriptionsPerWatcher' : undefined
-  }
-
-  #full(limit: LimitName): Outcome {
-    this.#env.meter.hit(limit)
-    return outcomeOf('limit-reached')
-  }
-
-  #add(operation: Subscribe, via: string, state: 'active' | 'pending'): Subscription {
+  #add(operation: Subscribe, via: string, state: 'active' | 'pending'): Subscription | Outcome {
     const { id, presentity } = operation
-    const domain = this.#domainOf(operation.watcher.domain)
+    const { limits, meter } = this.#env
     const watcher = this.#watcherOf(operation.watcher)
-    const watched = this.#watchedOf(presentity)
-    const made = new Subscription(id, watcher.address, watched, domain, via, state)
-    domain.byId.set(id, made)
-    domain.counts.set(presentity.domain, (domain.counts.get(presentity.domain) ?? 0) + 1)
+    if (watcher.count >= limits.subscriptionsPerWatcher && !this.#replaceGone(watcher)) {
+      meter.hit('subscriptionsPerWatcher')
+      return outcomeOf('limit-reached')
+    }
+    if (!this.#places.take(watcher.account)) {
+      meter.hit('subscriptions')
+      return full
+    }
+    this.#watchers.set(watcher.address.text, watcher)
     watcher.count++
+    // Only now: somebody may have made room.
+    const domain = this.#domainOf(operation.watcher.domain)
+    const watched = this.#watchedOf(presentity)
+    const made = new Subscription(id, watcher, watched, domain, via, state)
+    domain.byId.set(id, made)
     watched.subscriptions.add(made)
+    this.#places.add(made)
     return made
   }
 
   #domainOf(domain: Domain): WatcherDomain {
     const known = this.#domains.get(domain)
     if (known !== undefined) return known
-    const made = { domain, byId: new Map(), counts: new Map(), paused: new Set<string>() }
+    const made = { domain, byId: new Map(), paused: new Set<string>() }
     this.#domains.set(domain, made)
     return made
   }
 
+  /** One of our users has as many as it may: what a session asked for that is gone makes room. */
+  #replaceGone({ account }: Watcher): boolean {
+    for (const subscription of this.#places.of(account)) {
+      const { session } = subscription
+      // Of another domain, which takes back what it does not need.
+      if (session === undefined) return false
+      if (!this.#ports.isGone(session)) continue
+      this.#end(subscription)
+      return true
+    }
+    return false
+  }
+
+  /** One of whom nothing is held is not kept. */
   #watcherOf(address: Address): Watcher {
     const known = this.#watchers.get(address.text)
-    if (known !== undefined) return known
-    const made = { address, count: 0 }
-    this.#watchers.set(address.text, made)
-    return made
+    return known ?? { address, account: this.#ports.accountOf(address), count: 0 }
   }
 
   #watchedOf(address: Address): WatchedPresentity {
@@ -222,30 +260,27 @@ export class Subscriptions {
   #lease(subscription: Subscription, wantedSeconds: number | undefined): number {
     const { clock, limits } = this.#env
     const leaseSeconds = grantLease(wantedSeconds, limits)
+    this.#places.renew(subscription)
     this.#leases.set(subscription, subscriptionEnd(clock.now(), leaseSeconds, limits))
     return leaseSeconds
   }
 
   #end(subscription: Subscription): undefined {
-    const { id, address, watched, watcherDomain } = subscription
+    const { id, subscriber, watched, watcherDomain } = subscription
     subscription.state = 'terminated'
     this.#leases.delete(subscription)
     this.#notifier.drop(subscription)
+    this.#places.delete(subscription)
     watched.subscriptions.delete(subscription)
     if (watched.subscriptions.size === 0) this.#watched.delete(watched.address.text)
     watcherDomain.byId.delete(id)
     if (watcherDomain.byId.size === 0) this.#domains.delete(watcherDomain.domain)
-    countDown(watcherDomain.counts, watched.address.domain)
-    const own = this.#watchers.get(address.text)
-    if (own !== undefined && --own.count === 0) this.#watchers.delete(address.text)
+    if (--subscriber.count === 0) this.#watchers.delete(subscriber.address.text)
   }
 }
 
+/** There is no room, for the time being. */
+const full = later('busy', fullMs)
+
 const isSame = (known: Subscription, { watcher, presentity }: Subscribe): boolean =>
   known.address.text === watcher.text && known.presentity.text === presentity.text
-
-function countDown<K>(counts: Map<K, number>, key: K): undefined {
-  const left = (counts.get(key) ?? 0) - 1
-  if (left > 0) counts.set(key, left)
-  else counts.delete(key)
-}

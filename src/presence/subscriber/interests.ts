@@ -5,7 +5,8 @@
 import type { Address } from '../../address/address.ts'
 import type { Clock } from '../../lib/clock.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
-import type { LimitName, Limits } from '../../limits.ts'
+import type { Limits } from '../../limits.ts'
+import type { Caller } from '../../operation/call.ts'
 import { grantLease, subscriptionEnd } from '../lease.ts'
 
 /** `id` is 16 bytes as text, one character a byte, scoped under the watcher. */
@@ -15,15 +16,18 @@ export type Interest = {
   readonly presentity: Address
 }
 
-/** One address for all wishes of a watcher. */
-type Watcher = { readonly address: Address; count: number }
+type Held = Interest & {
+  leaseSlot: number
+  /** Who asked for it or renewed it last. */
+  session: Caller | undefined
+}
 
-type Held = Interest & { leaseSlot: number }
+/** A watcher and its wishes by id, in the order in which they were asked for or renewed. */
+type Watcher = { readonly address: Address; readonly wishes: Map<string, Held> }
 
 export class Interests {
   readonly #clock: Clock
   readonly #limits: Limits
-  readonly #byKey = new Map<string, Held>()
   readonly #watchers = new Map<string, Watcher>()
   readonly #leases: TimerWheel<'leaseSlot', Held>
 
@@ -42,52 +46,66 @@ export class Interests {
   }
 
   get size(): number {
-    return this.#byKey.size
+    return this.#leases.size
   }
 
   find(watcher: Address, id: string): Interest | undefined {
-    return this.#byKey.get(keyOf(watcher, id))
+    return this.#watchers.get(watcher.text)?.wishes.get(id)
   }
 
-  /** The limit that is in the way of one more for `watcher`. */
-  limitFor(watcher: Address): LimitName | undefined {
-    if (this.#byKey.size >= this.#limits.subscriptions) return 'subscriptions'
-    const own = this.#watchers.get(watcher.text)?.count ?? 0
-    return own >= this.#limits.subscriptionsPerWatcher ? 'subscriptionsPerWatcher' : undefined
+  /** Of the user called `name`: the wish that was asked for longest ago, by a session that `isMeant`. */
+  oldest(name: string, isMeant?: (session: Caller) => boolean): Interest | undefined {
+    for (const held of this.#watchers.get(name)?.wishes.values() ?? []) {
+      const { session } = held
+      if (isMeant === undefined || (session !== undefined && isMeant(session))) return held
+    }
+    return undefined
+  }
+
+  /** Whether `watcher` has as many as it may. */
+  isFull({ text }: Address): boolean {
+    const own = this.#watchers.get(text)?.wishes.size ?? 0
+    return own >= this.#limits.subscriptionsPerWatcher
   }
 
   add({ id, watcher, presentity }: Interest): Interest {
     const { text } = watcher
-    const known = this.#watchers.get(text) ?? { address: watcher, count: 0 }
+    const known = this.#watchers.get(text) ?? { address: watcher, wishes: new Map<string, Held>() }
     this.#watchers.set(text, known)
-    known.count++
-    const held = { id, watcher: known.address, presentity, leaseSlot: nowhere }
-    this.#byKey.set(keyOf(known.address, id), held)
+    const held = { id, watcher: known.address, presentity, leaseSlot: nowhere, session: undefined }
+    known.wishes.set(id, held)
     return held
   }
 
   /** Grants a lease from now on; 0: there is no such wish. */
-  lease(watcher: Address, id: string, wantedSeconds: number | undefined): number {
-    const held = this.#byKey.get(keyOf(watcher, id))
+  lease(
+    { text }: Address,
+    id: string,
+    wantedSeconds: number | undefined,
+    session: Caller | undefined,
+  ): number {
+    const wishes = this.#watchers.get(text)?.wishes
+    const held = wishes?.get(id)
     if (held === undefined) return 0
     const seconds = grantLease(wantedSeconds, this.#limits)
     this.#leases.set(held, subscriptionEnd(this.#clock.now(), seconds, this.#limits))
+    held.session = session
+    wishes?.delete(id)
+    wishes?.set(id, held)
     return seconds
   }
 
-  delete({ watcher, id }: Interest): undefined {
-    const key = keyOf(watcher, id)
-    const held = this.#byKey.get(key)
+  delete({ watcher: { text }, id }: Interest): undefined {
+    const wishes = this.#watchers.get(text)?.wishes
+    const held = wishes?.get(id)
     if (held === undefined) return
     this.#leases.delete(held)
-    this.#byKey.delete(key)
-    const own = this.#watchers.get(watcher.text)
-    if (own !== undefined && --own.count === 0) this.#watchers.delete(watcher.text)
+    wishes?.delete(id)
+    if (wishes?.size === 0) this.#watchers.delete(text)
   }
 
   stop(): undefined {
     this.#leases.stop()
+    this.#watchers.clear()
   }
 }
-
-const keyOf = (watcher: Address, id: string): string => `${watcher.text} ${id}`

@@ -8,12 +8,16 @@
  */
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
+import { type Status, statuses } from '../../errors.ts'
 import { backOff } from '../../lib/back-off.ts'
 import { heldSeconds } from '../../lib/lease.ts'
 import { jitter, type Random } from '../../lib/random.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
 import type { Limits } from '../../limits.ts'
+import type { Presence } from '../../operation/presence.ts'
+import type { Account } from '../../shares/account.ts'
 import type { Version } from '../../wire/version.ts'
+import { isAboutWay } from '../ways.ts'
 import type { Interest } from './interests.ts'
 
 export type RequestKind = 'subscribe' | 'renew' | 'unsubscribe'
@@ -34,6 +38,8 @@ export type Watch = {
 export type WatchRow = {
   readonly id: string
   readonly watcher: Address
+  /** Whose places it takes: one for each interest, and one without any. */
+  readonly account: Account
   readonly presentity: Address
   state: 'asking' | 'active' | 'pending'
   wantedSeconds: number
@@ -84,9 +90,14 @@ export type PresentityDomain = {
 export const never = 0x3fff_ffff
 export const nothing = -1
 
-export const newWatch = ({ watcher, presentity }: Interest, id: string): WatchRow => ({
+export const newWatch = (
+  { watcher, presentity }: Interest,
+  account: Account,
+  id: string,
+): WatchRow => ({
   id,
   watcher,
+  account,
   presentity,
   state: 'asking',
   wantedSeconds: 0,
@@ -142,3 +153,13 @@ export function see(watch: WatchRow, document: string, { epoch, seq }: Version):
   watch.isUnknown = false
   if (watch.state === 'pending') watch.state = 'active'
 }
+
+/** What was seen last, if it still holds. */
+export function seen({ document, isUnknown, epoch, seq }: WatchRow): Presence | undefined {
+  if (document === undefined || isUnknown) return undefined
+  return { document: Buffer.from(document, 'latin1'), version: { epoch, seq } }
+}
+
+/** A refusal of something that somebody has to put right first: a key, a limit, a DNS record. */
+export const canBePutRight = (status: Status): boolean =>
+  statuses[status].retry === 'change' || isAboutWay(status)

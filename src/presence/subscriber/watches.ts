@@ -5,7 +5,7 @@
  * In:    wishes of our users; NOTIFY of other domains; answers to our SUBSCRIBE, RENEW and UNSUBSCRIBE; ways.
  * Out:   `show` for each wish; `work` when requests are due at a domain, which `due` then gives out. What gets no answer
  *        is given out again.
- * Fails: `conflict` and `limit-reached` for users; `credential-audience`, `lease-unknown` and a bad document for NOTIFY.
+ * Fails: `conflict`, `limit-reached` and `busy` for users; `credential-audience`, `lease-unknown` and a bad document for NOTIFY.
  * Spec:  [LINK-6.13-1] to [LINK-6.14-3]; draft §6.6; hardening A068 (no NOTIFY without a subscription), A137 (no old
  *        version), 4.5 (renewal at 60–80 %, `unknown` instead of a stale or false value). One subscription serves all
  *        sessions of a watcher.
@@ -13,21 +13,22 @@
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
 import type { Env } from '../../env.ts'
-import { isSuccess, isTemporary, type Status, statuses } from '../../errors.ts'
+import { isSuccess, isTemporary, type Status } from '../../errors.ts'
 import { latin1 } from '../../lib/latin1.ts'
 import type { Counter } from '../../lib/meter.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
-import type { LimitName } from '../../limits.ts'
+import type { Caller } from '../../operation/call.ts'
 import type { Notice, Notify, Presence, Subscribe } from '../../operation/presence.ts'
+import type { Account } from '../../shares/account.ts'
 import type { SubscriptionEvent } from '../../wire/registry.ts'
 import { parseDocument } from '../document.ts'
 import { subscriptionEnd } from '../lease.ts'
 import { active, terminated, unknown } from '../notices.ts'
-import { isAboutWay } from '../ways.ts'
 import { type Interest, Interests } from './interests.ts'
 import { Renewals } from './renewals.ts'
 import {
   againSeconds,
+  canBePutRight,
   grant,
   isNews,
   never,
@@ -35,6 +36,7 @@ import {
   nothing,
   type RequestKind,
   see,
+  seen,
   type Watch,
   type WatchRow,
 } from './watch.ts'
@@ -55,6 +57,9 @@ export type WatchesPorts = {
   work(domain: Domain): undefined
   /** Tells whoever has the wish. A document is only lent. After `terminated` the wish is gone. */
   show(interest: Interest, notice: Notice): undefined
+  accountOf(watcher: Address): Account
+  /** Whether a session of the watcher is gone. */
+  isGone(session: Caller): boolean
 }
 
 type Held = Pick<Watch, 'id' | 'presentity'>
@@ -98,15 +103,16 @@ export class Watches {
   }
 
   /** A session wants to watch; with the id of an interest that is there: it renews it. */
-  watch(wish: Subscribe): Watched | 'conflict' | 'limit-reached' {
+  watch(wish: Subscribe, session?: Caller): Watched | 'conflict' | 'limit-reached' | 'busy' {
     const { watcher, id, presentity, leaseSeconds: wanted } = wish
     const known = this.#interests.find(watcher, id)
     if (known !== undefined && known.presentity.text !== presentity.text) return 'conflict'
-    const limit = known === undefined ? this.#limitFor(watcher) : undefined
-    if (limit !== undefined) return this.#full(limit)
+    const account = this.#byPair.get(pairOf(wish))?.account ?? this.#ports.accountOf(watcher)
+    const refusal = known === undefined ? this.#refusalFor(watcher, account) : undefined
+    if (refusal !== undefined) return refusal
     const interest = known ?? this.#interests.add(wish)
-    const leaseSeconds = this.#interests.lease(watcher, id, wanted)
-    const row = this.#rowFor(interest)
+    const leaseSeconds = this.#interests.lease(watcher, id, wanted, session)
+    const row = this.#rowFor(interest, account)
     const mustSubscribe = row.interests.length === 0
     if (known === undefined) row.interests = row.interests.concat(interest)
     row.wantedSeconds = Math.max(row.wantedSeconds, leaseSeconds)
@@ -127,8 +133,9 @@ export class Watches {
     watcher: Address,
     ids: readonly string[],
     leaseSeconds: number | undefined,
+    session?: Caller,
   ): readonly number[] {
-    return ids.map((id) => this.#interests.lease(watcher, id, leaseSeconds))
+    return ids.map((id) => this.#interests.lease(watcher, id, leaseSeconds, session))
   }
 
   /**
@@ -202,7 +209,22 @@ export class Watches {
     for (const row of this.#renewals.at(isBarred)) this.#finish(row, 'rejected')
   }
 
+  /** A wish of `account` makes room, the one that nobody asked for longest ago. Its sessions may come again later. */
+  shed(account: Account): boolean {
+    const interest = this.#interests.oldest(account.name)
+    if (interest === undefined) return false
+    const row = this.#byPair.get(pairOf(interest))
+    // [LINK-6.13-6] The far side is not told, which would take a place: it hears at its next notification.
+    if (row?.interests.length === 1) this.#finish(row, 'probation')
+    else {
+      this.unwatch(interest.watcher, interest.id)
+      this.#ports.show(interest, terminated('probation'))
+    }
+    return true
+  }
+
   stop(): undefined {
+    for (const row of this.#renewals.at(() => true)) this.#remove(row)
     this.#interests.stop()
     this.#renewals.stop()
     this.#paced.stop()
@@ -259,10 +281,10 @@ export class Watches {
       row.revivedAt = now
       this.#again(row, isAgain ? againSeconds(0, random, limits) : 0)
     } else if (event === 'probation' || event === 'giveup') {
+      // Nobody can vouch for what was seen last until then.
+      if (row.document !== undefined) this.#stale(row)
       this.#again(row, limits.leaseMinSeconds)
-    } else {
-      this.#finish(row, event)
-    }
+    } else this.#finish(row, event)
     return 'ok'
   }
 
@@ -270,26 +292,36 @@ export class Watches {
     this.#env.meter.counter('presence_dropped_total', { cause }).n++
   }
 
-  #full(limit: LimitName): 'limit-reached' {
-    this.#env.meter.hit(limit)
-    return 'limit-reached'
+  /** Why there is nothing more for `watcher`; else a place is taken. */
+  #refusalFor(watcher: Address, account: Account): 'limit-reached' | 'busy' | undefined {
+    const { shares, meter } = this.#env
+    if (this.#interests.isFull(watcher) && !this.#replaceGone(watcher)) {
+      meter.hit('subscriptionsPerWatcher')
+      return 'limit-reached'
+    }
+    if (shares.take(account, 'subscriptions')) return undefined
+    meter.hit('subscriptions')
+    return 'busy'
   }
 
-  #limitFor(watcher: Address): LimitName | undefined {
-    // More than wishes: what is being unsubscribed is still held.
-    const isFull = this.#renewals.size >= this.#env.limits.subscriptions
-    return isFull ? 'subscriptions' : this.#interests.limitFor(watcher)
+  /** What a session wished that is gone makes room. */
+  #replaceGone({ text }: Address): boolean {
+    const wish = this.#interests.oldest(text, this.#ports.isGone)
+    if (wish !== undefined) this.unwatch(wish.watcher, wish.id)
+    return wish !== undefined
   }
 
   /** The watch that serves `interest`. One that is being given up is taken back, unless the far side is told already. */
-  #rowFor(interest: Interest): WatchRow {
+  #rowFor(interest: Interest, account: Account): WatchRow {
     const old = this.#byPair.get(pairOf(interest))
     if (old !== undefined && old.next !== 'unsubscribe') return old
     if (old !== undefined && !old.isAsked) {
+      // It has kept its place.
+      this.#env.shares.give(account, 'subscriptions')
       this.#ask(old)
       return old
     }
-    const row = newWatch(interest, latin1(this.#env.random.bytes(16), 0, 16))
+    const row = newWatch(interest, account, latin1(this.#env.random.bytes(16), 0, 16))
     this.#byPair.set(pairOf(interest), row)
     this.#renewals.add(row)
     this.#ask(row)
@@ -322,7 +354,8 @@ export class Watches {
     const row = this.#byPair.get(pairOf(interest))
     if (row === undefined) return
     row.interests = row.interests.filter((one) => one !== interest)
-    if (row.interests.length > 0) return
+    // What the far side may still hold keeps its place.
+    if (row.interests.length > 0) return this.#env.shares.give(row.account, 'subscriptions')
     this.#paced.delete(row)
     row.document = undefined
     row.seq = nothing
@@ -343,6 +376,7 @@ export class Watches {
 
   #remove(row: WatchRow): undefined {
     this.#renewals.remove(row)
+    this.#env.shares.give(row.account, 'subscriptions', Math.max(1, row.interests.length))
     this.#paced.delete(row)
     if (this.#byPair.get(pairOf(row)) === row) this.#byPair.delete(pairOf(row))
   }
@@ -362,13 +396,5 @@ export class Watches {
   }
 }
 
-const canBePutRight = (status: Status): boolean =>
-  statuses[status].retry === 'change' || isAboutWay(status)
-
 const pairOf = ({ watcher, presentity }: { watcher: Address; presentity: Address }): string =>
   `${watcher.text} ${presentity.text}`
-
-function seen({ document, isUnknown, epoch, seq }: WatchRow): Presence | undefined {
-  if (document === undefined || isUnknown) return undefined
-  return { document: Buffer.from(document, 'latin1'), version: { epoch, seq } }
-}

@@ -5,7 +5,7 @@ import * as wire from '../../support/script/codec.ts'
 import { messageId, type ScriptedPeer } from '../../support/script/peer.ts'
 import { World, type WorldWish } from '../../support/script/world.ts'
 
-const { command } = wire
+const { command, tag } = wire
 
 /** bob, a peer that says that it holds no answer ever, and one that behaves. */
 async function meet(
@@ -71,6 +71,89 @@ describe('lanes', () => {
     for (const to of users) flooder.message({ to, id: messageId(to) })
     await world.run()
     expect(lanesOf(world)).toBe(2)
+  })
+})
+
+describe('subscriptions', () => {
+  const watch = async (
+    world: World,
+    peer: ScriptedPeer,
+    { name, user = 1, to = 'bob@b.example' }: { name: string; user?: number; to?: string },
+  ) => {
+    const asked = peer.ask(wire.pres, {
+      command: command.subscribe,
+      hops: user === 0 ? 0 : 1,
+      reference: user,
+      fields: [
+        [tag.to, to],
+        [tag.subscription, messageId(name)],
+      ],
+    })
+    await world.run(10)
+    const wait = peer.answer(asked)?.fields.get(tag.retryAfter)?.readUInt32BE(0)
+    return wait === undefined ? peer.status(asked) : `${peer.status(asked)} ${wait}`
+  }
+  /** Subscriptions of which the peer was told that they had to make room. */
+  const shedOf = (peer: ScriptedPeer) =>
+    peer
+      .requestsOf(command.notify)
+      .filter(({ fields }) => fields.get(tag.state)?.[0] === 3 && fields.get(tag.event)?.[0] === 4)
+      .map(({ fields }) => fields.get(tag.subscription))
+
+  test('[LINK-6.10-2] [LINK-6.13-7] that one domain fills are busy to it for a time, and the oldest makes room for others', async () => {
+    const { world, bob, flooder, other } = await meet({ subscriptions: 12 })
+    const statuses = new Set<string>()
+    for (let n = 0; n < 20; n++) statuses.add(await watch(world, flooder, { name: `flood ${n}` }))
+    expect(statuses).toEqual(new Set(['ok', 'busy 10000']))
+    expect(shedOf(flooder)).toEqual([])
+    // Another domain, a user of ours who watches one of ours, and one who watches elsewhere.
+    for (const name of ['x', 'y']) expect(await watch(world, other, { name })).toBe('ok')
+    expect(await watch(world, bob, { name: 'home', user: 0 })).toBe('ok')
+    const elsewhere = watch(world, bob, { name: 'away', user: 0, to: 'zoe@z.example' })
+    expect(await elsewhere).not.toContain('busy')
+    await world.run(3000)
+    const shed = shedOf(flooder)
+    expect(shed.length).toBeGreaterThan(1)
+    expect(shed).toEqual(shed.map((_, n) => messageId(`flood ${n}`)))
+    // It comes again, and is busy.
+    expect(await watch(world, flooder, { name: 'flood 0' })).toBe('busy 10000')
+  })
+})
+
+describe('notifications', () => {
+  test('to many watchers of one domain are paid by that domain, and told to others at once', async () => {
+    const { world, bob, flooder, other, say } = await meet({ senderBurst: 1000 })
+    const subscribe = (peer: ScriptedPeer, name: string): number =>
+      peer.ask(wire.pres, {
+        command: command.subscribe,
+        hops: 1,
+        reference: 1,
+        fields: [
+          [tag.to, 'bob@b.example'],
+          [tag.subscription, messageId(name)],
+        ],
+      })
+    for (let n = 0; n < 100; n++) {
+      subscribe(flooder, `flood ${n}`)
+      await world.run(10)
+    }
+    subscribe(other, 'other')
+    flooder.grant(2, 1000, 1_000_000)
+    await world.run(5000)
+    const { shares } = world.gateway
+    const timeOf = (domain: string): number => shares.used(shares.domain(domain, ''), 'time')
+    await world.run(20_000)
+    const before = timeOf('a.example')
+    bob.ask(wire.pres, {
+      command: command.publish,
+      fields: [[tag.entityTag, messageId('etag')]],
+      body: Buffer.from('{"tuples":{"t":{"note":"here"}}}'),
+    })
+    await world.run()
+    expect(timeOf('a.example') - before).toBeGreaterThan(100 * 0.01)
+    expect(timeOf('z.example')).toBeLessThan(0.1)
+    expect(other.requestsOf(command.notify).at(-1)?.body.toString()).toContain('here')
+    expect(await say(other, 1)).toBe('delivered')
   })
 })
 

@@ -26,11 +26,12 @@ type Wish = {
   readonly lease?: number
 }
 
+/** Reference 0: of a client. */
 function subscribe(peer: ScriptedPeer, wish: Wish = {}): number {
   const { name = 'one', reference = 1, to = 'bob@b.example', lease } = wish
   return peer.ask(wire.pres, {
     command: command.subscribe,
-    hops: 1,
+    hops: reference === 0 ? 0 : 1,
     reference,
     fields: [
       [tag.to, to],
@@ -369,4 +370,33 @@ describe('UNSUBSCRIBE', () => {
         ?.readUInt32BE(0),
     ).toBeGreaterThan(0)
   })
+})
+
+describe('the subscriptions of a session that is gone without a word', () => {
+  test.for(['bob@b.example', 'alice@a.example'])(
+    'are in the way of no other session of its user, who watches %s',
+    async (to) => {
+      const world = new World({ limits: { subscriptionsPerWatcher: 1 } })
+      const far = await world.provenPeer()
+      let answered = 0
+      const watch = async (client: ScriptedPeer, name: string): Promise<string> => {
+        const asked = subscribe(client, { name, to, reference: 0 })
+        await world.run(100)
+        for (const { id } of far.requestsOf(command.subscribe).slice(answered)) {
+          answered++
+          far.respond(id, 'ok', [[tag.lease, 3600]])
+        }
+        await world.run(100)
+        return client.status(asked)
+      }
+      const gone = await world.attached()
+      expect(await watch(gone, 'one')).toBe('ok')
+      const bob = await world.attached()
+      expect(await watch(bob, 'two')).toBe('limit-reached')
+      gone.channel.destroy()
+      await world.run(10)
+      expect(await watch(bob, 'two')).toBe('ok')
+      expect(await watch(bob, 'three')).toBe('limit-reached')
+    },
+  )
 })

@@ -379,6 +379,26 @@ describe('watching', () => {
     expect(notices).toEqual([])
   })
 
+  test.for([
+    ['deactivated', 5_000],
+    ['timeout', 5_000],
+    ['probation', 301_000],
+    ['giveup', 301_000],
+  ] as const)(
+    'what ends as %s is asked for again in %i ms, and is unknown until then',
+    async ([event, ms]) => {
+      const { clock, gateway, notices, notify, subscription } = await watching()
+      await notify(version(1, 1), JSON.stringify(open))
+      await notify({ state: 'terminated', event })
+      expect(shownOf(notices)).toEqual(['active 1 -', `unknown 1 ${event}`])
+      await clock.advance(ms)
+      expect(gateway.asked('subscribe').length).toBe(2)
+      await notify(version(1, 1), JSON.stringify(open))
+      expect(shownOf(notices).slice(2)).toEqual(['active 1 -'])
+      expect(subscription.state).toBe('active')
+    },
+  )
+
   test('pending, unknown and terminated are told; after that nothing is', async () => {
     const { clock, gateway, notices, notify, subscription } = await watching()
     await notify({ state: 'pending' })

@@ -10,6 +10,7 @@ import { outcomeOf } from '../../../src/operation/call.ts'
 import type { Hop } from '../../../src/operation/ports.ts'
 import { PresenceStage } from '../../../src/presence/presence.ts'
 import {
+  accountsIn,
   address,
   ask,
   callerOf,
@@ -46,12 +47,14 @@ class World {
   there = this.makeThere()
   /** The watchers' side. */
   readonly here: PresenceStage = new PresenceStage(this.env, {
+    accountOf: accountsIn(this.env.shares),
     isHosted: (name) => name === away,
     outside: new FakeHop(
       (task) => this.take(task),
       () => undefined,
     ),
     home: {
+      isGone: () => false,
       notify: () => undefined,
       show: (watcher, wish, _, { state, presence }) => {
         const key = `${watcher.text} ${wish}`
@@ -67,12 +70,13 @@ class World {
   makeThere() {
     const env = { ...makeEnv(), clock: this.clock, random: this.env.random }
     const stage = new PresenceStage(env, {
+      accountOf: accountsIn(env.shares),
       isHosted: (name) => name === home,
       outside: new FakeHop(
         () => undefined,
         (audience, only) => this.tell(audience, only),
       ),
-      home: { notify: () => undefined, show: () => undefined },
+      home: { isGone: () => false, notify: () => undefined, show: () => undefined },
     })
     const gauge = env.meter.gauges.get('presence_leases')?.get('of=subscription')
     return { stage, count: () => gauge?.value() ?? Number.NaN }

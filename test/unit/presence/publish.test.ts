@@ -395,12 +395,11 @@ describe('limits of presentities', () => {
     expect(presentities.presence(alice).document.length).toBeLessThanOrEqual(limits.presenceBytes)
   })
 
-  test('as many presentities as the limit are held, one more is limit-reached', () => {
+  test('as many presentities as the limit are held, one more is busy for a time', () => {
     const { presentities, meter } = makeAuthority({ presentities: 1 })
     publish(presentities, alice, { entityTag: e1, document: open() })
-    expect(publish(presentities, bob, { entityTag: e1, document: open() }).status).toBe(
-      'limit-reached',
-    )
+    const refused = publish(presentities, bob, { entityTag: e1, document: open() })
+    expect(refused).toMatchObject({ status: 'busy', retryAfterMs: 10_000 })
     expect(publish(presentities, alice, { entityTag: e2, document: open('b') }).status).toBe('ok')
     expect(meter.total('limit_hits_total', { limit: 'presentities' })).toBe(1)
     for (const ifMatch of [e1, e2]) publish(presentities, alice, { ifMatch, leaseSeconds: 0 })

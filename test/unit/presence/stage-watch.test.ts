@@ -11,6 +11,7 @@ import {
   ask,
   bob,
   callerOf,
+  carol,
   domain,
   id,
   makeStage,
@@ -148,6 +149,31 @@ describe('a first wish', () => {
     const refusal = { ...outcomeOf('refused'), rest }
     taskOf(staged, 'subscribe').ended(refusal)
     expect(answerOf(outcomes)).toBe(refusal)
+  })
+
+  test('beyond the number takes the place of the oldest whose session is gone', () => {
+    const staged = makeStage({ subscriptionsPerWatcher: 2 })
+    watching(staged, 'v', { presentity: address('bea@b.example') })
+    watching(staged)
+    staged.gone.add(phone)
+    const ben = { presentity: address('ben@b.example'), session: laptop }
+    expect(watching(staged, 'x', ben)).toHaveLength(16)
+    // The laptop has one, and asks for another.
+    expect(watch(staged, 'y', { ...ben, presentity: address('bo@b.example') })).toEqual([])
+    expect(watch(staged, 'z', { ...ben, presentity: carol }).map(told)).toEqual(['limit-reached'])
+    expect(staged.shown).toEqual([])
+  })
+
+  test('[LINK-6.11-1] that another session renews is its own', () => {
+    const staged = makeStage({ subscriptionsPerWatcher: 1 })
+    watching(staged)
+    const own = { local: alice.domain, remote: undefined, watcher: alice, ids: [id('w')] }
+    const renew = { kind: 'renew', ...own, leaseSeconds: 3600 } as const
+    expect(ask((call) => staged.stage.renew(call), renew, laptop)).toHaveLength(1)
+    staged.gone.add(phone)
+    expect(watch(staged, 'v', { presentity: carol }).map(told)).toEqual(['limit-reached'])
+    staged.gone.add(laptop)
+    expect(watch(staged, 'v', { presentity: carol })).toEqual([])
   })
 
   test('that cannot be had is not asked', () => {

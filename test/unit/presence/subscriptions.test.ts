@@ -29,6 +29,7 @@ import {
 type Authority = ReturnType<typeof makeAuthority>
 
 const [a, b] = [domain('a.example'), domain('b.example')]
+const bobby = address('bobby@b.example')
 /** From a.example. */
 const way = wayOf(via, a)
 
@@ -178,30 +179,103 @@ describe('SUBSCRIBE', () => {
 })
 
 describe('limits of subscriptions', () => {
-  test.for([
-    ['subscriptionsPerWatcher', 'bob@b.example'],
-    ['subscriptionsPerPair', 'bobby@b.example'],
-    ['subscriptions', 'carol@c.example'],
-  ] as const)('%s: two are granted, a third of %s is limit-reached', ([limit, third]) => {
-    const authority = makeAuthority({ [limit]: 2 })
+  test('one watcher has so many, and its next one is limit-reached', () => {
+    const authority = makeAuthority({ subscriptionsPerWatcher: 2 })
     subscribe(authority, '1')
     subscribe(authority, '2')
-    expect(subscribe(authority, '3', address(third)).status).toBe('limit-reached')
-    expect(authority.meter.total('limit_hits_total', { limit })).toBe(1)
+    expect(subscribe(authority, '3').status).toBe('limit-reached')
+    expect(authority.meter.total('limit_hits_total', { limit: 'subscriptionsPerWatcher' })).toBe(1)
+    expect(subscribe(authority, '3', bobby).status).toBe('ok')
     // A renewal is not one more, and what ends makes room.
     expect(subscribe(authority, '2').status).toBe('ok')
-    unsubscribe(authority, '1', bob)
-    expect(subscribe(authority, '3', address(third)).status).toBe('ok')
+    unsubscribe(authority, '1')
+    expect(subscribe(authority, '4').status).toBe('ok')
   })
 
-  test('subscriptionsPerPair is counted for each of our domains', () => {
-    const authority = makeAuthority({ subscriptionsPerPair: 1 })
-    subscribe(authority, '1')
-    const elsewhere = { presentity: address('alice@a2.example') }
-    expect(subscribe(authority, '2', bob, elsewhere).status).toBe('ok')
-    expect(subscribe(authority, '3', bob, elsewhere).status).toBe('limit-reached')
+  const hogs = Array.from({ length: 8 }, (_, n) => address(`eve@hog${n}.example`))
+
+  /** A table that eight names have filled, as far as they may. */
+  function makeFull(): Authority {
+    const authority = makeAuthority({ subscriptions: 100 })
+    const granted = hogs.map(() => 0)
+    for (let n = 0; n < 200; n++) {
+      const at = n % hogs.length
+      const { status } = subscribe(authority, `${at} ${n}`, hogs[at])
+      if (status === 'ok') granted[at] = (granted[at] ?? 0) + 1
+    }
+    expect(Math.max(...granted) - Math.min(...granted)).toBeLessThan(2)
+    return authority
+  }
+
+  test('a table that eight names fill is busy to them, for a time', () => {
+    const authority = makeFull()
+    for (const hog of hogs) {
+      const refused = subscribe(authority, `${hog.domain} more`, hog)
+      expect(refused).toMatchObject({ status: 'busy', retryAfterMs: 10_000 })
+    }
+    expect(authority.shed).toEqual([])
+    expect(authority.meter.total('limit_hits_total', { limit: 'subscriptions' })).toBeGreaterThan(8)
+  })
+
+  test('is open to our users, known peers and newcomers: the oldest of whoever has most come again later', () => {
+    const authority = makeFull()
+    const { shares, subscriptions } = authority
+    const most = hogs.map(({ domain }) => subscriptions.count(domain))
+    for (const newcomer of ['alice@a.example', 'ken@known.example', 'nora@new.example']) {
+      for (let n = 0; n < 5; n++) {
+        const [name, watcher] = [`${newcomer} ${n}`, address(newcomer)]
+        expect(subscribe(authority, name.slice(-16), watcher).status).toBe('ok')
+      }
+    }
+    expect(shares.used(shares.tree.all, 'subscriptions')).toBeLessThanOrEqual(100)
+    const left = hogs.map(({ domain }) => subscriptions.count(domain))
+    const isTaken = (count: number, at: number): boolean => count < (most[at] as number)
+    expect(authority.shed).toHaveLength(most.reduce((sum, count) => sum + count, 0) - sum(left))
+    expect(new Set(authority.shed)).toEqual(
+      new Set(hogs.filter((_, at) => isTaken(left[at] as number, at)).map(shedOf)),
+    )
+  })
+
+  test('what was asked for or renewed lately goes last', () => {
+    const authority = makeFull()
+    const [hog] = hogs as [Address]
+    const first = [...Array(20).keys()].map((n) => `0 ${n * hogs.length}`)
+    const live = (): readonly number[] =>
+      renew(authority, first, 3600, { local: hog.domain }).map(Math.sign)
+    const before = sum(live())
+    renew(authority, ['0 0'], 3600, { local: hog.domain })
+    while (authority.subscriptions.count(hog.domain) === before) {
+      subscribe(authority, `n${authority.shed.length}`, address(`n@n${made++}.example`))
+    }
+    expect(renew(authority, ['0 0', '0 8'], 3600, { local: hog.domain })).toEqual([3600, 0])
+  })
+
+  test('nobody is told of what had to make room without a way to it', () => {
+    const authority = makeFull()
+    for (const { domain } of hogs) authority.subscriptions.pause(domain, way)
+    const live = (): number => sum(hogs.map(({ domain }) => authority.subscriptions.count(domain)))
+    const before = live()
+    expect(subscribe(authority, 'new', address('nora@new.example')).status).toBe('ok')
+    expect(authority.shed).toEqual([])
+    expect(live()).toBe(before - 1)
+  })
+
+  test('nothing follows what had to make room, and its end is not one of somebody else', () => {
+    const authority = makeFull()
+    const [hog] = hogs as [Address]
+    authority.sent.length = 0
+    expect(authority.subscriptions.shed(authority.shares.domain(hog.domain, ''))).toBe(true)
+    expect(authority.shed).toEqual([shedOf(hog)])
+    expect(unsubscribe(authority, '0 0', hog)).toBe('ok')
+    expect(authority.subscriptions.refused(via, hog.domain, id('0 0'), outcomeOf('busy'))).toBe(
+      undefined,
+    )
+    expect(authority.shed).toHaveLength(1)
   })
 })
+
+const shedOf = ({ text }: Address): string => `${text} probation`
+const sum = (counts: readonly number[]): number => counts.reduce((all, count) => all + count, 0)
 
 describe('the end of a subscription', () => {
   test.for([

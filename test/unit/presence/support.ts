@@ -15,6 +15,8 @@ import { Presentities } from '../../../src/presence/notifier/presentities.ts'
 import { Subscriptions } from '../../../src/presence/notifier/subscriptions.ts'
 import { PresenceStage } from '../../../src/presence/presence.ts'
 import { Ways } from '../../../src/presence/ways.ts'
+import type { Account } from '../../../src/shares/account.ts'
+import type { Shares } from '../../../src/shares/shares.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { roomShares } from '../../support/room-shares.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
@@ -51,17 +53,28 @@ export const snapshotMs = 30 * second
 /** The name of the adapter by which everybody comes. */
 export const via = 'peer'
 
-export function makeEnv(overrides: Partial<Limits> = {}, seed = 1) {
+/** Our users know known.example. `isShared`: time is shared out, too. */
+export function makeEnv(overrides: Partial<Limits> = {}, seed = 1, isShared = false) {
+  const clock = new ManualClock()
+  const limits = limitsWith(overrides)
   return {
-    clock: new ManualClock(),
+    clock,
     random: seededRandom(seed),
-    limits: limitsWith(overrides),
+    limits,
     meter: new Meter(),
     log: silentLog,
     held: new ByteBudget(0),
-    shares: roomShares(),
+    shares: roomShares(limits, isShared ? clock : new ManualClock(), ['known.example']),
   } satisfies Env
 }
+
+/** Those of a.example and a2.example pay for themselves, others with their domain, each of which has a network. */
+export const accountsIn =
+  (shares: Shares) =>
+  ({ domain, text }: Address): Account =>
+    domain === 'a.example' || domain === 'a2.example'
+      ? shares.tree.user(text)
+      : shares.domain(domain, domain)
 
 export type Sent = {
   readonly id: string
@@ -74,21 +87,30 @@ export type Sent = {
 }
 
 /** The presentities of one domain and who watches them, with everything that goes out written down. */
-export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1) {
-  const env = makeEnv({ snapshotMs, ...overrides }, seed)
+export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1, isShared = false) {
+  const env = makeEnv({ snapshotMs, ...overrides }, seed, isShared)
   const changes: string[] = []
   const sent: Sent[] = []
+  /** Who was told that its subscription is over, and why. */
+  const shed: string[] = []
   const ways = new Ways()
-  const presentities: Presentities = new Presentities(env, (presentity) => {
+  const accountOf = accountsIn(env.shares)
+  const presentities: Presentities = new Presentities(env, accountOf, (presentity) => {
     changes.push(presentity.text)
     subscriptions.changed(presentity)
   })
   const subscriptions: Subscriptions = new Subscriptions(env, ways, {
     presence: (presentity) => presentities.presence(presentity),
+    accountOf,
+    isGone: () => false,
     notify: (audience) => {
-      const { presence } = audience.latest() ?? {}
+      const { presence, event } = audience.latest() ?? {}
       const watcher = audience.watcher(audience.id)
-      if (presence === undefined || watcher === undefined) throw new Error('nothing to tell')
+      if (watcher === undefined) throw new Error('nothing to tell')
+      if (presence === undefined) {
+        shed.push(`${watcher.text} ${event}`)
+        return
+      }
       const { document: bytes, version } = presence
       const at = env.clock.now()
       sent.push({
@@ -101,7 +123,11 @@ export function makeAuthority(overrides: Partial<Limits> = {}, seed = 1) {
       })
     },
   })
-  return { ...env, changes, sent, ways, presentities, subscriptions }
+  env.shares.onFull('subscriptions', {
+    shed: (account) => subscriptions.shed(account),
+    isReplaceable: false,
+  })
+  return { ...env, changes, sent, shed, ways, presentities, subscriptions }
 }
 
 export type PublishWish = {
@@ -207,16 +233,20 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
   const notified: Notified[] = []
   const atHome: Notified[] = []
   const shown: Shown[] = []
+  /** Sessions that are not attached any more. */
+  const gone = new Set<Caller>()
   /** Called at once by each notification to another domain. */
   const onNotify: { act: (audience: Audience, only: string) => undefined } = {
     act: () => undefined,
   }
   const note = (list: Notified[], audience: Audience, only = ''): undefined => {
-    const document = audience.latest()?.presence?.document
-    if (document === undefined) throw new Error('nothing to tell')
-    list.push({ audience, only, document: text(document), at: env.clock.now() })
+    const { presence, event } = audience.latest() ?? {}
+    if (presence === undefined && event === undefined) throw new Error('nothing to tell')
+    const document = presence === undefined ? `${event}` : text(presence.document)
+    list.push({ audience, only, document, at: env.clock.now() })
   }
   const stage = new PresenceStage(env, {
+    accountOf: accountsIn(env.shares),
     isHosted: (name) => name === 'a.example' || name === 'a2.example',
     outside: new FakeHop(
       (task) => {
@@ -228,6 +258,7 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
       },
     ),
     home: {
+      isGone: (session) => gone.has(session),
       notify: (audience, only) => note(atHome, audience, only),
       show: (watcher, subscription, presentity, { state, event, presence }, only) => {
         const what = presence === undefined ? `${state} ${event ?? ''}` : text(presence.document)
@@ -235,7 +266,7 @@ export function makeStage(overrides: Partial<Limits> = {}, seed = 1) {
       },
     },
   })
-  return { ...env, stage, asked, notified, atHome, shown, onNotify }
+  return { ...env, stage, asked, notified, atHome, shown, gone, onNotify }
 }
 
 type Notified = {

@@ -30,6 +30,8 @@ function makeWatcher(overrides: Partial<Limits> = {}, seed = 1) {
   const told: string[] = []
   const work: string[] = []
   const watches = new Watches(env, {
+    accountOf: ({ text }) => env.shares.tree.user(text),
+    isGone: () => false,
     work: (name) => {
       work.push(name)
     },
@@ -162,7 +164,7 @@ describe('a session that watches', () => {
   test.for([
     ['subscriptionsPerWatcher', 'bob@b.example', 'limit-reached'],
     ['subscriptionsPerWatcher', 'bobby@b.example', 'pending'],
-    ['subscriptions', 'bobby@b.example', 'limit-reached'],
+    ['subscriptions', 'bobby@b.example', 'busy'],
   ] as const)('%s 2: a third wish, of %s, is %s', ([limit, third, status]) => {
     const watcher = makeWatcher({ [limit]: 2 })
     granted(watcher, '1')
@@ -176,13 +178,13 @@ describe('a session that watches', () => {
 
 describe('the end of a wish', () => {
   test('makes room for another one', () => {
-    const watcher = makeWatcher({ subscriptionsPerWatcher: 1, subscriptions: 1 })
+    const watcher = makeWatcher({ subscriptions: 1 })
     for (let i = 0; i < 3; i++) {
       const subscription = granted(watcher, '1')
       watcher.watches.unwatch(bob, id('1'))
       due(watcher)
       // The far side may still hold it.
-      expect(statusOf(watcher, '2', bob, 'eve@a.example')).toBe('limit-reached')
+      expect(statusOf(watcher, '2', bob, 'eve@a.example')).toBe('busy')
       watcher.watches.unsubscribed(subscription)
       expect(statusOf(watcher, '2', bob, 'eve@a.example')).toBe('pending')
       watcher.watches.unwatch(bob, id('2'))
@@ -408,6 +410,23 @@ describe('NOTIFY', () => {
     expect(due(watcher)).toEqual(isGone ? [] : ['subscribe alice'])
     expect(watcher.watches.renew(bob, [id('w')], 300)).toEqual([isGone ? 0 : 300])
   })
+})
+
+test('a watch that had to make room is unknown until it is asked for again, and then seen as before', async () => {
+  const watcher = makeWatcher()
+  const subscription = granted(watcher)
+  notify(watcher, subscription, 5)
+  end(watcher, subscription, 'probation')
+  expect(watcher.told).toEqual([shown('w', 5), 'w unknown'])
+  await watcher.clock.advance(5 * minute)
+  expect(due(watcher)).toEqual(['subscribe alice'])
+  watcher.watches.subscribed(subscription, 'busy', 0)
+  expect(watcher.told).toHaveLength(2)
+  await watcher.clock.advance(minute)
+  expect(due(watcher)).toEqual(['subscribe alice'])
+  watcher.watches.subscribed(subscription, 'ok', 3600)
+  notify(watcher, subscription, 5)
+  expect(watcher.told.slice(2)).toEqual([shown('w', 5)])
 })
 
 describe('renewal', () => {

@@ -180,6 +180,27 @@ describe('places', () => {
     expect(places).toBeLessThan(860)
   })
 
+  test('equals take nothing from each other', () => {
+    const equals = Array.from({ length: 8 }, (_, n) => stranger(`n${n}.example`, `net${n}`))
+    let asked = 0
+    const shed = (victim: Account): boolean => {
+      asked++
+      shares.give(victim, 'lanes')
+      return true
+    }
+    shares.onFull('lanes', { shed, isReplaceable: false })
+    const all = (): undefined => {
+      for (let n = 0; n < 2 * sizeOfAll; n++) shares.take(equals[n % 8] as Account, 'lanes')
+    }
+    all()
+    // Now nobody is over its share, and the table is as full as strangers may make it.
+    for (const one of equals) shares.give(one, 'lanes', 10)
+    all()
+    expect(asked).toBeLessThan(8)
+    expect(fill(stranger('new.example', 'new'), 10)).toBe(10)
+    expect(asked).toBeGreaterThanOrEqual(10)
+  })
+
   test('nobody is asked to give up a place for itself', () => {
     const hog = stranger('hog.example')
     const shed = (): boolean => {

@@ -6,6 +6,7 @@
  * Fails: never. A link with something under way is never let go of for want of places.
  */
 import type { Env } from '../env.ts'
+import type { Account } from '../shares/account.ts'
 import type { Session } from './session.ts'
 
 /** Who uses so many times its share of time for so long loses its links, and is told to come again after a while. */
@@ -27,16 +28,18 @@ export function shedBusy({ shares }: Pick<Env, 'shares'>, { link }: Session, now
 
 /**
  * Lets go of one link, the longest idle: of domains over their share one that nobody misses, then one that a subscription
- * keeps, but not their last; then of others one that nobody misses. False: there is none.
+ * keeps, but not their last; then of others one that nobody misses. `only`: of this one alone. False: there is none.
  */
 export function shedIdle(
   { shares }: Pick<Env, 'shares'>,
   all: ReadonlySet<Session>,
   isUsed: (session: Session) => boolean,
+  only: Account | undefined,
 ): boolean {
   const scored = [...all].flatMap((session) => {
     if (session.role !== 'gateway') return []
     const { link } = session
+    if (only !== undefined && link.reader.account !== only) return []
     if (!link.isUsable || link.underWay > 0) return []
     const isOver = shares.isOver(link.reader.account, 'links')
     const hasSpare = isOver && shares.used(link.reader.account, 'links') > 1

@@ -28,6 +28,7 @@ import type { Journal } from '../operation/journal.ts'
 import type { Message } from '../operation/message.ts'
 import type { Adapter, Core, Question } from '../operation/ports.ts'
 import type { Audience } from '../operation/presence.ts'
+import type { Account } from '../shares/account.ts'
 import { Admission, wayTo } from './admission.ts'
 import { native } from './callers.ts'
 import { commandTable } from './command-table.ts'
@@ -204,11 +205,11 @@ export class Peer implements Adapter {
     this.#core = core
     const { clock, meter, shares } = this.#env
     const isUsed = (session: Session): boolean => this.#isUsed(session)
-    const shed = (): boolean => {
+    const shed = (account: Account, isOwn: boolean): boolean => {
       meter.hit('links')
-      return shedIdle(this.#env, this.#table.all, isUsed)
+      return shedIdle(this.#env, this.#table.all, isUsed, isOwn ? account : undefined)
     }
-    shares.onFull('links', { shed, isReplaceable: false })
+    shares.onFull('links', { shed, isReplaceable: true })
     const keys = this.#keyStore
     const unwatch = keys.onChange((domain) => this.#keysChanged(domain))
     this.#cancels = [every(clock, 1000, () => this.pool.sweep(clock.now())), unwatch]

@@ -21,8 +21,11 @@ export type Sizes = Readonly<Record<Held, number>>
 
 /** What a table does when it is full. */
 export type FullTable = {
-  /** Gives up what an account holds and needs least; false: nothing of it can be had. */
-  readonly shed: (account: Account) => boolean
+  /**
+   * Gives up what an account holds and needs least; false: nothing of it can be had. `isOwn`: for the account itself, which
+   * has no more room; else for one that has less.
+   */
+  readonly shed: (account: Account, isOwn: boolean) => boolean
   /** Nobody misses what is given up: who has no more room may replace its own. */
   readonly isReplaceable: boolean
 }
@@ -177,11 +180,11 @@ export class Shares {
     if (!isAbove && total <= Math.ceil(size * reachOf(account))) return true
     const table = this.#sheds[at]
     if (table === undefined) return false
-    if (isAbove) return table.isReplaceable && table.shed(account)
+    if (isAbove) return table.isReplaceable && table.shed(account, true)
     while ((this.#searches[at] as number) < mostSearches) {
       const victim = this.#most(at)
       if (!table.isReplaceable && !this.#hasLess(account, victim, at)) return false
-      if (table.shed(victim)) return true
+      if (table.shed(victim, false)) return true
       this.#searches[at] = (this.#searches[at] as number) + 1
     }
     return false

@@ -18,7 +18,7 @@ async function makeLinks(count: number, links: number) {
   const used = new Set<Session>()
   /** One that is to go; which have gone. */
   const shed = (): readonly number[] => {
-    shedIdle(env, new Set(sessions), (session) => used.has(session))
+    shedIdle(env, new Set(sessions), (session) => used.has(session), undefined)
     return sessions.flatMap(({ link }, n) => (link.isUsable ? [] : [n]))
   }
   return { env, opened, sessions, used, shed }

@@ -511,8 +511,8 @@ describe.each(['127.0.0.1', '::1'])('a hostile server at %s', (ip) => {
 
   test.for([
     [0, 30_000],
-    [2 ** 31, 3_600_000],
-    [2 ** 32 - 1, 3_600_000],
+    [2 ** 31, 30_000],
+    [2 ** 32 - 1, 30_000],
   ] as const)('that gives a TTL of %i is kept within our bounds [A112]', async ([ttl, leftMs]) => {
     const { resolver } = set()
     hostile.behaviour = both((query) =>

@@ -146,9 +146,11 @@ export const limitTable = {
   peerNotifyPerSecond: row(2000, 'per second', 'NOTIFY requests of one peer domain; more are rate-limited, and come again.'),
   peerNotifyBurst: row(10_000, 'count', 'Burst of NOTIFY requests of one peer domain.'),
   senderPerSecond: row(10, 'per second', 'Requests of one sender; more are rate-limited.'),
-  senderBurst: row(50, 'count', 'Burst of requests of one sender.'),
+  senderBurst: row(100, 'count', 'Burst of requests of one sender.'),
+  watchesPerSecond: row(20, 'per second', 'SUBSCRIBE and UNSUBSCRIBE of one watcher, which count for nothing else; more are rate-limited.'),
+  watchesBurst: row(1000, 'count', 'Burst of them: a list of contacts costs nobody a message.'),
   lanePerSecond: row(2, 'per second', 'Messages of one sender to one recipient; more are rate-limited.'),
-  laneBurst: row(20, 'count', 'Burst of messages of one sender to one recipient.'),
+  laneBurst: row(60, 'count', 'Burst of messages of one sender to one recipient: a paste of 40 lines passes.'),
   peers: row(10_000, 'count', 'Peer domains whose rate and history are remembered.'),
 
   // Our own users

@@ -28,6 +28,8 @@ export type AccessRequest = {
   readonly to: Address
   readonly scope: Scope
   readonly hops: number
+  /** SUBSCRIBE or UNSUBSCRIBE, which have a rate of their own. */
+  readonly isWatch?: boolean
 }
 
 export interface Call<O extends Operation = Operation> {

@@ -61,8 +61,9 @@ export class Sender {
   /** Who pays: its domain; a user of ours for itself. */
   readonly account: Account
   readonly lanes = new Map<string, Lane>()
-  /** policy/: how much. */
+  /** policy/: how much, and how much of SUBSCRIBE and UNSUBSCRIBE. */
   bucket: TokenBucket | undefined = undefined
+  watches: TokenBucket | undefined = undefined
 
   constructor(address: Address, number: number, account: Account) {
     this.address = address
@@ -217,4 +218,4 @@ const isRested = ({ bucket }: Lane | Sender, now: number): boolean =>
   bucket === undefined || bucket.isFull(now)
 
 const isSpent = (sender: Sender, now: number): boolean =>
-  sender.lanes.size === 0 && isRested(sender, now)
+  sender.lanes.size === 0 && isRested(sender, now) && sender.watches?.isFull(now) !== false

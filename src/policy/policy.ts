@@ -78,11 +78,11 @@ export class Policy {
   /** Any other request of a user. */
   admitRequest(
     caller: Caller,
-    { from, to, scope, hops }: AccessRequest,
+    { from, to, scope, hops, isWatch = false }: AccessRequest,
     at: number,
   ): Status | undefined {
     const code = this.#judge(caller, from, to, scope, hops)
-    return code ?? this.#rate(caller, this.#ports.lanes.sender(from), undefined, at)
+    return code ?? this.#rate(caller, this.#ports.lanes.sender(from), undefined, at, isWatch)
   }
 
   /** What a user of ours asks for itself, of its own gateway. */
@@ -183,12 +183,18 @@ export class Policy {
     return code === undefined ? undefined : refuse(credential, code)
   }
 
-  #rate(caller: Caller, sender: Sender, lane: Lane | undefined, at: number): Status | undefined {
+  #rate(
+    caller: Caller,
+    sender: Sender,
+    lane: Lane | undefined,
+    at: number,
+    isWatch = false,
+  ): Status | undefined {
     const { rate } = this.#tallies
     rate.made.n++
     const rates = this.#rates
-    const excess =
-      rates.takeSender(sender, at) ?? (lane === undefined ? undefined : rates.takeLane(lane, at))
+    const own = isWatch ? rates.takeWatch(sender, at) : rates.takeSender(sender, at)
+    const excess = own ?? (lane === undefined ? undefined : rates.takeLane(lane, at))
     if (excess === undefined) return undefined
     return refuse(rate, this.#tooMuch(excess, caller.door === 'domain' ? caller.domain : undefined))
   }

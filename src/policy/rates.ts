@@ -10,7 +10,12 @@ import type { Lane, Sender } from '../operation/lane.ts'
 
 /** Which bucket is empty, and for how long. */
 export type Excess = {
-  readonly limit: 'peerPerSecond' | 'peerNotifyPerSecond' | 'senderPerSecond' | 'lanePerSecond'
+  readonly limit:
+    | 'peerPerSecond'
+    | 'peerNotifyPerSecond'
+    | 'senderPerSecond'
+    | 'watchesPerSecond'
+    | 'lanePerSecond'
   readonly waitMs: number
 }
 
@@ -42,6 +47,14 @@ export class Rates {
     sender.bucket ??= new TokenBucket(this.#limits.senderPerSecond, this.#limits.senderBurst, now)
     const { bucket } = sender
     return bucket.take(now) ? undefined : { limit: 'senderPerSecond', waitMs: bucket.waitMs() }
+  }
+
+  /** One SUBSCRIBE or UNSUBSCRIBE: whoever logs on sends one for each contact. */
+  takeWatch(sender: Sender, now: number): Excess | undefined {
+    const { watchesPerSecond, watchesBurst } = this.#limits
+    sender.watches ??= new TokenBucket(watchesPerSecond, watchesBurst, now)
+    const { watches } = sender
+    return watches.take(now) ? undefined : { limit: 'watchesPerSecond', waitMs: watches.waitMs() }
   }
 
   takeLane(lane: Lane, now: number): Excess | undefined {

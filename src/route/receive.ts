@@ -127,7 +127,7 @@ export class Receive {
   #subscribe(call: Call<Subscribe>): undefined {
     const { kind, id, watcher: from, presentity: to, hops } = call.operation
     const { isHosted, presence } = this.#ports
-    if (this.#isRefused(call, { from, to, scope: 'pres.watch', hops })) return
+    if (this.#isRefused(call, { from, to, scope: 'pres.watch', hops, isWatch: true })) return
     if (kind === 'unsubscribe') {
       if (!isHosted(to.domain)) return presence.unwatch(call)
       return this.#gate.behind(call, from.domain, [id], () => presence.unsubscribe(call))

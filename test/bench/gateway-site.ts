@@ -18,6 +18,8 @@ export const raised = {
   peerPerSecond: 10_000_000,
   peerBurst: 10_000_000,
   senderPerSecond: 10_000_000,
+  watchesPerSecond: 10_000_000,
+  watchesBurst: 10_000_000,
   senderBurst: 10_000_000,
   lanePerSecond: 10_000_000,
   laneBurst: 10_000_000,

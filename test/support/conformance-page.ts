@@ -37,7 +37,7 @@ export const none = '–'
 const listOf = (cell = '', separator = ', '): readonly string[] =>
   cell === none ? [] : cell.split(separator)
 
-function citationOf(text: string): Citation {
+export function citationOf(text: string): Citation {
   const [file = '', ...path] = text.split(' › ')
   return { text, file, path }
 }

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { type Status, statuses } from '../../../src/errors.ts'
 import { b64, forgeKey } from '../../support/forge.ts'
 import * as wire from '../../support/script/codec.ts'
+import { messageId } from '../../support/script/peer.ts'
 import { userKey, World } from '../../support/script/world.ts'
 
 const { command, tag } = wire
@@ -74,6 +75,41 @@ describe('every request', () => {
     }
     expect(world.meter.total('limit_hits_total', { limit: 'senderPerSecond' })).toBe(1)
     expect(world.meter.total('limit_hits_total', { limit: 'peerPerSecond' })).toBe(1)
+  })
+
+  test('[LINK-6.5-1] of a log-on with 500 contacts costs no message, and a paste of 40 lines passes', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const carol = await world.attached('carol@b.example')
+    carol.raw(
+      wire.frame(wire.type.credit, 0, 0, Buffer.concat([Buffer.of(1), wire.u32(100, 100_000)])),
+    )
+    const asked: number[] = []
+    for (let n = 0; n < 500; n++) {
+      const id = Buffer.alloc(16)
+      id.writeUInt32BE(n)
+      asked.push(
+        bob.ask(wire.pres, {
+          command: command.subscribe,
+          fields: [
+            [tag.to, 'carol@b.example'],
+            [tag.subscription, id],
+          ],
+        }),
+      )
+      await world.run()
+    }
+    const lines: number[] = []
+    for (let n = 0; n < 40; n++) {
+      lines.push(
+        bob.message({ reference: 0, sequence: 0, to: 'carol@b.example', id: messageId(`${n}`) }),
+      )
+      await world.run()
+      carol.respond(carol.requestsOf(command.message).at(-1)?.id ?? 0, 'ok')
+      await world.run()
+    }
+    expect(new Set(asked.map((id) => bob.status(id)))).toEqual(new Set(['ok']))
+    expect(new Set(lines.map((id) => bob.status(id)))).toEqual(new Set(['delivered']))
   })
 
   test('[LINK-6.5-1] of one foreign domain to another is refused as relaying', async () => {

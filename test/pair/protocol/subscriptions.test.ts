@@ -359,7 +359,7 @@ describe('UNSUBSCRIBE', () => {
   })
 
   test('[LINK-6.5-1] over the rate names the wait', async () => {
-    const [world, peer] = await meet({ limits: { senderPerSecond: 0.001, senderBurst: 1 } })
+    const [world, peer] = await meet({ limits: { watchesPerSecond: 0.001, watchesBurst: 1 } })
     const ids = [unsubscribe(peer), unsubscribe(peer)]
     await world.run()
     expect(ids.map((id) => peer.status(id))).toEqual(['ok', 'rate-limited'])

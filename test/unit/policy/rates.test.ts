@@ -7,6 +7,7 @@ import { laneOf } from '../../support/middle/messages.ts'
 const slow = {
   ...{ peerPerSecond: 1, peerBurst: 2, peerNotifyPerSecond: 2, peerNotifyBurst: 1, peers: 2 },
   ...{ senderPerSecond: 4, senderBurst: 1, lanePerSecond: 5, laneBurst: 1 },
+  ...{ watchesPerSecond: 10, watchesBurst: 1 },
 }
 
 const makeRates = (): Rates => new Rates(limitsWith(slow))
@@ -19,14 +20,16 @@ test('each bucket says that it is empty, and for how long', () => {
     () => rates.takeNotify('a.example', 0),
     () => rates.takeSender(lane.sender, 0),
     () => rates.takeLane(lane, 0),
+    () => rates.takeWatch(lane.sender, 0),
   ]
   rates.takePeer('a.example', 0)
-  expect(take.map((one) => one())).toEqual([undefined, undefined, undefined, undefined])
+  expect(take.map((one) => one())).toEqual(Array(5).fill(undefined))
   expect(take.map((one) => one())).toEqual([
     { limit: 'peerPerSecond', waitMs: 1000 },
     { limit: 'peerNotifyPerSecond', waitMs: 500 },
     { limit: 'senderPerSecond', waitMs: 250 },
     { limit: 'lanePerSecond', waitMs: 200 },
+    { limit: 'watchesPerSecond', waitMs: 100 },
   ])
 })
 

@@ -1,10 +1,10 @@
 /** What every room is given of the world around it, as one argument. */
-import type { ByteBudget } from './lib/byte-budget.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
 import type { Meter } from './lib/meter.ts'
 import type { Random } from './lib/random.ts'
 import type { Limits } from './limits.ts'
+import type { ByteBudget } from './shares/byte-budget.ts'
 import type { Shares } from './shares/shares.ts'
 
 export type Env = {

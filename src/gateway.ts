@@ -8,7 +8,6 @@ import { Outbound } from './delivery/outbound.ts'
 import type { Env } from './env.ts'
 import { Home } from './home/home.ts'
 import { Owners } from './home/owners.ts'
-import { ByteBudget } from './lib/byte-budget.ts'
 import { type Cancel, every } from './lib/clock.ts'
 import { rememberLastRead } from './lib/last-read.ts'
 import type { Channel } from './link/channel.ts'
@@ -28,6 +27,7 @@ import { PresenceStage } from './presence/presence.ts'
 import { RouteCore } from './route/core.ts'
 import { Outside } from './route/outside.ts'
 import { Receive } from './route/receive.ts'
+import { ByteBudget } from './shares/byte-budget.ts'
 import { Shares } from './shares/shares.ts'
 import { sizesOf } from './shares/sizes.ts'
 import { RecordStore } from './store/record-store.ts'
@@ -72,7 +72,7 @@ export function createGateway(options: GatewayOptions): Gateway {
     ...{ clock, meter, sizes: sizesOf(limits) },
     standing: (domain) => policy.tierOf(domain as Domain),
   })
-  const held = new ByteBudget(limits.heldBytes)
+  const held = new ByteBudget(limits.heldBytes, shares)
   const env: Env = { clock, random, limits, meter, log, shares, held }
   const { has: isHosted, offers, directoryOf, accountOf } = new OurDomains(domains, shares)
 

@@ -15,6 +15,8 @@ import type { KeepAlive } from './keep-alive.ts'
 /** In whose turns a link is read, and for whom. */
 export type ReadShare = { readonly shares: Shares; readonly account: Account }
 
+const nothing = (): undefined => undefined
+
 /** A link that shares with nobody is read for nobody. */
 const nobody = new Account('nobody', undefined, 1)
 
@@ -44,6 +46,16 @@ export class ChunkReader implements Reader {
   /** Whether the far side uses more than its share of our time. */
   get isOver(): boolean {
     return this.#shares?.isOver(this.account, 'time') ?? false
+  }
+
+  /** Bytes for a body in pieces, paid by whoever the link is read for now; nothing: there is no room for it. */
+  reserve(bytes: number): (() => undefined) | undefined {
+    const shares = this.#shares
+    const { account } = this
+    if (shares === undefined) return nothing
+    return shares.take(account, 'bytes', bytes)
+      ? () => shares.give(account, 'bytes', bytes)
+      : undefined
   }
 
   take(chunk: Buffer): undefined {

@@ -63,6 +63,8 @@ export type ExchangeNeeds = {
   readonly outbox: Outbox
   readonly window: ReceiveWindow
   readonly floods: FloodGuard
+  /** Bytes for a body in pieces, and how they are given back; nothing: the far side has its share. */
+  readonly reserve: (bytes: number) => (() => undefined) | undefined
   readonly events: ExchangeEvents
 }
 
@@ -115,6 +117,12 @@ export class ExchangeReader {
   /** Proofs and keys are for the sake of the link: they do not keep it. */
   use(trafficClass: number): undefined {
     if (trafficClass !== classes.control) this.usedAt = this.now
+  }
+
+  /** The link is closed: what is here of bodies is given up. */
+  close(): undefined {
+    this.#requests.close()
+    this.#answers.close()
   }
 
   /** [LINK-8.2-3] Our RELEASE is written: no request is taken any more. */
@@ -249,22 +257,33 @@ export class ExchangeReader {
     bodyAt: number,
     end: number,
   ): boolean {
+    const { limits, reserve } = this.#needs
     const declared = this.#fields.u32(fields.bodyLength.tag)
-    const isTooLarge = declared > this.#needs.limits.messageBytes
-    // [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over.
-    const code = isTooLarge
-      ? this.#requests.passOver(id, trafficClass, this.now)
-      : this.#requests.begin(
-          id,
-          trafficClass,
-          buffer.subarray(start, end),
-          bodyAt - start + declared,
-          this.now,
-        )
+    const isTooLarge = declared > limits.messageBytes
+    const total = bodyAt - start + declared
+    const release = isTooLarge ? undefined : reserve(total)
+    if (release === undefined) {
+      return this.#passOver(trafficClass, id, buffer, start, isTooLarge ? 'too-large' : 'busy')
+    }
+    const first = buffer.subarray(start, end)
+    const code = this.#requests.begin(id, trafficClass, first, total, this.now, release)
+    if (code === undefined) return true
+    release()
+    return this.#fault(code, 'too many bodies under way')
+  }
+
+  /** [LINK-4.4-6] Refused at once; the pieces that are on their way are passed over. */
+  #passOver(
+    trafficClass: TrafficClass,
+    id: number,
+    buffer: Buffer,
+    start: number,
+    refusal: 'too-large' | 'busy',
+  ): boolean {
+    const code = this.#requests.passOver(id, trafficClass, this.now)
     if (code !== undefined) return this.#fault(code, 'too many bodies under way')
-    if (!isTooLarge) return true
-    this.#needs.limitHit('messageBytes')
-    this.#refuse(trafficClass, id, buffer, start, 'too-large')
+    this.#needs.limitHit(refusal === 'busy' ? 'heldBytes' : 'messageBytes')
+    this.#refuse(trafficClass, id, buffer, start, refusal)
     return true
   }
 

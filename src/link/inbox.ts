@@ -13,6 +13,7 @@ import type { Limits } from '../limits.ts'
 import { FrameReader, type Pace } from '../wire/reader.ts'
 import { flag, frame, type TrafficClass } from '../wire/registry.ts'
 import { type Release, readRelease, releaseBytes } from '../wire/release.ts'
+import type { ChunkReader } from './chunk-reader.ts'
 import { type ExchangeEvents, ExchangeReader } from './exchange-reader.ts'
 import { FloodGuard } from './flood-guard.ts'
 import type { Outbox } from './outbox.ts'
@@ -36,8 +37,8 @@ export type InboxNeeds = {
   readonly limitHit: (limit: string) => undefined
   /** In whose turns it is read; nothing: all at once. */
   readonly pace: Pace | undefined
-  /** Whether the far side uses more than its share of our time. */
-  readonly isOver: () => boolean
+  /** Who reads it, and what whoever it is read for may have. */
+  readonly reader: () => Pick<ChunkReader, 'isOver' | 'reserve'>
   readonly outbox: Outbox
   readonly events: InboxEvents
 }
@@ -65,12 +66,13 @@ export class Inbox {
     const window = new ReceiveWindow(
       limits,
       (trafficClass, requests, bytes) => this.#sendCredit(trafficClass, requests, bytes),
-      needs.isOver,
+      () => needs.reader().isOver,
     )
     const floods = new FloodGuard(limits, now)
     this.#window = window
     this.#floods = floods
-    const exchanges = { idParity, limits, limitHit, outbox, window, floods, events }
+    const reserve = (total: number) => needs.reader().reserve(total)
+    const exchanges = { idParity, limits, limitHit, outbox, window, floods, reserve, events }
     this.#exchanges = new ExchangeReader(exchanges, now)
     this.#reader = new FrameReader(
       limits.frameBytes,
@@ -152,6 +154,7 @@ export class Inbox {
 
   close(): undefined {
     this.#isClosed = true
+    this.#exchanges.close()
   }
 
   #frame(

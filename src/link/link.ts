@@ -121,7 +121,7 @@ export class Link {
       bytes: counters.bytesIn,
       limitHit: options.limitHit,
       pace: share?.shares.turns,
-      isOver: () => this.reader.isOver,
+      reader: () => this.reader,
       outbox: this.#outbox,
       events: this.#events(),
     })

@@ -20,7 +20,11 @@ type Body = {
   /** Length of `parts` together when all is there. */
   readonly total: number
   filled: number
+  /** Gives its bytes back. */
+  readonly release: () => undefined
 }
+
+const nothing = (): undefined => undefined
 
 /** A body that is complete. */
 export type Whole = { readonly trafficClass: TrafficClass; readonly payload: Buffer }
@@ -51,20 +55,21 @@ export class Reassembly {
     return this.#byId.size
   }
 
-  /** The first frame of a body that makes `total` bytes with it. */
+  /** The first frame of a body that makes `total` bytes with it, which `release` gives back. */
   begin(
     id: number,
     trafficClass: TrafficClass,
     first: Buffer,
     total: number,
     since: number,
+    release: () => undefined = nothing,
   ): Status | undefined {
     if (this.#byId.has(id)) return 'protocol-state'
     const kept = this.#kept[trafficClass] as number
     if (kept >= this.#mostKept) return 'flow-exceeded'
     this.#kept[trafficClass] = kept + 1
     const parts = [Buffer.from(first)]
-    this.#byId.set(id, { trafficClass, since, parts, total, filled: first.length })
+    this.#byId.set(id, { trafficClass, since, parts, total, filled: first.length, release })
     return undefined
   }
 
@@ -84,6 +89,11 @@ export class Reassembly {
   isPassedOver(id: number): boolean {
     const body = this.#byId.get(id)
     return body !== undefined && body.parts === undefined
+  }
+
+  /** The link is closed. */
+  close(): undefined {
+    for (const [id, body] of this.#byId) this.#forget(id, body)
   }
 
   /** A piece; the whole when it is complete. */
@@ -134,11 +144,19 @@ export class Reassembly {
 
   #setPassedOver(id: number, trafficClass: TrafficClass, since: number): undefined {
     this.#passedOver++
-    this.#byId.set(id, { trafficClass, since, parts: undefined, total: 0, filled: 0 })
+    this.#byId.set(id, {
+      trafficClass,
+      since,
+      parts: undefined,
+      total: 0,
+      filled: 0,
+      release: nothing,
+    })
   }
 
-  #forget(id: number, { trafficClass, parts }: Body): undefined {
+  #forget(id: number, { trafficClass, parts, release }: Body): undefined {
     this.#byId.delete(id)
+    release()
     if (parts === undefined) this.#passedOver--
     else this.#kept[trafficClass] = (this.#kept[trafficClass] as number) - 1
   }

@@ -8,7 +8,8 @@
  */
 import type { Address } from '../address/address.ts'
 import type { Status } from '../errors.ts'
-import type { ByteBudget } from '../lib/byte-budget.ts'
+import type { Account } from '../shares/account.ts'
+import type { ByteBudget } from '../shares/byte-budget.ts'
 import type { Call } from './call.ts'
 import type { Lane } from './lane.ts'
 
@@ -49,6 +50,7 @@ export class Message {
   /** Its place in the store. */
   seq = -1
   #budget: ByteBudget | undefined = undefined
+  #payer: Account | undefined = undefined
 
   constructor(
     from: Address,
@@ -75,15 +77,18 @@ export class Message {
   }
 
   /**
-   * Bytes of its own, out of `budget`, for a message that waits; false: there is no room. `source`: where they lie now,
+   * Bytes of its own, out of `budget` and paid by its sender, for a message that waits; false: there is no room. `source`: where they lie now,
    * if what it was lent may be gone.
    */
   detach(budget: ByteBudget, source: Pick<Message, 'buffer' | 'fieldsAt'> = this): boolean {
     if (this.#budget !== undefined) return true
     const { fieldsAt, end } = this
     const length = end - fieldsAt
-    if (!budget.take(length)) return false
+    // One that comes out of a queue has no lane yet.
+    const payer = (this.lane as Lane | undefined)?.sender.account
+    if (!budget.take(payer, length)) return false
     this.#budget = budget
+    this.#payer = payer
     this.buffer = Buffer.from(source.buffer.subarray(source.fieldsAt, source.fieldsAt + length))
     this.idAt -= fieldsAt
     this.bodyAt -= fieldsAt
@@ -94,7 +99,7 @@ export class Message {
 
   /** It has ended: what it held is free. */
   release(): undefined {
-    this.#budget?.give(this.end - this.fieldsAt)
+    this.#budget?.give(this.#payer, this.end - this.fieldsAt)
     this.#budget = undefined
   }
 }

@@ -321,7 +321,7 @@ describe.each(stands)('by %s', (kind, open) => {
 
   describe('what waits', () => {
     test('credit: is charged for its bytes, and refused when they are too many', async () => {
-      const stand = await open({ heldBytes: 2500 })
+      const stand = await open({ heldBytes: 3000 })
       const [guest] = await withUsers(stand, bob)
       const long = (name: string): string => name.padEnd(1000, '.')
       const told = ['m1', 'm2', 'm3'].map((name) => stand.send({ body: long(name) }))

@@ -7,7 +7,6 @@ import type { Address } from '../../src/address/address.ts'
 import type { Domain } from '../../src/address/domain.ts'
 import type { Env } from '../../src/env.ts'
 import { GatewayError } from '../../src/errors.ts'
-import { ByteBudget } from '../../src/lib/byte-budget.ts'
 import { type Log, silentLog } from '../../src/lib/log.ts'
 import { Meter } from '../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../src/limits.ts'
@@ -15,6 +14,7 @@ import type { Channel } from '../../src/link/channel.ts'
 import type { Role } from '../../src/link/hello.ts'
 import { MemoryJournal } from '../../src/observe/journal.ts'
 import { Peer } from '../../src/peer/peer.ts'
+import { ByteBudget } from '../../src/shares/byte-budget.ts'
 import { FakeCore } from './fake-core.ts'
 import { ManualClock } from './manual-clock.ts'
 import { type MemoryPair, memoryChannelPair, tlsLikeFacts } from './memory-channel.ts'
@@ -54,10 +54,10 @@ export class LonePeer {
         this.faults++
       },
     }
-    const held = new ByteBudget(limits.heldBytes)
     // Each has another boot: one that meets its own has dialled itself.
     const random = seededRandom(domain.charCodeAt(0))
     const shares = roomShares(limits, clock)
+    const held = new ByteBudget(limits.heldBytes, shares)
     const env: Env = { clock, random, limits, meter: this.meter, log, shares, held }
     this.clock = clock
     this.domain = domain as Domain

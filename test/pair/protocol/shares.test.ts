@@ -157,6 +157,52 @@ describe('notifications', () => {
   })
 })
 
+describe('bytes of bodies in pieces', () => {
+  let bodies = 0
+  const begin = (peer: ScriptedPeer, reference = 1): number =>
+    peer.ask(wire.im | wire.more, {
+      command: command.message,
+      hops: 1,
+      reference,
+      fields: [
+        [wire.tag.bodyLength, 60_000],
+        [wire.tag.lane, wire.u32(1, 1)],
+        [wire.tag.to, 'nobody@b.example'],
+        [wire.tag.id, messageId(`${peer.domain} ${++bodies}`)],
+      ],
+      body: Buffer.alloc(4000),
+    })
+
+  test('that one domain holds are busy to it for a time, and another is served', async () => {
+    const { world, flooder, other } = await meet({ heldBytes: 1_200_000 })
+    const links = [flooder, await world.provenPeer('a.example')]
+    links[1]?.show(1, 'alice@a.example')
+    await world.run()
+    const ids = links.flatMap((peer) =>
+      Array.from({ length: 14 }, () => [peer, begin(peer)] as const),
+    )
+    await world.run()
+    const refused = ids.filter(([peer, id]) => peer.status(id) === 'busy')
+    expect(refused.length).toBeGreaterThan(4)
+    expect(refused.length).toBeLessThan(28)
+    const good = begin(other)
+    await world.run()
+    expect(other.status(good)).toBe('no answer')
+    expect(links.map(({ release }) => release)).toEqual([undefined, undefined])
+    // They end in time, and so do links.
+    await world.run(32_000)
+    const { shares } = world.gateway
+    expect(shares.used(shares.tree.all, 'bytes')).toBe(0)
+    const [last] = links
+    if (last !== undefined) begin(last)
+    await world.run()
+    expect(shares.used(shares.tree.all, 'bytes')).toBeGreaterThan(0)
+    for (const peer of links) world.pairs.get(peer)?.cut('both')
+    await world.run(1000)
+    expect(shares.used(shares.tree.all, 'bytes')).toBe(0)
+  })
+})
+
 describe('time that signatures take', () => {
   /** How each of `count` credentials that nobody has seen is answered. */
   const show = async (world: World, peer: ScriptedPeer, user: string, count = 3) => {

@@ -6,10 +6,10 @@
 
 import { expect, onTestFinished } from 'vitest'
 import type { Env } from '../../../src/env.ts'
-import { ByteBudget } from '../../../src/lib/byte-budget.ts'
 import { type Facts, silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
+import { ByteBudget } from '../../../src/shares/byte-budget.ts'
 import { faultLog } from '../fault-log.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { roomShares } from '../room-shares.ts'
@@ -28,7 +28,8 @@ export type RoomEnv = Env & {
 
 export function roomEnv(overrides: Partial<Limits> = {}): RoomEnv {
   const limits = limitsWith(overrides)
-  const held = new ByteBudget(limits.heldBytes)
+  const shares = roomShares(limits)
+  const held = new ByteBudget(limits.heldBytes, shares)
   onTestFinished(() => expect(held.used, 'bytes of messages that have ended').toBe(0))
   const meter = new Meter()
   const lines: Line[] = []
@@ -40,7 +41,7 @@ export function roomEnv(overrides: Partial<Limits> = {}): RoomEnv {
   }
   return {
     ...{ clock: new ManualClock(), random: seededRandom(1), limits, meter, held, lines },
-    shares: roomShares(limits),
+    shares,
     log: faultLog(throwIt, { ...silentLog, info: note, warn: note }),
     hits: (limit) => meter.total('limit_hits_total', { limit }),
   }

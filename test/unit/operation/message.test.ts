@@ -1,7 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { parseAddress } from '../../../src/address/address.ts'
-import { ByteBudget } from '../../../src/lib/byte-budget.ts'
 import { Message } from '../../../src/operation/message.ts'
+import { ByteBudget } from '../../../src/shares/byte-budget.ts'
+import { roomShares } from '../../support/room-shares.ts'
 
 const [alice, bob] = [parseAddress('alice@a.example'), parseAddress('bob@b.example')]
 const place = { epoch: 1, sequence: 1, settled: 0 }
@@ -26,13 +27,13 @@ describe('credit: a message that waits', () => {
   test('has bytes of its own once it is detached, whatever becomes of those it was lent', () => {
     const { chunk, message, seen } = makeMessage()
     expect(seen()).toEqual(whole)
-    expect(message.detach(new ByteBudget(bytes))).toBe(true)
+    expect(message.detach(new ByteBudget(bytes, roomShares()))).toBe(true)
     chunk.fill('x')
     expect(seen()).toEqual(whole)
   })
 
   test('is charged for them once, and gives them back once it has ended', () => {
-    const budget = new ByteBudget(1000)
+    const budget = new ByteBudget(1000, roomShares())
     const { message } = makeMessage()
     message.detach(budget)
     message.detach(budget)
@@ -43,7 +44,7 @@ describe('credit: a message that waits', () => {
   })
 
   test('is told no without room, and goes on being lent', () => {
-    const budget = new ByteBudget(2 * bytes - 1)
+    const budget = new ByteBudget(2 * bytes - 1, roomShares())
     const [first, second] = [makeMessage(), makeMessage()]
     expect(first.message.detach(budget)).toBe(true)
     expect(second.message.detach(budget)).toBe(false)
@@ -58,6 +59,6 @@ describe('credit: a message that waits', () => {
   test('takes from nobody if it was never detached', () => {
     const { message } = makeMessage()
     message.release()
-    expect(message.detach(new ByteBudget(0))).toBe(false)
+    expect(message.detach(new ByteBudget(0, roomShares()))).toBe(false)
   })
 })

@@ -3,7 +3,6 @@
 import type { Address } from '../../../src/address/address.ts'
 import type { Domain } from '../../../src/address/domain.ts'
 import type { Env } from '../../../src/env.ts'
-import { ByteBudget } from '../../../src/lib/byte-budget.ts'
 import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
@@ -16,6 +15,7 @@ import { Subscriptions } from '../../../src/presence/notifier/subscriptions.ts'
 import { PresenceStage } from '../../../src/presence/presence.ts'
 import { Ways } from '../../../src/presence/ways.ts'
 import type { Account } from '../../../src/shares/account.ts'
+import { ByteBudget } from '../../../src/shares/byte-budget.ts'
 import type { Shares } from '../../../src/shares/shares.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { roomShares } from '../../support/room-shares.ts'
@@ -57,14 +57,15 @@ export const via = 'peer'
 export function makeEnv(overrides: Partial<Limits> = {}, seed = 1, isShared = false) {
   const clock = new ManualClock()
   const limits = limitsWith(overrides)
+  const shares = roomShares(limits, isShared ? clock : new ManualClock(), ['known.example'])
   return {
     clock,
     random: seededRandom(seed),
     limits,
     meter: new Meter(),
     log: silentLog,
-    held: new ByteBudget(0),
-    shares: roomShares(limits, isShared ? clock : new ManualClock(), ['known.example']),
+    held: new ByteBudget(0, shares),
+    shares,
   } satisfies Env
 }
 

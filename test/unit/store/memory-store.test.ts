@@ -2,10 +2,10 @@
 
 import { describe, expect, test } from 'vitest'
 import type { Env } from '../../../src/env.ts'
-import { ByteBudget } from '../../../src/lib/byte-budget.ts'
 import { silentLog } from '../../../src/lib/log.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
+import { ByteBudget } from '../../../src/shares/byte-budget.ts'
 import { type Commit, MemoryBackend } from '../../../src/store/memory-backend.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { RecordStore } from '../../../src/store/record-store.ts'
@@ -25,14 +25,15 @@ import { storeContract } from '../../support/store-contract.ts'
 
 function envOf({ limits, heldBytes = 1_000_000 }: WorldOptions) {
   const clock = new ManualClock()
+  const shares = roomShares()
   const env: Env = {
     clock,
     random: seededRandom(1),
     limits: limitsWith(limits),
     meter: new Meter(),
     log: silentLog,
-    held: new ByteBudget(heldBytes),
-    shares: roomShares(),
+    held: new ByteBudget(heldBytes, shares),
+    shares,
   }
   return { env, clock }
 }

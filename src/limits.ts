@@ -83,7 +83,7 @@ export const limitTable = {
   restMaxMs: row(15 * minute, 'ms', 'Longest wait that we keep to when a far side asks for one: the retry time of a RELEASE, `retryAfter` of an answer.'),
   pairsPerLink: row(1024, 'count', 'Pairs of domains proven on one link; a claim to more is refused with limit-reached.'),
   links: row(4096, 'count', 'Links with gateways, those that prove nothing aside; short of it idle ones are released, of those who have most first. Lowered at start where the process may not open as many files.'),
-  clients: row(16_384, 'count', 'Attached clients; more are refused busy. Lowered at start where the process may not open as many files.'),
+  clients: row(8192, 'count', 'Attached clients; more are refused busy. Lowered at start where the process may not open as many files.'),
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
   credentials: row(200_000, 'count', 'Credentials held for all links; those who hold most are answered busy first.'),
   references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),

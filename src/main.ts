@@ -13,11 +13,10 @@ import type { Host, StopSignal } from './cli/host.ts'
 import { isTooOld } from './cli/node-version.ts'
 import { painter } from './cli/paint.ts'
 import type { LogOptions, ProcessLog } from './cli/process-log.ts'
-import { runProgram } from './cli/program.ts'
-import { whyUnreadable } from './config/files.ts'
 import { GatewayError } from './errors.ts'
 import { type Cancel, systemClock } from './lib/clock.ts'
 import { systemRandom } from './lib/random.ts'
+import { whyUnreadable } from './lib/why-unreadable.ts'
 
 const { stdin, stdout, stderr, argv, env } = process
 const script = argv[1] ?? ''
@@ -184,7 +183,11 @@ function whenWritten(stream: NodeJS.WriteStream, task: () => undefined): undefin
 
 /** Nothing is loaded for a command before: an old Node would stumble over what it does not have. */
 async function start(): Promise<number> {
-  if (!isTooOld(process.versions.node, engines.node)) return runProgram(host)
+  if (!isTooOld(process.versions.node, engines.node)) {
+    // After the engine was told to be thrifty, since loading is what a start does most.
+    const { runProgram } = await import('./cli/program.ts')
+    return runProgram(host)
+  }
   const found = `found ${process.versions.node} in ${process.execPath}`
   host.err(`gatehouse: expected Node ${engines.node}, ${found}\n`)
   return exitCodes.config.number

@@ -7,10 +7,11 @@
  */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
-import { type CheckedFiles, checkFiles, type Files, whyUnreadable } from '../config/files.ts'
+import { type CheckedFiles, checkFiles, type Files } from '../config/files.ts'
 import { type Loaded, parseConfig } from '../config/load.ts'
 import { formatMistakes, type Mistake } from '../config/mistakes.ts'
 import { GatewayError } from '../errors.ts'
+import { whyUnreadable } from '../lib/why-unreadable.ts'
 import { readBounded } from './bounded-file.ts'
 import type { Host } from './host.ts'
 

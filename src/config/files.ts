@@ -7,6 +7,7 @@
  */
 import { createPrivateKey } from 'node:crypto'
 import type { Domain } from '../address/domain.ts'
+import { whyUnreadable } from '../lib/why-unreadable.ts'
 import { checkCertificate, readCertificates } from './certificate-check.ts'
 import { readPrivateKey, readSigningKey } from './keys.ts'
 import type { Loaded } from './load.ts'
@@ -164,19 +165,6 @@ async function privateText(desk: Desk, file: string, path: Path): Promise<string
     desk.warning(path, { code: 'file-unreadable', value: file, expected: 'mode 0600', message })
   }
   return content
-}
-
-const reasons: Readonly<Record<string, string>> = {
-  ENOENT: 'there is no such file',
-  EACCES: 'this user may not read it',
-  EISDIR: 'it is a directory',
-  EFBIG: 'it is too large',
-}
-
-/** Why `file` cannot be read, for a person. */
-export function whyUnreadable(file: string, error: unknown): string {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : 'it failed'
-  return `cannot read ${file}: ${reasons[code] ?? code}`
 }
 
 async function text(

@@ -14,8 +14,13 @@ const unfit = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}]/gu
 /** Those that belong to text as people write it: line feed, tab, soft hyphen, signs of Arabic, marks of direction. */
 const harmless = /[\n\t\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u200e\u200f]/
 
+/** Most of what is printed; the other expression costs megabytes once it is used. */
+const plain = /^[\n\t\x20-\x7e]*$/
+
 export const printable = (text: string): string =>
-  text.replace(unfit, (sign, at: number) => (isHarmless(text, sign, at) ? sign : escaped(sign)))
+  plain.test(text)
+    ? text
+    : text.replace(unfit, (sign, at: number) => (isHarmless(text, sign, at) ? sign : escaped(sign)))
 
 function isHarmless(text: string, sign: string, at: number): boolean {
   if (sign === '\u200d') return isForeign(text[at - 1]) && isForeign(text[at + 1])

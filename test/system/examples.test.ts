@@ -181,7 +181,7 @@ test('http-directory lets in whom its service knows, and says busy while it cann
 
   const client = await attach(alice)
   await expect(attach({ ...bob, user: 'bob@a.example', site: a })).rejects.toMatchObject({
-    code: 'refused',
+    code: 'credential-key',
   })
   client.onMessage(() => undefined)
   const sender = await attach(bob)

@@ -88,14 +88,15 @@ export function judgeCredit({ network, limits }: World): readonly string[] {
 function judgeLedger(
   name: string,
   { requests, bytes }: Ledger,
-  { windowRequests, windowBytes }: World['limits'],
+  { windowRequests, lentRequests, windowBytes }: World['limits'],
 ): readonly string[] {
   return [0, 1, 2].flatMap((trafficClass) => {
     const left = requests[trafficClass] as number
     const leftBytes = bytes[trafficClass] as number
     const isRight =
       left > windowRequests / 2 &&
-      left <= windowRequests &&
+      // What is lent while somebody is slow is taken back out of what is done later.
+      left <= windowRequests + lentRequests &&
       leftBytes > windowBytes / 2 &&
       leftBytes <= windowBytes
     return isRight

@@ -52,6 +52,7 @@ export class Credentials {
     const grant = session.held.place(numbers, request.id)
     if (typeof grant === 'string') {
       if (grant === 'limit-reached') meter.hit('references')
+      if (grant === 'busy') meter.hit('credentials')
       return this.#deny(session, asked, refuse(grant, 'numbers'))
     }
     const token = parseCredentialToken(read.token, limits, isShared ? 'credentials' : 'credential')

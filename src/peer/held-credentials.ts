@@ -129,15 +129,23 @@ export type Refused = {
 /** [LINK-6.3-14] Refused tokens of a link that are remembered. */
 const mostRefused = 64
 
+/** Places for numbers, of whoever shows them. */
+export type NumberPlaces = {
+  readonly take: (count: number) => boolean
+  readonly give: (count: number) => undefined
+}
+
 export class HeldCredentials {
   readonly #byNumber = new Map<number, Held>()
   readonly #most: number
+  readonly #places: NumberPlaces
   #highest = 0
   /** The oldest first. Numbers of one are all above those of the one before. */
   #refused: Refused[] = []
 
-  constructor(most: number) {
+  constructor(most: number, places: NumberPlaces) {
     this.#most = most
+    this.#places = places
   }
 
   get size(): number {
@@ -186,6 +194,10 @@ export class HeldCredentials {
       this.#remember({ numbers: fresh, code: 'limit-reached', named: undefined })
       return 'limit-reached'
     }
+    if (fresh.length > 0 && !this.#places.take(fresh.length)) {
+      this.#remember({ numbers: fresh, code: 'busy', named: undefined })
+      return 'busy'
+    }
     const grant = new Grant(request)
     for (const number of fresh) this.#byNumber.set(number, new Held(grant))
     return grant
@@ -200,7 +212,7 @@ export class HeldCredentials {
     for (const [i, number] of numbers.entries()) {
       const sender = senders[i]
       // [LINK-10.4-1] Who is no user of the issuer gets no number.
-      if (sender === undefined) this.#byNumber.delete(number)
+      if (sender === undefined) this.forget(number)
       // [LINK-6.3-13] What was forgotten meanwhile stays so.
       else this.get(number)?.accept(sender, grant)
     }
@@ -213,12 +225,18 @@ export class HeldCredentials {
       const held = this.get(number)
       return held !== undefined && isWaiting(held, grant.request)
     })
-    for (const number of fresh) this.#byNumber.delete(number)
+    for (const number of fresh) this.forget(number)
     this.#remember({ numbers: fresh, code, named: grant.named })
   }
 
   forget(number: number): undefined {
-    this.#byNumber.delete(number)
+    if (this.#byNumber.delete(number)) this.#places.give(1)
+  }
+
+  /** The link is closed. */
+  close(): undefined {
+    this.#places.give(this.#byNumber.size)
+    this.#byNumber.clear()
   }
 
   /** Keys of `issuer` changed: what it vouched for has to be shown again. */

@@ -23,7 +23,7 @@ import type { Refusable } from '../link/refusal.ts'
 import type { Outcome } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { commandOf } from '../wire/registry.ts'
-import { HeldCredentials } from './held-credentials.ts'
+import { HeldCredentials, type NumberPlaces } from './held-credentials.ts'
 import type { Pair, Proof } from './pair.ts'
 import { type Answerable, writeReply } from './reply.ts'
 import { type Mint, ShownCredentials } from './shown-credentials.ts'
@@ -121,7 +121,7 @@ export class Session implements LinkOwner {
     this.role = role
     this.dialled = dialled
     this.bornAt = now
-    this.held = new HeldCredentials(limits.references)
+    this.held = new HeldCredentials(limits.references, this.#numberPlaces())
     const { mistakesPerSecond, mistakesBurst } = limits
     this.badSignatures = new TokenBucket(mistakesPerSecond, mistakesBurst, now)
     const stirred = (): undefined => options.stirred(this)
@@ -320,8 +320,24 @@ export class Session implements LinkOwner {
     this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text), 'clients')
   }
 
+  /** Numbers are places of whoever the link is read for when it shows the first of them. */
+  #numberPlaces(): NumberPlaces {
+    const { shares } = this.#env
+    let payer: Account | undefined
+    return {
+      take: (count) => {
+        payer ??= this.link.reader.account
+        return shares.take(payer, 'credentials', count)
+      },
+      give: (count) => {
+        if (payer !== undefined) shares.give(payer, 'credentials', count)
+      },
+    }
+  }
+
   /** The link is closed. */
   leave(): undefined {
+    this.held.close()
     if (this.#place !== undefined) this.#env.shares.give(this.link.reader.account, this.#place)
     this.#place = undefined
   }

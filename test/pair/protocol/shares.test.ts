@@ -157,6 +157,35 @@ describe('notifications', () => {
   })
 })
 
+describe('numbers of credentials', () => {
+  test('[LINK-6.3-12] that one domain holds on all its links leave room for another, and come back', async () => {
+    const { world, flooder, other } = await meet({ credentials: 20 })
+    const second = await world.provenPeer('a.example')
+    const shown: [ScriptedPeer, number][] = []
+    for (let n = 2; n < 14; n++) {
+      for (const peer of [flooder, second]) shown.push([peer, peer.show(n, `user${n}@a.example`)])
+    }
+    await world.run()
+    const refused = shown.filter(([peer, id]) => peer.status(id) === 'busy')
+    expect(refused.length).toBeGreaterThan(4)
+    const good = other.show(2, 'zara@z.example')
+    await world.run()
+    expect(other.status(good)).toBe('ok')
+    // What is given up is free again.
+    const { shares } = world.gateway
+    const before = shares.used(shares.tree.all, 'credentials')
+    flooder.ask(wire.control, {
+      command: command.forget,
+      fields: [[wire.tag.references, wire.u32(2, 3)]],
+    })
+    await world.run()
+    expect(shares.used(shares.tree.all, 'credentials')).toBe(before - 2)
+    for (const peer of [flooder, second, other]) world.pairs.get(peer)?.cut('both')
+    await world.run(1000)
+    expect(shares.used(shares.tree.all, 'credentials')).toBe(0)
+  })
+})
+
 describe('bytes of bodies in pieces', () => {
   let bodies = 0
   const begin = (peer: ScriptedPeer, reference = 1): number =>

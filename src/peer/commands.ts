@@ -101,10 +101,9 @@ export class Commands {
   #rate(session: Session, { at }: RequestView, domain: string): Outcome | undefined {
     const { shares } = this.#env
     const account = session.accountOf(domain)
-    if (account !== session.link.reader.account) {
-      shares.turns.switchTo(account)
-      if (shares.isOver(account, 'time', tooMuch)) return overloaded
-    }
+    shares.turns.switchTo(account)
+    const isOther = account !== session.link.reader.account
+    if (isOther && shares.isOver(account, 'time', tooMuch)) return overloaded
     if (account.parent === shares.tree.known) return undefined
     const waitMs = this.#core().waitOf(domain, 'request', at)
     return waitMs >= 0 ? later('rate-limited', waitMs) : undefined

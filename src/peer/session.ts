@@ -366,7 +366,8 @@ export class Session implements LinkOwner {
     const { account } = this.link.reader
     if (account.name === domain) return account
     const known = this.#accounts.get(domain)
-    if (known !== undefined) return known
+    // One of which nothing was left has been forgotten since.
+    if (known?.parent?.children?.get(domain) === known && known !== undefined) return known
     const network = networkOf(this.link.channel.facts.remote)
     const found = this.#env.shares.domain(domain, network)
     this.#accounts.set(domain, found)

@@ -41,7 +41,8 @@ export class ManualClock implements Clock {
       next.task()
       await settle()
     }
-    this.#now = end
+    // A task may have taken longer.
+    this.#now = Math.max(this.#now, end)
   }
 
   /** Time passes in which nothing is run, as while the event loop is held up: what is due comes late. */

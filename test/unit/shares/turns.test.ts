@@ -1,0 +1,139 @@
+import { beforeEach, describe, expect, test } from 'vitest'
+import type { Account } from '../../../src/shares/account.ts'
+import type { Shares } from '../../../src/shares/shares.ts'
+import type { Reader, Turns } from '../../../src/shares/turns.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { roomShares } from '../../support/room-shares.ts'
+
+let clock: ManualClock
+let shares: Shares
+let turns: Turns
+
+/** A link whose bytes take a tenth of a millisecond each. */
+class Link implements Reader {
+  readonly account: Account
+  readonly name: string
+  isPaused = false
+  unread = 0
+  constructor(name: string, account: Account) {
+    this.name = name
+    this.account = account
+  }
+  read(chunk: Buffer): number {
+    let taken = 0
+    while (taken < chunk.length && !turns.isUp()) {
+      taken++
+      clock.stall(0.1)
+      log.push(this.name)
+    }
+    this.unread -= taken
+    return taken
+  }
+  /** `bytes` come, which the system hands over if nobody has asked it not to. */
+  come(bytes: number): undefined {
+    if (this.isPaused) throw new Error('a chunk while it is paused')
+    this.unread += bytes
+    turns.read(this, Buffer.alloc(bytes))
+  }
+  pause(): undefined {
+    this.isPaused = true
+  }
+  resume(): undefined {
+    this.isPaused = false
+  }
+}
+
+let log: string[]
+
+beforeEach(() => {
+  clock = new ManualClock()
+  shares = roomShares(undefined, clock)
+  turns = shares.turns
+  log = []
+})
+
+const readAll = async (): Promise<void> => {
+  while (turns.links > 0) await clock.advance(1)
+}
+
+const linkOf = (name: string, domain = `${name}.example`, network = name): Link =>
+  new Link(name, shares.domain(domain, network))
+const readBy = (name: string): number => log.filter((one) => one === name).length
+
+describe('a link', () => {
+  test('with little to read is read at once', () => {
+    const link = linkOf('a')
+    link.come(10)
+    expect([link.unread, link.isPaused, turns.links]).toEqual([0, false, 0])
+  })
+
+  test('with much is read for 4 ms, then it waits, and all of it is read in the end', async () => {
+    const link = linkOf('a')
+    link.come(1000)
+    expect(readBy('a') * 0.1).toBeLessThan(4.5)
+    expect([link.isPaused, turns.links]).toEqual([true, 1])
+    await readAll()
+    expect([link.unread, link.isPaused, turns.links]).toEqual([0, false, 0])
+  })
+
+  test('is charged for its time and its bytes, whatever becomes of them', async () => {
+    const link = linkOf('a')
+    link.come(300)
+    await readAll()
+    expect(shares.used(link.account, 'time')).toBeGreaterThan(28)
+    expect(shares.used(link.account, 'time')).toBeLessThan(32)
+  })
+})
+
+describe('32 links with much to read', () => {
+  test('hold no turn longer than 50 ms, and share it evenly', async () => {
+    const links = Array.from({ length: 32 }, (_, n) => linkOf(`l${n}`))
+    const before = clock.now()
+    for (const link of links) link.come(200)
+    expect(clock.now() - before).toBeLessThan(50)
+    while (turns.links > 0) {
+      const at = clock.now()
+      await clock.advance(0)
+      expect(clock.now() - at).toBeLessThan(50)
+      await clock.advance(1)
+    }
+    expect(links.every(({ unread, isPaused }) => unread === 0 && !isPaused)).toBe(true)
+  })
+})
+
+describe('round robin', () => {
+  test('goes over accounts: many links of one domain have the turn of one', async () => {
+    const many = Array.from({ length: 8 }, (_, n) => linkOf(`m${n}`, 'many.example', 'net'))
+    const one = linkOf('one')
+    for (const link of many) link.come(300)
+    one.come(300)
+    const first = readBy('one')
+    await readAll()
+    // The one had its bytes before the eight had theirs.
+    const end = log.lastIndexOf('one')
+    expect(first).toBeLessThan(300)
+    expect(log.slice(end + 1).length).toBeGreaterThan(300)
+  })
+})
+
+describe('several domains on one link', () => {
+  test('pay each for their own', () => {
+    const [a, b] = [shares.domain('a.example', 'x'), shares.domain('b.example', 'x')]
+    const link: Reader = {
+      account: a,
+      read: (chunk) => {
+        clock.stall(1)
+        turns.switchTo(b)
+        clock.stall(10)
+        turns.switchTo(a)
+        clock.stall(2)
+        return chunk.length
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+    }
+    turns.read(link, Buffer.alloc(1))
+    expect(shares.used(b, 'time')).toBeCloseTo(10)
+    expect(shares.used(a, 'time')).toBeCloseTo(3, 1)
+  })
+})

@@ -488,7 +488,7 @@ describe('a gateway with traffic', () => {
 
   test('a peer that asks for too much counts at the one who refuses', async () => {
     const { a, b } = (await served()).joined
-    const sent = Array.from({ length: 40 }, (_, i) =>
+    const sent = Array.from({ length: 120 }, (_, i) =>
       a.client.send({ to: 'bob@b.example', body: `${i}` }),
     )
     const refused = (await Promise.all(sent)).filter(({ status }) => status === 'rate-limited')

@@ -101,7 +101,6 @@ export class Session implements LinkOwner {
   /** With every proof so far, and those of them that may be used: all proofs that are asked for are there. */
   readonly #proofs = new Map<string, Proof>()
   readonly #pairs = new Map<string, Pair>()
-  readonly #accounts = new Map<string, Account>()
   /** The table in which the link has a place, since it is known whose it is. */
   #place: 'links' | 'clients' | undefined = undefined
   readonly #env: Env
@@ -308,7 +307,7 @@ export class Session implements LinkOwner {
     this.#pairs.set(name, pair)
     this.standing = 'proven'
     // The link is read for the first domain that proves itself on it, unless a request is of another one.
-    if (this.#place === undefined) this.#payBy(this.accountOf(pair.remote), 'links')
+    if (this.#place === undefined) this.#payBy(this.#domainAccount(pair.remote), 'links')
     return { pair, isMore }
   }
 
@@ -365,12 +364,11 @@ export class Session implements LinkOwner {
   accountOf(domain: string): Account {
     const { account } = this.link.reader
     if (account.name === domain) return account
-    const known = this.#accounts.get(domain)
-    // One of which nothing was left has been forgotten since.
-    if (known?.parent?.children?.get(domain) === known && known !== undefined) return known
-    const network = networkOf(this.link.channel.facts.remote)
-    const found = this.#env.shares.domain(domain, network)
-    this.#accounts.set(domain, found)
-    return found
+    return this.#env.shares.tree.find(domain) ?? this.#domainAccount(domain)
+  }
+
+  /** The account of `domain`, where it stands by what it is to us now. */
+  #domainAccount(domain: string): Account {
+    return this.#env.shares.domain(domain, networkOf(this.link.channel.facts.remote))
   }
 }

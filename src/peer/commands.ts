@@ -42,10 +42,8 @@ export class Commands {
   take(session: Session, request: RequestView): undefined {
     const { command, reference } = request
     const row = this.#rows[command]
-    const { shares } = this.#env
-    // Of any kind, and before its grammar: what is refused, too, costs us time.
-    if (shares.isOver(session.link.reader.account, 'time', tooMuch))
-      return overload(session, request)
+    if (this.#env.shares.isScarce('time') && this.#givesWay(session, reference))
+      return session.refuse(refusableOf(request), overloaded)
     if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
       if (session.standing === 'refused') return deny(session, request, session.refusal)
@@ -63,6 +61,19 @@ export class Commands {
     if (reference === 0 || command === commands.credential.number)
       return this.#ofDomain(session, request, undefined)
     this.#referred(session, request)
+  }
+
+  /**
+   * [LINK-6.5-1] Of any kind, and before its grammar: what is refused, too, costs us time. Of a domain those give way
+   * who ask for most; a domain does where they are not told apart.
+   */
+  #givesWay(session: Session, reference: number): boolean {
+    const { shares } = this.#env
+    const held = session.role === 'gateway' ? session.held.get(reference) : undefined
+    if (held?.grant.state !== 'good')
+      return shares.isOver(session.link.reader.account, 'time', tooMuch)
+    const domain = session.accountOf(held.domain)
+    return shares.isGreedy(domain, held.user.text) ?? shares.isOver(domain, 'time', tooMuch)
   }
 
   /** A request that refers to a credential. */
@@ -102,8 +113,6 @@ export class Commands {
     const { shares } = this.#env
     const account = session.accountOf(domain)
     shares.turns.switchTo(account)
-    const isOther = account !== session.link.reader.account
-    if (isOther && shares.isOver(account, 'time', tooMuch)) return overloaded
     if (account.parent === shares.tree.known) return undefined
     const waitMs = this.#core().waitOf(domain, 'request', at)
     return waitMs >= 0 ? later('rate-limited', waitMs) : undefined
@@ -123,9 +132,6 @@ const tooMuch = 2
 /** Until the share of a flood is worth a look again. */
 const overloadMs = 2000
 const overloaded = later('rate-limited', overloadMs)
-
-const overload = (session: Session, request: RequestView): undefined =>
-  session.refuse(refusableOf(request), overloaded)
 
 const firstOf = ({ pairs }: Session): string | undefined => {
   for (const { remote } of pairs) return remote

@@ -65,15 +65,14 @@ export class Commands {
 
   /**
    * [LINK-6.5-1] Of any kind, and before its grammar: what is refused, too, costs us time. Of a domain those give way
-   * who ask for most; a domain does where they are not told apart.
+   * who ask for most; a domain does where they are not told apart. Credit is kept back long before that.
    */
   #givesWay(session: Session, reference: number): boolean {
     const { shares } = this.#env
     const held = session.role === 'gateway' ? session.held.get(reference) : undefined
-    if (held?.grant.state !== 'good')
-      return shares.isOver(session.link.reader.account, 'time', tooMuch)
+    if (held?.grant.state !== 'good') return shares.isFlood(session.link.reader.account)
     const domain = session.accountOf(held.domain)
-    return shares.isGreedy(domain, held.user.text) ?? shares.isOver(domain, 'time', tooMuch)
+    return shares.isFloodOf(domain, held.user.text) ?? shares.isFlood(domain)
   }
 
   /** A request that refers to a credential. */
@@ -127,8 +126,6 @@ export class Commands {
   }
 }
 
-/** [LINK-6.5-1] Who uses so many times its share of our time is refused before it is read. */
-const tooMuch = 2
 /** Until the share of a flood is worth a look again. */
 const overloadMs = 2000
 const overloaded = later('rate-limited', overloadMs)

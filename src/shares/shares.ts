@@ -45,6 +45,10 @@ const sweptAtOnce = 8192
 const worthMs = 10
 /** What is not scarce any more is given back by so much a turn. */
 const relaxation = 1.25
+/** A flood is so many times a share, and so much of all the time there is, or so many requests within two seconds. */
+const floodSlack = 2
+const floodPart = 0.1
+const floodRequests = 100
 /** Times in one turn that somebody is asked for a place who has none to spare. */
 const mostFailures = 4
 /** Who uses so much of what the greatest user uses gives way as it does: one search finds many. */
@@ -144,16 +148,27 @@ export class Shares {
   }
 
   /**
-   * While time is scarce: one more request that `name` sends for `domain`, and whether it has more than its share of what
-   * is left to the domain. Senders are told apart by the number of their requests; `undefined`: this one is not.
+   * Whether `account` uses more than twice its share of time, and so much of all that no accident of the stopwatch can
+   * be meant.
    */
-  isGreedy(domain: Account, name: string): boolean | undefined {
-    const sender = this.tree.sender(domain, name)
-    sender?.add(indexOf.time, 1, this.#turn)
-    return sender && this.isOver(sender, 'time')
+  isFlood(account: Account): boolean {
+    if (!this.isOver(account, 'time', floodSlack)) return false
+    return account.use(indexOf.time, this.#turn) > this.#capacity * floodPart
   }
 
-  /** Whether `account` uses more than `slack` times its share of what is left to its parent. */
+  /**
+   * While time is scarce: one more request that `name` sends for `domain`, and whether it is one of a flood: of what is
+   * left to the domain its sender uses more than its share, and more than the others do. Senders are told apart by the
+   * number of their requests; `undefined`: this one is not.
+   */
+  isFloodOf(domain: Account, name: string): boolean | undefined {
+    const sender = this.tree.sender(domain, name)
+    if (sender === undefined) return undefined
+    sender.add(indexOf.time, 1, this.#turn)
+    return this.isOver(sender, 'time') && sender.use(indexOf.time, this.#turn) > floodRequests
+  }
+
+  /** Whether `account` uses more than its share of what is left to its parent, `slack` times. */
   isOver(account: Account, resource: Resource, slack = 1): boolean {
     return this.isScarce(resource) && this.#isAbove(account, indexOf[resource], slack)
   }
@@ -333,8 +348,9 @@ export class Shares {
     const turn = this.#turn
     for (const child of node.children?.values() ?? [])
       this.#water.add(child.use(at, turn), child.weight)
-    const level = this.#water.take(room)
-    if (level === Number.POSITIVE_INFINITY) return
+    const fair = this.#water.take(room)
+    if (fair === Number.POSITIVE_INFINITY) return
+    const level = Math.max(fair, this.#leastLevel(node, at))
     node.limit(at, level)
     limited.add(node)
     for (const child of node.children?.values() ?? []) {
@@ -345,6 +361,12 @@ export class Shares {
         this.#fill(child, at, this.#sumBelow(child, at) * (share / used), limited)
       }
     }
+  }
+
+  /** Where all who send for a domain ask for as much, none of them is greedy: they wait for credit together. */
+  #leastLevel(node: Account, at: number): number {
+    if (at !== indexOf.time || !this.tree.isDomain(node)) return 0
+    return (floodSlack * this.#sumBelow(node, at)) / (node.children?.size ?? 1)
   }
 
   #sumBelow({ children }: Account, at: number): number {

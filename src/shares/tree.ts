@@ -73,6 +73,10 @@ export class AccountTree {
     return this.#domains.get(name)
   }
 
+  isDomain(account: Account): boolean {
+    return this.#domains.get(account.name) === account
+  }
+
   /** One who sends for a domain; nothing: it has so many already that no more are told apart. */
   sender(domain: Account, name: string): Account | undefined {
     const known = domain.children?.get(name)

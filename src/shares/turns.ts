@@ -25,8 +25,10 @@ export interface Reader {
 type Unread = { readonly reader: Reader; rest: Buffer }
 
 /** All reading between two polls of the system. */
-const turnMs = 20
-const [leastSliceMs, mostSliceMs] = [0.5, 4]
+const turnMs = 10
+const [leastSliceMs, mostSliceMs] = [0.25, 3]
+/** No slice takes longer by what it does: that was a pause of the host, or of the engine. */
+const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */
 const overDivisor = 8
 /** What the stopwatch misses: decryption by the byte, and a read. */
@@ -73,7 +75,7 @@ export class Turns {
   switchTo(account: Account): undefined {
     if (this.#account === undefined || this.#account === account) return
     const now = this.#clock.now()
-    this.#shares.charge(this.#account, now - this.#since)
+    this.#shares.charge(this.#account, Math.min(now - this.#since, mostMs))
     this.#account = account
     this.#since = now
   }
@@ -87,7 +89,8 @@ export class Turns {
     this.#since = now
     const taken = reader.read(chunk, now)
     const end = this.#clock.now()
-    this.#shares.charge(this.#account, end - this.#since + taken * byteMs + readMs)
+    const ms = Math.min(end - this.#since, mostMs)
+    this.#shares.charge(this.#account, ms + taken * byteMs + readMs)
     this.#account = undefined
     this.#spent += end - now
     if (this.#spent > worthMs) this.#plan()

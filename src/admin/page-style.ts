@@ -16,6 +16,7 @@ table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; padding: .35rem .6rem .35rem 0; text-align: left; vertical-align: top }
 th { font-size: .85rem; font-weight: 600; opacity: .8 }
 .none { opacity: .7 }
+meter { display: block; height: .7rem; width: 7rem }
 form { display: grid; gap: .4rem; margin: 1rem 0; max-width: 26rem } form[hidden] { display: none }
 input, button { font: inherit; padding: .5rem }
 @media (max-width: 40rem) {

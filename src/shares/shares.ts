@@ -87,6 +87,9 @@ export class Shares {
   #turnAt = 0
   /** Time since the last turn that was charged to anybody, in ms. */
   #charged = 0
+  /** All that was used lately when there was no more, in ms. */
+  #capacity = 0
+  readonly #waiting: (() => undefined)[] = []
 
   constructor(needs: SharesNeeds) {
     const { clock, meter, sizes } = needs
@@ -262,6 +265,12 @@ export class Shares {
     return account.use(at, this.#turn) > parent.level(at) * weight * slack
   }
 
+  /** `task` is done once, when this turn is over and it is known anew who is over its share of time. */
+  afterTurn(task: () => undefined): undefined {
+    this.#waiting.push(task)
+    this.#watch()
+  }
+
   /** From now on each turn is looked at, until nothing is scarce and little is done. */
   #watch(): undefined {
     if (this.#cancel !== undefined) return
@@ -276,13 +285,16 @@ export class Shares {
     const wallMs = now - this.#turnAt
     this.#cancel = undefined
     this.#turn = Math.floor(now / turnMs)
-    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged)
+    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged, this.turns.links > 0)
     this.#isScarce[0] = isScarce
-    if (isScarce) this.#share(0, this.tree.all.use(0, this.#turn) * loopRoom)
+    if (this.#loop.isFull) this.#capacity = this.tree.all.use(0, this.#turn)
+    if (isScarce) this.#share(0, this.#capacity * loopRoom)
     else this.#relax(0)
     const isQuiet = this.#charged < worthMs && !isScarce
     this.#charged = 0
-    if (!isQuiet || (this.#limited[0] as Set<Account>).size > 0) this.#watch()
+    const waiting = this.#waiting.splice(0)
+    for (const task of waiting) task()
+    if (!isQuiet || this.isScarce('time') || this.#waiting.length > 0) this.#watch()
   }
 
   /** In quiet times, too. */

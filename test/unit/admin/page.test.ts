@@ -160,10 +160,10 @@ async function overloaded() {
   const names = Array.from({ length: 10 }, (_, n) => `s${n}.example`)
   for (let turn = 0; turn < 20; turn++) {
     shares.charge(shares.tree.user('alice@a.example'), 1)
-    shares.charge(peer, 100)
+    shares.charge(peer, 160)
     for (const [n, name] of names.entries())
       shares.charge(shares.domain(name, '203.0.113.0/24'), 4 + n / 10)
-    clock.stall(160)
+    clock.stall(220)
     await clock.advance(0)
   }
   shares.take(peer, 'bytes', 3000)

@@ -31,7 +31,7 @@ const resource = (name) => resources[name] || name
 const byteUnits = [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10], ['B', 0]]
 const amount = (name, used, size) => {
   const part = 100 * used / size
-  if (name === 'time') return (part > 0 && part < 1 ? '< 1' : Math.round(part)) + ' %'
+  if (name === 'time') return (part > 0 && part < 1 ? '<1' : Math.round(part)) + '%'
   if (name !== 'bytes') return used.toLocaleString('en')
   const [unit, one] = byteUnits.find(([, least]) => used >= least)
   return Math.round(used / (one || 1)) + ' ' + unit
@@ -85,7 +85,7 @@ function fillShares({ resources: all, most }, names, left) {
     if (used === 0) return said('')
     return [amount(name, used, size) + (over > 0 ? ', ' + over + ' over' : ''), over > 0 ? 'bad' : '']
   }
-  fillTable('shares', ['Of', 'Used', 'Scarce', 'Our users', 'Known domains', 'Strangers'], all.map((one) => [
+  fillTable('shares', ['Resource', 'Used', 'Scarce', 'Our users', 'Known domains', 'Strangers'], all.map((one) => [
     [resource(one.name)],
     [amount(one.name, one.used, one.size) + (one.name === 'time' ? '' : ' of ' + amount(one.name, one.size)), '',
       bar(one.used, one.size)],
@@ -95,8 +95,9 @@ function fillShares({ resources: all, most }, names, left) {
   const sizes = Object.fromEntries(all.map(({ name, size }) => [name, size]))
   const shown = (used, name) => said(used[name] && amount(name, used[name], sizes[name]))
   const places = (used) => Object.keys(used).filter((name) => name !== 'time' && name !== 'bytes')
-  fillTable('most', ['Who', 'Is', 'Time', 'Bytes', 'Places', 'Over its share of'], most.map((one) => [
-    [[domain(one.name, names)].concat(one.domains.map((name) => domain(name, names))).join(', ') +
+  fillTable('most', ['Who', 'Standing', 'Time', 'Bytes', 'Places', 'Over its share of'], most.map((one) => [
+    [domain(one.name, names) + (one.domains.length > 0 ? ': ' : '') +
+      one.domains.map((name) => domain(name, names)).join(', ') +
       (one.domainCount > one.domains.length ? ' and ' + (one.domainCount - one.domains.length) + ' more' : '')],
     [one.class === 'known' ? 'known' : 'stranger'],
     shown(one.used, 'time'), shown(one.used, 'bytes'),

@@ -10,7 +10,17 @@
  */
 import { type Cancel, type Clock, every } from '../lib/clock.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
-import { type Account, type Held, indexOf, type Resource, resources, turnMs } from './account.ts'
+import {
+  type Account,
+  type Held,
+  indexOf,
+  type Resource,
+  resources,
+  turnMs,
+  wholeTime,
+} from './account.ts'
+import { observeShares } from './gauges.ts'
+import { reportOf, type SharesReport } from './report.ts'
 import { bytesMarks, isScarceNow, LoopScarcity, loopRoom, placesMarks } from './scarcity.ts'
 import { AccountTree, type DomainStanding } from './tree.ts'
 import { Turns } from './turns.ts'
@@ -88,33 +98,18 @@ export class Shares {
   constructor(needs: SharesNeeds) {
     const { clock, meter, sizes } = needs
     this.#needs = needs
-    this.#sizes = resources.map((name) => (name === 'time' ? 0 : sizes[name]))
+    this.#sizes = resources.map((name) => (name === 'time' ? wholeTime : sizes[name]))
     this.#enough = this.#sizes.map((size, at) => size * marksOf(at).enter)
     this.#turn = Math.floor(clock.now() / turnMs)
     this.turns = new Turns(this, clock)
     this.#stop = every(clock, sweepMs, () => this.#sweep())
     this.#refused = resources.map((resource) => meter.counter('share_over_total', { resource }))
-    meter.gauge('share_accounts', {}, () => this.tree.size)
-    meter.gauge('share_unread_links', {}, () => this.turns.links)
-    for (const resource of resources) {
-      const at = indexOf[resource]
-      meter.gauge('share_scarce', { resource }, () => (this.#isScarce[at] ? 1 : 0))
-      for (const account of this.#classes) {
-        meter.gauge('share_used', { resource, class: account.name }, () =>
-          account.use(at, this.#turn),
-        )
-      }
-    }
+    observeShares(this, meter, this.#isScarce)
   }
 
   stop(): undefined {
     this.#stop()
     this.#cancel?.()
-  }
-
-  get #classes(): readonly Account[] {
-    const { ours, known, strangers, admin } = this.tree
-    return [ours, known, strangers, admin]
   }
 
   /** `network`: where the first of its links comes from. */
@@ -179,7 +174,13 @@ export class Shares {
   }
 
   used(account: Account, resource: Resource): number {
+    // In quiet times nobody counts turns.
+    if (resource === 'time') this.#turn = Math.floor(this.now / turnMs)
     return account.use(indexOf[resource], this.#turn)
+  }
+
+  report(): SharesReport {
+    return reportOf(this, this.#sizes, this.#isScarce)
   }
 
   /** Takes a place, or so many bytes; false: for the time being there is nothing for `account`. Give it back after use. */

@@ -21,7 +21,7 @@ const mostSenders = 1024
 const namedWeight = 8
 
 /** For all for whom there is no room; no user, domain or network is called so. */
-const rest = '_rest'
+export const rest = '_rest'
 
 export type DomainStanding = 'named' | 'known' | 'stranger'
 

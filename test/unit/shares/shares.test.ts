@@ -156,6 +156,15 @@ describe('time of the event loop', () => {
     expect(shares.tree.size).toBe(2)
   })
 
+  test('is told as of now in quiet times, too', async () => {
+    shares.charge(stranger('a.example'), 8)
+    const told = () =>
+      meter.gauges.get('share_used')?.get('class=strangers,resource=time')?.value() ?? Number.NaN
+    expect(told()).toBe(8)
+    await quiet(4000)
+    expect(told()).toBeCloseTo(8 / Math.E ** 2, 1)
+  })
+
   test('is nobody too much of five seconds after it was', async () => {
     const one = stranger('a.example')
     await busy(10, work([[one, 150]]))

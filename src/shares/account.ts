@@ -122,3 +122,16 @@ export class Account {
     count(parent, 1)
   }
 }
+
+/** Where the ways from the root to two accounts part. */
+export function parting(one: Account, other: Account): readonly [Account, Account] {
+  const [a, b] = [wayTo(one), wayTo(other)]
+  const at = a.findIndex((step, i) => step !== b[i])
+  return [a[at] ?? one, b[at] ?? other]
+}
+
+function wayTo(account: Account): readonly Account[] {
+  const way: Account[] = []
+  for (let a: Account | undefined = account; a !== undefined; a = a.parent) way.unshift(a)
+  return way
+}

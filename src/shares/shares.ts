@@ -14,12 +14,14 @@ import {
   type Account,
   type Held,
   indexOf,
+  parting,
   type Resource,
   resources,
   turnMs,
   wholeTime,
 } from './account.ts'
 import { observeShares } from './gauges.ts'
+import { Greatest } from './greatest.ts'
 import { reportOf, type SharesReport } from './report.ts'
 import { bytesMarks, isScarceNow, LoopScarcity, loopRoom, placesMarks } from './scarcity.ts'
 import { AccountTree, type DomainStanding } from './tree.ts'
@@ -61,8 +63,6 @@ const floodPart = 0.1
 const floodRequests = 100
 /** Times in one turn that somebody is asked for a place who has none to spare. */
 const mostFailures = 4
-/** Who uses so much of what the greatest user uses gives way as it does: one search finds many. */
-const amongMost = 0.7
 
 export class Shares {
   readonly tree = new AccountTree()
@@ -78,8 +78,7 @@ export class Shares {
   readonly #limited: Set<Account>[] = resources.map(() => new Set())
   readonly #sheds: (FullTable | undefined)[] = resources.map(() => undefined)
   readonly #failures: number[] = resources.map(() => 0)
-  /** Who gives way first, by resource and by parent, until the end of the turn. */
-  readonly #most: Map<Account, Most>[] = resources.map(() => new Map())
+  readonly #greatest = resources.map((_, at) => new Greatest(this.tree.all, at))
   readonly #weighedAt: number[] = resources.map(() => Number.NEGATIVE_INFINITY)
   readonly #refused: readonly Counter[]
   readonly #water = new WaterLevel()
@@ -215,53 +214,18 @@ export class Shares {
     if (table === undefined) return false
     if (isAbove) return table.isReplaceable && table.shed(account, true)
     while ((this.#failures[at] as number) < mostFailures) {
-      const victim = this.#greatest(at)
+      const victim = (this.#greatest[at] as Greatest).find()
       if (!table.isReplaceable && !this.#hasLess(account, victim, at)) return false
       if (table.shed(victim, false)) return true
       this.#failures[at] = (this.#failures[at] as number) + 1
-      // The next one among those found, if there is one.
-      if (victim.parent !== undefined) this.#most[at]?.get(victim.parent)?.accounts.pop()
+      this.#greatest[at]?.pass(victim)
     }
     return false
   }
 
-  /** Who uses most of what its siblings use, from the root down. */
-  #greatest(at: number): Account {
-    let node = this.tree.all
-    for (let next = this.#mostOf(node, at); next !== undefined; next = this.#mostOf(node, at)) {
-      node = next
-    }
-    return node
-  }
-
-  /** One of the children that use most. Found together, so that a place from one of many costs no look at all of them. */
-  #mostOf(node: Account, at: number): Account | undefined {
-    const { children } = node
-    if (children === undefined) return undefined
-    const found = this.#most[at]?.get(node)
-    for (let last = found?.accounts.at(-1); last !== undefined; last = found?.accounts.at(-1)) {
-      if (found !== undefined && this.#part(last, at) >= found.least) return last
-      found?.accounts.pop()
-    }
-    let most = 0
-    for (const child of children.values()) most = Math.max(most, this.#part(child, at))
-    if (most <= 0) return undefined
-    const least = most * amongMost
-    const accounts = [...children.values()].filter((child) => this.#part(child, at) >= least)
-    this.#most[at]?.set(node, { accounts, least })
-    return accounts.at(-1)
-  }
-
-  #part(account: Account, at: number): number {
-    return account.use(at, this.#turn) / account.weight
-  }
-
   /** Also once a place has changed hands: equals take nothing from each other. Compared where their ways part. */
   #hasLess(account: Account, other: Account, at: number): boolean {
-    const [own, its] = [pathOf(account), pathOf(other)]
-    const fork = own.findIndex((step, n) => step !== its[n])
-    const [mine, theirs] = [own[fork], its[fork]]
-    if (mine === undefined || theirs === undefined) return false
+    const [mine, theirs] = parting(account, other)
     const after = (step: Account, change: number): number =>
       (step.use(at, this.#turn) + change) / step.weight
     return after(mine, 1) <= after(theirs, -1)
@@ -326,7 +290,7 @@ export class Shares {
     if (before && now - (this.#weighedAt[at] as number) < turnMs) return
     this.#weighedAt[at] = now
     this.#failures[at] = 0
-    this.#most[at]?.clear()
+    this.#greatest[at]?.forget()
     const size = this.#sizes[at] as number
     const marks = marksOf(at)
     const isScarce = isScarceNow(before, total, size, marks)
@@ -394,17 +358,7 @@ export class Shares {
   }
 }
 
-/** Accounts that use at least `least`, of the children of one. */
-type Most = { readonly accounts: Account[]; readonly least: number }
-
 const marksOf = (at: number) => (at === indexOf.bytes ? bytesMarks : placesMarks)
-
-/** From the root down. */
-const pathOf = (account: Account): readonly Account[] => {
-  const path: Account[] = []
-  for (let a: Account | undefined = account; a !== undefined; a = a.parent) path.unshift(a)
-  return path
-}
 
 /** The last tenth of everything is for our users, and some before it for them and for known peers. */
 const reachOf = (account: Account): number => {

@@ -116,6 +116,23 @@ describe('round robin', () => {
   })
 })
 
+describe('a pause of the host', () => {
+  test("in the middle of a slice is nobody's use", () => {
+    const account = shares.domain('a.example', 'x')
+    const link: Reader = {
+      account,
+      read: (chunk) => {
+        clock.stall(500)
+        return chunk.length
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+    }
+    turns.read(link, Buffer.alloc(1))
+    expect(shares.used(account, 'time')).toBeLessThan(10)
+  })
+})
+
 describe('several domains on one link', () => {
   test('pay each for their own', () => {
     const [a, b] = [shares.domain('a.example', 'x'), shares.domain('b.example', 'x')]
@@ -124,7 +141,7 @@ describe('several domains on one link', () => {
       read: (chunk) => {
         clock.stall(1)
         turns.switchTo(b)
-        clock.stall(10)
+        clock.stall(5)
         turns.switchTo(a)
         clock.stall(2)
         return chunk.length
@@ -133,7 +150,7 @@ describe('several domains on one link', () => {
       resume: () => undefined,
     }
     turns.read(link, Buffer.alloc(1))
-    expect(shares.used(b, 'time')).toBeCloseTo(10)
+    expect(shares.used(b, 'time')).toBeCloseTo(5)
     expect(shares.used(a, 'time')).toBeCloseTo(3, 1)
   })
 })

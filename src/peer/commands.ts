@@ -17,6 +17,7 @@ import { later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Core } from '../operation/ports.ts'
 import { commandOf, commands, travelling } from '../wire/registry.ts'
 import type { CommandRow, CommandTable } from './command-table.ts'
+import { notShown } from './credentials.ts'
 import type { Held } from './held-credentials.ts'
 import type { Session } from './session.ts'
 
@@ -44,8 +45,8 @@ export class Commands {
     const row = this.#rows[command]
     const { shares } = this.#env
     // Of any kind, and before its grammar: what is refused, too, costs us time.
-    if (shares.isOver(session.link.reader.account, 'time', tooMuch))
-      return overload(session, request)
+    if (shares.isOver(session.link.reader.account, 'time', tooMuch) && !isFirst(session, command))
+      return turnAway(session, request, overloaded)
     if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
       if (session.standing === 'refused') return deny(session, request, session.refusal)
@@ -92,7 +93,7 @@ export class Commands {
     if (row?.counts !== 'named') {
       const domain = held?.domain ?? firstOf(session)
       const code = domain === undefined ? undefined : this.#rate(session, request, domain)
-      if (code !== undefined) return session.refuse(refusableOf(request), code)
+      if (code !== undefined) return turnAway(session, request, code)
     }
     this.#pass(session, request, held)
   }
@@ -124,8 +125,15 @@ const tooMuch = 2
 const overloadMs = 2000
 const overloaded = later('rate-limited', overloadMs)
 
-const overload = (session: Session, request: RequestView): undefined =>
-  session.refuse(refusableOf(request), overloaded)
+/** [LINK-6.1-4] The first claim of a link says whether it is of somebody who is known. */
+const isFirst = ({ standing }: Session, command: number): boolean =>
+  standing === 'silent' && command === commands.prove.number
+
+/** Refused for a time, before it is read. */
+function turnAway(session: Session, request: RequestView, outcome: Outcome): undefined {
+  if (request.command === commands.credential.number) notShown(session, request, outcome.status)
+  session.refuse(refusableOf(request), outcome)
+}
 
 const firstOf = ({ pairs }: Session): string | undefined => {
   for (const { remote } of pairs) return remote

@@ -36,7 +36,7 @@ import { Commands } from './commands.ts'
 import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
-import { type IsThere, Keys } from './keys.ts'
+import { type FoundBy, Keys } from './keys.ts'
 import { shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
@@ -58,7 +58,7 @@ export type PeerOptions = {
   readonly discontinuity: 'accept' | 'hold'
   /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
   readonly connect: Connect
-  readonly isThere: IsThere
+  readonly foundBy: FoundBy
   /** Proofs that every link with `domain` must have. */
   readonly required: (domain: string) => readonly ProofKind[]
   /** A channel that was accepted has proven something: its place among the unproven is free. */
@@ -166,8 +166,8 @@ export class Peer implements Adapter {
     })
     this.#dialler = new Dialler(this.#connect, this.#table, this.#proofs, this.#admission)
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
-    const { isThere } = options
-    this.#keys = new Keys(env, { hosted, isNamed, isThere }, this.#table, this.#dialler)
+    const { foundBy } = options
+    this.#keys = new Keys(env, { hosted, isNamed, foundBy }, this.#table, this.#dialler)
     const credentials = new Credentials(env, verifier)
     const requests = new Requests(env, core, hosted)
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }

@@ -108,7 +108,7 @@ export class Peer implements Adapter {
     this.#table = new SessionTable(
       env,
       {
-        hello: (local) => this.#hello(local),
+        hello: (local, isDialled) => this.#hello(local, isDialled),
         mint: this.#mint,
         isHosted: (domain) => hosted.has(domain),
       },
@@ -272,7 +272,7 @@ export class Peer implements Adapter {
     })
   }
 
-  #hello(local: Domain): Hello {
+  #hello(local: Domain, isDialled: boolean): Hello {
     const { random, limits } = this.#env
     return {
       role: 'gateway',
@@ -281,7 +281,7 @@ export class Peer implements Adapter {
       boot: this.#boot,
       state: this.#state,
       nonce: encodeBase64url(random.bytes(32)),
-      services: this.#hosted.services(local),
+      services: this.#hosted.services(isDialled ? local : undefined),
       messageBytes: limits.messageBytes,
       references: limits.references,
       subjects: limits.subjects,
@@ -333,11 +333,14 @@ export class Peer implements Adapter {
   }
 
   #joined(session: Session, pair: Pair): undefined {
-    const { link } = session
+    const { link, dialled } = session
+    const { hello } = link
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
-    const isForPresence = pair.services.includes('pres')
-    if (link.hello !== undefined && isForPresence) this.#reports.joined(link.hello.state, pair)
+    if (hello === undefined || !pair.services.includes('pres')) return
+    // [LINK-9.1-7] Another host may have the subscriptions.
+    const isOffered = dialled?.service === 'pres' || hello.services.includes('pres')
+    if (isOffered) this.#reports.joined(hello.state, pair)
   }
 
   /** No request can use it any more; what stays of it is for the sake of answers. */

@@ -42,7 +42,8 @@ export type WorldWish = {
   readonly pinned?: readonly string[]
   readonly rules?: DomainRuleSet
   readonly required?: readonly ProofKind[]
-  readonly services?: readonly Service[]
+  /** Of each of its domains. Default: both. */
+  readonly services?: Readonly<Record<string, readonly Service[]>>
   /** What all its domains have in the place of a directory that lists `users` and answers at once. */
   readonly directory?: (listed: Directory, domain: string, clock: Clock) => Directory
   /** Domains of the gateway. Default: `b.example` alone. */
@@ -273,7 +274,7 @@ export class World {
 
   #host(name: string): HostedDomain {
     const { services, directory = (listed) => listed } = this.#wish
-    const host = scriptHosted(name, this, services)
+    const host = scriptHosted(name, this, services?.[name])
     this.setKeySet(name, host.keySet)
     const keySet = (): Buffer => this.#keySets.get(name) as Buffer
     return {

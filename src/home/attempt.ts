@@ -20,11 +20,14 @@ export class Attempt implements Asker<Message> {
   isWaiting = false
   /** A session of its recipient has not got it: what follows it must not be shown there before it. */
   isPartial = false
+  isSettled = false
+  /** Its neighbours among those of its recipient. */
+  before: Attempt | undefined = undefined
+  after: Attempt | undefined = undefined
   readonly #asker: Asker<Message>
   readonly #by: Attempted
   #left = 0
   #worst: Status = 'inbox-closed'
-  #isSettled = false
 
   constructor(message: Message, asker: Asker<Message>, by: Attempted) {
     this.message = message
@@ -49,8 +52,8 @@ export class Attempt implements Asker<Message> {
   }
 
   settle(status: Status): undefined {
-    if (this.#isSettled) return
-    this.#isSettled = true
+    if (this.isSettled) return
+    this.isSettled = true
     this.#by.ended(this, status)
     this.#asker.ended(this.message, outcomeOf(status))
     this.#by.told(this, status)

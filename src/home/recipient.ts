@@ -22,8 +22,10 @@ export class Recipient implements Attempted {
   sessions: readonly UserSession[] = []
   readonly #env: Env
   readonly #gone: () => undefined
-  /** In the order in which they came. */
-  readonly #attempts = new Set<Attempt>()
+  /** The first and the last of a list, in the order in which they came: a set would want a hash of each. */
+  #first: Attempt | undefined = undefined
+  #last: Attempt | undefined = undefined
+  #count = 0
   #bytes = 0
   /** A message got no answer since one was confirmed. */
   #isSilent = false
@@ -39,29 +41,27 @@ export class Recipient implements Attempted {
   attach(session: UserSession): undefined {
     this.sessions = [...this.sessions, session]
     this.#isSilent = false
-    for (const attempt of this.#attempts) if (!attempt.isWaiting) this.missed(attempt)
+    for (const attempt of this.#attempts()) if (!attempt.isWaiting) this.missed(attempt)
   }
 
   detach(session: UserSession): undefined {
     this.sessions = this.sessions.filter((other) => other !== session)
-    this.#leave()
+    this.#end()
   }
 
   /** What is in the way of one more message. */
   limitFor(message: Message): LimitName | undefined {
     const { recipientMessages, recipientBytes } = this.#env.limits
-    const { size } = this.#attempts
-    if (size === 0) return undefined
+    if (this.#count === 0) return undefined
     const most = this.#isSilent ? Math.ceil(recipientMessages * silentPart) : recipientMessages
-    if (size >= most) return 'recipientMessages'
+    if (this.#count >= most) return 'recipientMessages'
     const bytes = this.#bytes + message.end - message.fieldsAt
     return bytes > recipientBytes ? 'recipientBytes' : undefined
   }
 
   take(attempt: Attempt): undefined {
     const mustWait = this.#isMixed && this.#isBehind(attempt)
-    this.#attempts.add(attempt)
-    this.#bytes += attempt.bytes
+    this.#enter(attempt)
     if (!mustWait) return attempt.give(this.sessions)
     if (!attempt.message.detach(this.#env.held)) return attempt.settle('busy')
     attempt.isWaiting = true
@@ -73,8 +73,7 @@ export class Recipient implements Attempted {
   }
 
   ended(attempt: Attempt, status: Status): undefined {
-    this.#attempts.delete(attempt)
-    this.#bytes -= attempt.bytes
+    this.#leave(attempt)
     if (isSuccess(status)) this.#isSilent = false
     else if (status === 'unknown-outcome') this.#isSilent = true
   }
@@ -82,27 +81,54 @@ export class Recipient implements Attempted {
   /** What waited behind it goes to the sessions, or has to come again behind it. */
   told(attempt: Attempt, status: Status): undefined {
     if (this.#isMixed) {
-      for (const next of this.#attempts) {
-        if (!next.isWaiting || !isOfSame(next, attempt)) continue
+      for (const next of this.#attempts()) {
+        if (!next.isWaiting || next.isSettled || !isOfSame(next, attempt)) continue
         if (isTemporary(status)) next.settle('order')
         else if (!this.#isBehind(next)) next.give(this.sessions)
       }
-      this.#isMixed = [...this.#attempts].some((one) => one.isPartial || one.isWaiting)
+      this.#isMixed = this.#attempts().some((one) => one.isPartial || one.isWaiting)
     }
-    this.#leave()
+    this.#end()
   }
 
   /** Whether an earlier one of its sender is in doubt that a session has not got, or waits itself. */
   #isBehind(attempt: Attempt): boolean {
-    for (const one of this.#attempts) {
-      if (one === attempt) return false
+    for (let one = this.#first; one !== attempt && one !== undefined; one = one.after) {
       if ((one.isPartial || one.isWaiting) && isOfSame(one, attempt)) return true
     }
     return false
   }
 
-  #leave(): undefined {
-    if (this.sessions.length === 0 && this.#attempts.size === 0) this.#gone()
+  #attempts(): readonly Attempt[] {
+    const all: Attempt[] = []
+    for (let one = this.#first; one !== undefined; one = one.after) all.push(one)
+    return all
+  }
+
+  #enter(attempt: Attempt): undefined {
+    const last = this.#last
+    if (last === undefined) this.#first = attempt
+    else last.after = attempt
+    attempt.before = last
+    this.#last = attempt
+    this.#count++
+    this.#bytes += attempt.bytes
+  }
+
+  #leave(attempt: Attempt): undefined {
+    const { before, after } = attempt
+    if (before === undefined) this.#first = after
+    else before.after = after
+    if (after === undefined) this.#last = before
+    else after.before = before
+    attempt.before = undefined
+    attempt.after = undefined
+    this.#count--
+    this.#bytes -= attempt.bytes
+  }
+
+  #end(): undefined {
+    if (this.sessions.length === 0 && this.#count === 0) this.#gone()
   }
 }
 

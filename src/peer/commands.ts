@@ -43,9 +43,7 @@ export class Commands {
   take(session: Session, request: RequestView): undefined {
     const { command, reference } = request
     const row = this.#rows[command]
-    const { shares } = this.#env
-    // Of any kind, and before its grammar: what is refused, too, costs us time.
-    if (shares.isOver(session.link.reader.account, 'time', tooMuch) && !isFirst(session, command))
+    if (this.#env.shares.isScarce('time') && this.#givesWay(session, request))
       return turnAway(session, request, overloaded)
     if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
@@ -64,6 +62,21 @@ export class Commands {
     if (reference === 0 || command === commands.credential.number)
       return this.#ofDomain(session, request, undefined)
     this.#referred(session, request)
+  }
+
+  /**
+   * [LINK-6.5-1] Of any kind, and before its grammar: what is refused, too, costs us time. Of a domain those give way
+   * who ask for most; a domain does where they are not told apart. [LINK-6.1-4] The first claim of a link says whether it
+   * is of a domain that is known.
+   */
+  #givesWay(session: Session, { command, reference }: RequestView): boolean {
+    const { shares } = this.#env
+    if (session.standing === 'silent' && command === commands.prove.number) return false
+    const held = session.role === 'gateway' ? session.held.get(reference) : undefined
+    if (held?.grant.state !== 'good')
+      return shares.isOver(session.link.reader.account, 'time', tooMuch)
+    const domain = session.accountOf(held.domain)
+    return shares.isGreedy(domain, held.user.text) ?? shares.isOver(domain, 'time', tooMuch)
   }
 
   /** A request that refers to a credential. */
@@ -103,8 +116,6 @@ export class Commands {
     const { shares } = this.#env
     const account = session.accountOf(domain)
     shares.turns.switchTo(account)
-    const isOther = account !== session.link.reader.account
-    if (isOther && shares.isOver(account, 'time', tooMuch)) return overloaded
     if (account.parent === shares.tree.known) return undefined
     const waitMs = this.#core().waitOf(domain, 'request', at)
     return waitMs >= 0 ? later('rate-limited', waitMs) : undefined
@@ -124,10 +135,6 @@ const tooMuch = 2
 /** Until the share of a flood is worth a look again. */
 const overloadMs = 2000
 const overloaded = later('rate-limited', overloadMs)
-
-/** [LINK-6.1-4] The first claim of a link says whether it is of somebody who is known. */
-const isFirst = ({ standing }: Session, command: number): boolean =>
-  standing === 'silent' && command === commands.prove.number
 
 /** Refused for a time, before it is read. */
 function turnAway(session: Session, request: RequestView, outcome: Outcome): undefined {

@@ -106,14 +106,15 @@ export class Session implements LinkOwner {
   readonly #env: Env
   readonly #rooms: SessionRooms
   readonly #mainDomain: Domain
+  readonly #networkName: string
   readonly #isHosted: (domain: string) => boolean
 
   constructor(env: Env, options: SessionOptions, rooms: SessionRooms) {
     const { clock, limits, random, meter } = env
     const { channel, role, dialled, hello, counters, mint, evict } = options
     const now = clock.now()
-    const account = env.shares.tree.network(networkOf(channel.facts.remote))
     this.#env = env
+    this.#networkName = networkOf(channel.facts.remote)
     this.#rooms = rooms
     this.#mainDomain = hello.domain
     this.#isHosted = options.isHosted
@@ -137,7 +138,7 @@ export class Session implements LinkOwner {
       counters,
       limitHit: (limit) => meter.hit(limit),
       stirred,
-      share: { shares: env.shares, account },
+      share: { shares: env.shares, account: this.network },
     })
     this.link = link
     this.shown = new ShownCredentials({
@@ -366,7 +367,7 @@ export class Session implements LinkOwner {
 
   /** Where the far side comes from, whatever it proves. */
   get network(): Account {
-    return this.#env.shares.tree.network(networkOf(this.link.channel.facts.remote))
+    return this.#env.shares.tree.network(this.#networkName)
   }
 
   /** Who pays for what `domain` asks here. */
@@ -378,6 +379,6 @@ export class Session implements LinkOwner {
 
   /** The account of `domain`, where it stands by what it is to us now. */
   #domainAccount(domain: string): Account {
-    return this.#env.shares.domain(domain, networkOf(this.link.channel.facts.remote))
+    return this.#env.shares.domain(domain, this.#networkName)
   }
 }

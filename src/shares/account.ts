@@ -79,7 +79,8 @@ export class Account {
 
   /** So much more (or less) here alone. */
   add(at: number, amount: number, turn: number): undefined {
-    this.#used[at] = this.use(at, turn) + amount
+    if (at === 0) this.use(at, turn)
+    this.#used[at] = (this.#used[at] as number) + amount
   }
 
   /** Nothing of it is left: a new one would be the same. */

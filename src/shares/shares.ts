@@ -45,8 +45,10 @@ const sweptAtOnce = 8192
 const worthMs = 10
 /** What is not scarce any more is given back by so much a turn. */
 const relaxation = 1.25
-/** Times in one turn that somebody is looked for who has most. */
-const mostSearches = 4
+/** Times in one turn that somebody is asked for a place who has none to spare. */
+const mostFailures = 4
+/** Who uses so much of what the greatest user uses gives way as it does: one search finds many. */
+const amongMost = 0.7
 
 export class Shares {
   readonly tree = new AccountTree()
@@ -54,12 +56,16 @@ export class Shares {
   readonly turns: Turns
   readonly #needs: SharesNeeds
   readonly #sizes: readonly number[]
+  /** Up to here everybody gets what is asked for. */
+  readonly #enough: readonly number[]
   readonly #loop = new LoopScarcity()
   readonly #isScarce: boolean[] = resources.map(() => false)
   /** Nodes whose children are limited, by resource. */
   readonly #limited: Set<Account>[] = resources.map(() => new Set())
   readonly #sheds: (FullTable | undefined)[] = resources.map(() => undefined)
-  readonly #searches: number[] = resources.map(() => 0)
+  readonly #failures: number[] = resources.map(() => 0)
+  /** Who gives way first, by resource and by parent, until the end of the turn. */
+  readonly #most: Map<Account, Most>[] = resources.map(() => new Map())
   readonly #weighedAt: number[] = resources.map(() => Number.NEGATIVE_INFINITY)
   readonly #refused: readonly Counter[]
   readonly #water = new WaterLevel()
@@ -71,11 +77,15 @@ export class Shares {
   #turnAt = 0
   /** Time since the last turn that was charged to anybody, in ms. */
   #charged = 0
+  /** All that was used lately when there was no more, in ms. */
+  #capacity = 0
+  readonly #waiting: (() => undefined)[] = []
 
   constructor(needs: SharesNeeds) {
     const { clock, meter, sizes } = needs
     this.#needs = needs
     this.#sizes = resources.map((name) => (name === 'time' ? 0 : sizes[name]))
+    this.#enough = this.#sizes.map((size, at) => size * marksOf(at).enter)
     this.#turn = Math.floor(clock.now() / turnMs)
     this.turns = new Turns(this, clock)
     this.#stop = every(clock, sweepMs, () => this.#sweep())
@@ -121,7 +131,9 @@ export class Shares {
 
   /** Set once, by the table. */
   onFull(resource: Held, table: FullTable): undefined {
-    this.#sheds[indexOf[resource]] = table
+    const at = indexOf[resource]
+    if (this.#sheds[at] !== undefined) throw new Error(`two tables for ${resource}`)
+    this.#sheds[at] = table
   }
 
   get now(): number {
@@ -135,19 +147,24 @@ export class Shares {
     this.#add(account, 0, ms)
   }
 
-  /** One request of `sender`: those of one domain share by the number of requests what its domain has. */
-  count(sender: Account): undefined {
-    sender.add(0, 1, this.#turn)
+  /**
+   * While time is scarce: one more request that `name` sends for `domain`, and whether it has more than its share of what
+   * is left to the domain. Senders are told apart by the number of their requests; `undefined`: this one is not.
+   */
+  isGreedy(domain: Account, name: string): boolean | undefined {
+    const sender = this.tree.sender(domain, name)
+    sender?.add(indexOf.time, 1, this.#turn)
+    return sender && this.isOver(sender, 'time')
   }
 
   /** Whether `account` uses more than `slack` times its share of what is left to its parent. */
   isOver(account: Account, resource: Resource, slack = 1): boolean {
-    const at = indexOf[resource]
-    return (this.#limited[at] as Set<Account>).size > 0 && this.#isAbove(account, at, slack)
+    return this.isScarce(resource) && this.#isAbove(account, indexOf[resource], slack)
   }
 
+  /** Whether anybody is limited. */
   isScarce(resource: Resource): boolean {
-    return this.#isScarce[indexOf[resource]] as boolean
+    return (this.#limited[indexOf[resource]] as Set<Account>).size > 0
   }
 
   used(account: Account, resource: Resource): number {
@@ -157,10 +174,9 @@ export class Shares {
   /** Takes a place, or so many bytes; false: for the time being there is nothing for `account`. Give it back after use. */
   take(account: Account, resource: Held, amount = 1): boolean {
     const at = indexOf[resource]
-    const size = this.#sizes[at] as number
     const total = this.tree.all.use(at, this.#turn) + amount
-    const isNearlyFull = this.#isScarce[at] || total > size * marksOf(at).enter
-    if (isNearlyFull && !this.#hasRoom(account, at, total, size)) {
+    const isNearlyFull = this.#isScarce[at] || total > (this.#enough[at] as number)
+    if (isNearlyFull && !this.#hasRoom(account, at, total)) {
       ;(this.#refused[at] as Counter).n++
       return false
     }
@@ -178,38 +194,54 @@ export class Shares {
   }
 
   /** Who is not over its share gets room even in a full table: from whoever is over most. */
-  #hasRoom(account: Account, at: number, total: number, size: number): boolean {
+  #hasRoom(account: Account, at: number, total: number): boolean {
     this.#weigh(at, total)
+    const size = this.#sizes[at] as number
     const isAbove = this.#isAbove(account, at, 1)
     if (!isAbove && total <= Math.ceil(size * reachOf(account))) return true
     const table = this.#sheds[at]
     if (table === undefined) return false
     if (isAbove) return table.isReplaceable && table.shed(account, true)
-    while ((this.#searches[at] as number) < mostSearches) {
-      const victim = this.#most(at)
+    while ((this.#failures[at] as number) < mostFailures) {
+      const victim = this.#greatest(at)
       if (!table.isReplaceable && !this.#hasLess(account, victim, at)) return false
       if (table.shed(victim, false)) return true
-      this.#searches[at] = (this.#searches[at] as number) + 1
+      this.#failures[at] = (this.#failures[at] as number) + 1
+      // The next one among those found, if there is one.
+      if (victim.parent !== undefined) this.#most[at]?.get(victim.parent)?.accounts.pop()
     }
     return false
   }
 
   /** Who uses most of what its siblings use, from the root down. */
-  #most(at: number): Account {
+  #greatest(at: number): Account {
     let node = this.tree.all
-    for (;;) {
-      let most: Account | undefined
-      let share = 0
-      for (const child of node.children?.values() ?? []) {
-        const part = child.use(at, this.#turn) / child.weight
-        if (part > share) {
-          share = part
-          most = child
-        }
-      }
-      if (most === undefined) return node
-      node = most
+    for (let next = this.#mostOf(node, at); next !== undefined; next = this.#mostOf(node, at)) {
+      node = next
     }
+    return node
+  }
+
+  /** One of the children that use most. Found together, so that a place from one of many costs no look at all of them. */
+  #mostOf(node: Account, at: number): Account | undefined {
+    const { children } = node
+    if (children === undefined) return undefined
+    const found = this.#most[at]?.get(node)
+    for (let last = found?.accounts.at(-1); last !== undefined; last = found?.accounts.at(-1)) {
+      if (found !== undefined && this.#part(last, at) >= found.least) return last
+      found?.accounts.pop()
+    }
+    let most = 0
+    for (const child of children.values()) most = Math.max(most, this.#part(child, at))
+    if (most <= 0) return undefined
+    const least = most * amongMost
+    const accounts = [...children.values()].filter((child) => this.#part(child, at) >= least)
+    this.#most[at]?.set(node, { accounts, least })
+    return accounts.at(-1)
+  }
+
+  #part(account: Account, at: number): number {
+    return account.use(at, this.#turn) / account.weight
   }
 
   /** Also once a place has changed hands: equals take nothing from each other. Compared where their ways part. */
@@ -236,6 +268,12 @@ export class Shares {
     return account.use(at, this.#turn) > parent.level(at) * weight * slack
   }
 
+  /** `task` is done once, when this turn is over and it is known anew who is over its share of time. */
+  afterTurn(task: () => undefined): undefined {
+    this.#waiting.push(task)
+    this.#watch()
+  }
+
   /** From now on each turn is looked at, until nothing is scarce and little is done. */
   #watch(): undefined {
     if (this.#cancel !== undefined) return
@@ -250,13 +288,16 @@ export class Shares {
     const wallMs = now - this.#turnAt
     this.#cancel = undefined
     this.#turn = Math.floor(now / turnMs)
-    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged)
+    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged, this.turns.links > 0)
     this.#isScarce[0] = isScarce
-    if (isScarce) this.#share(0, this.tree.all.use(0, this.#turn) * loopRoom)
+    if (this.#loop.isFull) this.#capacity = this.tree.all.use(0, this.#turn)
+    if (isScarce) this.#share(0, this.#capacity * loopRoom)
     else this.#relax(0)
     const isQuiet = this.#charged < worthMs && !isScarce
     this.#charged = 0
-    if (!isQuiet || (this.#limited[0] as Set<Account>).size > 0) this.#watch()
+    const waiting = this.#waiting.splice(0)
+    for (const task of waiting) task()
+    if (!isQuiet || this.isScarce('time') || this.#waiting.length > 0) this.#watch()
   }
 
   /** In quiet times, too. */
@@ -272,7 +313,8 @@ export class Shares {
     const before = this.#isScarce[at] as boolean
     if (before && now - (this.#weighedAt[at] as number) < turnMs) return
     this.#weighedAt[at] = now
-    this.#searches[at] = 0
+    this.#failures[at] = 0
+    this.#most[at]?.clear()
     const size = this.#sizes[at] as number
     const marks = marksOf(at)
     const isScarce = isScarceNow(before, total, size, marks)
@@ -332,6 +374,9 @@ export class Shares {
     }
   }
 }
+
+/** Accounts that use at least `least`, of the children of one. */
+type Most = { readonly accounts: Account[]; readonly least: number }
 
 const marksOf = (at: number) => (at === indexOf.bytes ? bytesMarks : placesMarks)
 

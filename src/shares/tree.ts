@@ -14,6 +14,9 @@ import { Account } from './account.ts'
 
 export const mostAccounts = 16_384
 
+/** Who sends for one domain; all of them together have half of the accounts. */
+const mostSenders = 1024
+
 /** Of a domain that the operator names or pins. */
 const namedWeight = 8
 
@@ -70,9 +73,12 @@ export class AccountTree {
     return this.#domains.get(name)
   }
 
-  /** One who sends for a domain. */
-  sender(domain: Account, name: string): Account {
-    return this.#childOf(domain, name, 1)
+  /** One who sends for a domain; nothing: it has so many already that no more are told apart. */
+  sender(domain: Account, name: string): Account | undefined {
+    const known = domain.children?.get(name)
+    if (known !== undefined) return known
+    const isFull = (domain.children?.size ?? 0) >= mostSenders || this.size >= this.#most / 2
+    return isFull ? undefined : this.#childOf(domain, name, 1)
   }
 
   /** Looks at so many accounts whether anything is left of them. */

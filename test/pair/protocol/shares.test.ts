@@ -286,6 +286,30 @@ describe('time that signatures take', () => {
     expect(await show(world, other, 'zoe')).toEqual(['ok', 'ok', 'ok'])
   })
 
+  test('[LINK-6.5-1] is refused to the user who asks for most where a domain is over its share, and to no other', async () => {
+    const { world, flooder, say } = await meet({ senderBurst: 1000 })
+    flooder.show(2, 'anna@a.example')
+    await world.run()
+    const lag = () => world.lag([[world.gateway.shares.domain('a.example', ''), 140]])
+    const fetch = (reference: number): number =>
+      flooder.ask(wire.pres, {
+        command: command.fetch,
+        hops: 1,
+        reference,
+        fields: [[tag.to, 'bob@b.example']],
+      })
+    await lag()
+    flooder.grant(2, 1000, 1_000_000)
+    for (let n = 0; n < 100; n++) fetch(1)
+    fetch(2)
+    await lag()
+    const [alice, anna] = [fetch(1), fetch(2)]
+    await world.run()
+    expect(flooder.status(alice)).toBe('rate-limited')
+    expect(flooder.status(anna)).toBe('ok')
+    expect(await say(flooder, 1)).toBe('rate-limited')
+  })
+
   test('[LINK-6.3-14] that was refused before it was read is so for who is named by it, and for a time', async () => {
     const world = new World({ pinned: [], limits: { peerBurst: 4, peerPerSecond: 1 } })
     await world.attached()

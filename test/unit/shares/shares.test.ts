@@ -101,17 +101,25 @@ describe('time of the event loop', () => {
 
   test('one user of a domain who floods costs the others of the domain nothing', async () => {
     const domain = acquaintance('provider.example')
-    const senders = Array.from({ length: 1000 }, (_, n) => shares.tree.sender(domain, `u${n}`))
-    const [flooder, ...others] = senders as [Account, ...Account[]]
+    const others = Array.from({ length: 999 }, (_, n) => `u${n}`)
     await busy(10, () => {
       shares.charge(domain, 140)
-      for (let n = 0; n < 5000; n++) shares.count(flooder)
-      for (const one of others) shares.count(one)
+      for (let n = 0; n < 5000; n++) shares.isGreedy(domain, 'flooder')
+      for (const one of others) shares.isGreedy(domain, one)
       return 0
     })
     expect(shares.isOver(domain, 'time')).toBe(true)
-    expect(shares.isOver(flooder, 'time')).toBe(true)
-    expect(others.some((one) => shares.isOver(one, 'time'))).toBe(false)
+    expect(shares.isGreedy(domain, 'flooder')).toBe(true)
+    expect(others.some((one) => shares.isGreedy(domain, one) !== false)).toBe(false)
+  })
+
+  test('senders of one domain are told apart up to a number', async () => {
+    const domain = acquaintance('provider.example')
+    const names = Array.from({ length: 1025 }, (_, n) => `u${n}`)
+    const told = names.map((name) => shares.isGreedy(domain, name))
+    expect(told.filter((one) => one === undefined).length).toBe(1)
+    expect(shares.isGreedy(domain, 'u0')).toBe(false)
+    expect(shares.isGreedy(domain, 'one more')).toBe(undefined)
   })
 
   test('our users come before strangers, who want as much', async () => {

@@ -117,11 +117,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
         meter,
         connect(needs, resolver, shown.trust, { domain: remote, service, signal, payer }),
       ),
-    isThere: (domain, signal, payer) =>
-      resolver.resolve(domain, 'im', signal, payer).then(
-        () => true,
-        () => false,
-      ),
+    foundBy: (domain, signal, payer) => resolver.foundBy(domain, signal, payer),
     provenChannel: (channel) => admissions.get(channel)?.proven(),
     clock,
     random,

@@ -86,8 +86,12 @@ export class Dialler {
   }
 
   /** A link on which `local` asks for the keys of `remote`, whoever the far side is. */
-  async dialForKeys(local: Domain, remote: Domain, payer: Account): Promise<Session> {
-    const service = 'im'
+  async dialForKeys(
+    local: Domain,
+    remote: Domain,
+    service: Service,
+    payer: Account,
+  ): Promise<Session> {
     const connected = await this.#connect(remote, service, payer)
     const { channel, host, needsKnownKey } = connected
     const refuse = (why: string): never => {

@@ -116,10 +116,14 @@ export class Shares {
     return this.tree.domain(name, network, this.#needs.standing(name), this.#turn)
   }
 
+  /** Whether our operator names it, or our users know it. */
+  isKnown(name: string): boolean {
+    return this.#needs.standing(name) !== 'stranger'
+  }
+
   /** The account of a domain that is known or was met; one for all others, who are nobody's neighbours. */
   remote(name: string): Account {
-    const isStranger = this.#needs.standing(name) === 'stranger'
-    if (!isStranger) return this.domain(name, '')
+    if (this.isKnown(name)) return this.domain(name, '')
     return this.tree.find(name) ?? this.tree.network('')
   }
 

@@ -202,15 +202,15 @@ describe('a link that is there serves as well', () => {
 describe('a link for keys', () => {
   test('claims nothing and proves nothing', async () => {
     const { dialler, dials, told } = makeDialler()
-    const dialling = dialler.dialForKeys(local, remote, payer)
+    const dialling = dialler.dialForKeys(local, remote, 'pres', payer)
     dials[0]?.found()
     await dialling
-    expect(told).toEqual(['connect a.example im'])
+    expect(told).toEqual(['connect a.example pres'])
   })
 
   test('[LINK-9.1-5] is not opened to a host that was found by fallback: its keys would make it known', async () => {
     const { dialler, dials, destroyed } = makeDialler()
-    const dialling = dialler.dialForKeys(local, remote, payer)
+    const dialling = dialler.dialForKeys(local, remote, 'pres', payer)
     dials[0]?.found({ dialled: { needsKnownKey: true } })
     await expect(dialling).rejects.toMatchObject({ code: 'remote-untrusted' })
     expect(destroyed).toEqual([remote])

@@ -234,7 +234,7 @@ describe('[LINK-6.2-3] keys that a stranger makes us fetch', () => {
     expect([begun, told.length, looks.length]).toEqual([['c.example'], 0, 10])
     await env.clock.advance(1)
     expect(told.length).toBe(10)
-    expect(looks[0]).toBe('nowhere.example for c00002')
+    expect(looks[0]).toBe('nowhere.example for 192.0.2.0/24')
   })
 
   test('are fetched at once while there are places; then the network with fewest goes first', async () => {

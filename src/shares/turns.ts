@@ -3,12 +3,13 @@
  *
  * In:    chunks as they come from channels; the account that they are read for.
  * Out:   frames, read in slices of time; what was spent, charged to whom it was spent for.
- * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow: round
- *        robin over accounts, then over the links of each.
+ * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow, in the
+ *        order of `rotation.ts`: many links, domains or networks make no class more, nor many links or domains a network.
  * Cost:  two readings of the clock a chunk, and one each sixteen frames.
  */
 import type { Clock } from '../lib/clock.ts'
 import type { Account } from './account.ts'
+import { Rotation } from './rotation.ts'
 import type { Shares } from './shares.ts'
 
 /** One link as it is read. */
@@ -38,9 +39,8 @@ const worthMs = 1
 export class Turns {
   readonly #shares: Shares
   readonly #clock: Clock
-  readonly #unread = new Map<Account, Unread[]>()
+  readonly #unread = new Rotation<Unread>()
   readonly #run = (): undefined => this.#next()
-  #links = 0
   #isPlanned = false
   #spent = 0
   /** The read that is going on: for whom, since when, until when. */
@@ -55,7 +55,7 @@ export class Turns {
 
   /** Links with something that is not read yet. */
   get links(): number {
-    return this.#links
+    return this.#unread.size
   }
 
   /** What has come of `reader`; all of it, or a slice. */
@@ -81,7 +81,7 @@ export class Turns {
   #slice(reader: Reader, chunk: Buffer): number {
     const { account } = reader
     const now = this.#clock.now()
-    const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.#links + 1)))
+    const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.links + 1)))
     this.#until = now + (this.#shares.isOver(account, 'time') ? fair / overDivisor : fair)
     this.#account = account
     this.#since = now
@@ -95,11 +95,7 @@ export class Turns {
   }
 
   #wait(reader: Reader, rest: Buffer): undefined {
-    const { account } = reader
-    const own = this.#unread.get(account)
-    if (own === undefined) this.#unread.set(account, [{ reader, rest }])
-    else own.push({ reader, rest })
-    this.#links++
+    this.#unread.add(reader.account, { reader, rest })
     reader.pause()
     this.#plan()
   }
@@ -115,25 +111,16 @@ export class Turns {
     this.#isPlanned = false
     this.#spent = 0
     // Half of it is for what comes with the next poll.
-    while (this.#links > 0 && this.#spent < turnMs / 2) this.#readOn()
-    if (this.#links > 0) this.#plan()
+    while (this.links > 0 && this.#spent < turnMs / 2) this.#readOn()
+    if (this.links > 0) this.#plan()
   }
 
-  /** The first link of the first account; both go to the end. */
   #readOn(): undefined {
-    const [first] = this.#unread
-    if (first === undefined) return
-    const [account, own] = first
-    const unread = own.shift() as Unread
-    const { reader } = unread
-    this.#unread.delete(account)
-    const taken = this.#slice(reader, unread.rest)
-    unread.rest = unread.rest.subarray(taken)
-    const isRead = unread.rest.length === 0
-    if (!isRead) own.push(unread)
-    if (own.length > 0) this.#unread.set(account, own)
-    if (!isRead) return
-    this.#links--
-    reader.resume()
+    const unread = this.#unread.next()
+    if (unread === undefined) return
+    const { reader, rest } = unread
+    unread.rest = rest.subarray(this.#slice(reader, rest))
+    if (unread.rest.length > 0) this.#unread.add(reader.account, unread)
+    else reader.resume()
   }
 }

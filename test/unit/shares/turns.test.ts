@@ -116,6 +116,23 @@ describe('round robin', () => {
   })
 })
 
+describe('five hundred strangers with much to read, each of a network of its own', () => {
+  test('hold up what comes from a known domain by no more than a turn', async () => {
+    shares = roomShares(undefined, clock, ['known.example'])
+    turns = shares.turns
+    for (let n = 0; n < 500; n++) linkOf(`s${n}`).come(200)
+    const known = linkOf('known')
+    for (let n = 0; n < 10; n++) {
+      await clock.advance(1)
+      if (!known.isPaused) known.come(10)
+      const from = clock.now()
+      while (known.unread > 0) await clock.advance(1)
+      expect(clock.now() - from).toBeLessThan(30)
+    }
+    expect(turns.links).toBeGreaterThan(400)
+  })
+})
+
 describe('several domains on one link', () => {
   test('pay each for their own', () => {
     const [a, b] = [shares.domain('a.example', 'x'), shares.domain('b.example', 'x')]

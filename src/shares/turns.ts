@@ -5,7 +5,7 @@
  * Out:   frames, read in slices of time; work, done; what was spent, charged to whom it was spent for.
  * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow, in the
  *        order of `rotation.ts`: many links, domains or networks make no class more, nor many links or domains a network.
- * Cost:  two readings of the clock a chunk, and one each sixteen frames.
+ * Cost:  two readings of the clock a chunk, and one each four frames.
  */
 import type { Clock } from '../lib/clock.ts'
 import type { Account } from './account.ts'
@@ -28,8 +28,8 @@ type Unread = { readonly reader: Reader; rest: Buffer }
 type Job = { readonly account: Account; readonly run: () => undefined }
 
 /** All reading and work between two polls of the system. */
-const turnMs = 10
-const [leastSliceMs, mostSliceMs] = [0.25, 3]
+const turnMs = 6
+const [leastSliceMs, mostSliceMs] = [0.25, 1.5]
 /** No slice takes longer by what it does: that was a pause of the host, or of the engine. */
 const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */

@@ -160,7 +160,7 @@ export const limitTable = {
   directoryMs: row(5 * second, 'ms', 'One question to the directory; then busy, for users that exist and for others.'),
 
   // Messages
-  heldBytes: row(67_108_864, 'bytes', 'Messages that wait for a directory, for their lane or for a link, and bodies that arrive in pieces; near it who holds most is answered busy first.'),
+  heldBytes: row(268_435_456, 'bytes', 'Requests that wait for a directory, a key, their lane or a link, bodies that arrive in pieces, and what is written on a link and not out, beyond 64 KiB; near it who holds most is answered busy first, and loses links on which it reads nothing. Lowered at start to a quarter of what the heap may have.'),
   laneInFlight: row(16, 'count', 'Messages of one lane without an answer; a gateway answers more of its own clients busy.'),
   lanes: row(100_000, 'count', 'Lanes remembered, and senders; beyond it the domain that has most loses those idle longest.'),
   recipientMessages: row(128, 'count', 'Messages without an answer to one user of ours, and requests that wait for the facts about one; more are answered busy. A sixteenth of it while the sessions of the user let messages pass without a word.'),

@@ -5,7 +5,7 @@
  * Out:   the exit code of `cli/exit-codes.ts`.
  */
 import { existsSync, fstatSync, readFileSync, writeSync } from 'node:fs'
-import { setFlagsFromString } from 'node:v8'
+import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isFile, sinkOf, withoutWaiting, writeWhole } from './cli/descriptor.ts'
 import { exitCodes } from './cli/exit-codes.ts'
@@ -76,6 +76,7 @@ const host: Host = {
   onReload,
   serving: serve,
   bounds: () => (existsSync(boundsFile) ? readFileSync(boundsFile, 'utf8') : ''),
+  heapBytes: () => getHeapStatistics().heap_size_limit,
   again: [process.execPath, ...process.execArgv, script],
   typed: script.endsWith('.ts') ? 'npm run -s gatehouse --' : 'gatehouse',
   software: `gatehouse/${version}`,

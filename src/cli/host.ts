@@ -30,6 +30,8 @@ export type Host = {
   readonly serving: () => undefined
   /** What the system says of the bounds of this process (`/proc/self/limits`); empty: nothing. */
   readonly bounds: () => string
+  /** How large the heap of this process may become, in bytes. */
+  readonly heapBytes: () => number
   /** Program and words that start this program again, without a command. */
   readonly again: readonly [string, ...string[]]
   /** The same as a person types it. */

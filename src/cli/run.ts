@@ -14,6 +14,7 @@ import { type Running, startGateway } from '../run.ts'
 import { configOption, readConfig } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Place, unavailable } from './free-ports.ts'
+import { withinHeap } from './heap-room.ts'
 import type { Host } from './host.ts'
 import { openFilesIn, withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
@@ -87,13 +88,14 @@ async function open(host: Host, { config, files, meter, log }: Inside): Promise<
   }
 }
 
-/** The limits, lowered where this process may not open as many files. */
-function fitting({ bounds }: Host, { limits }: Config, log: Log): Limits {
-  const openFiles = openFilesIn(bounds())
-  const fit = withinOpenFiles(limits, openFiles)
-  for (const limit of ['unprovenLinks', 'links', 'clients'] as const) {
+/** The limits, lowered where this process may not open as many files, or have as much memory. */
+function fitting(host: Host, { limits }: Config, log: Log): Limits {
+  const [openFiles, heapBytes] = [openFilesIn(host.bounds()), host.heapBytes()]
+  const fit = withinHeap(withinOpenFiles(limits, openFiles), heapBytes)
+  for (const limit of ['unprovenLinks', 'links', 'clients', 'heldBytes'] as const) {
     if (fit[limit] === limits[limit]) continue
-    log.warn('limits.lowered', { limit, from: limits[limit], to: fit[limit], openFiles })
+    const cause = limit === 'heldBytes' ? { heapBytes } : { openFiles }
+    log.warn('limits.lowered', { limit, from: limits[limit], to: fit[limit], ...cause })
   }
   return fit
 }

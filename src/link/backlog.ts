@@ -3,10 +3,12 @@
  *
  * In:    requests, in classes; credit.
  * Out:   the class whose first request may move: control first, then im and pres 4 to 1.
- * Fails: there is no room: for a class, or for a user who holds much of it. What one user has waiting holds up no other.
+ * Fails: there is no room: for a class, for a user who holds much of it, or for whoever pays. What one user has waiting
+ *        holds up no other.
  * Spec:  [LINK-7.2-1] order of classes, [LINK-7.2-2] long bodies take turns, [LINK-7.1-6] credentials
  */
 import type { Limits } from '../limits.ts'
+import type { Account } from '../shares/account.ts'
 import {
   trafficClass as classes,
   mostSubjects,
@@ -15,6 +17,7 @@ import {
 } from '../wire/registry.ts'
 import { FairQueue } from './fair-queue.ts'
 import type { Outgoing } from './outgoing.ts'
+import { freeBytes, type Payer } from './payer.ts'
 import type { SendWindow } from './send-window.ts'
 
 /** A request whose turn has not come (`id` 0), or whose body goes out in chunks, from `at` on. */
@@ -23,6 +26,8 @@ export type Waiting = {
   readonly since: number
   id: number
   at: number
+  /** Who paid for it: nobody for the first ones, and for what is paid already. */
+  paid: Account | undefined
 }
 
 /** `since`: clock time, exact to a second; `undefined`: nothing waits. */
@@ -37,6 +42,7 @@ const imPerPres = 4
 export class Backlog {
   readonly #window: SendWindow
   readonly #limits: Limits
+  readonly #payer: Payer
   readonly #payloadBytes: (outgoing: Outgoing) => number
   readonly #queues = [new FairQueue<Waiting>(), new FairQueue<Waiting>(), new FairQueue<Waiting>()]
   readonly #bodies = [0, 0, 0]
@@ -48,9 +54,15 @@ export class Backlog {
   #count = 0
 
   /** `payloadBytes`: length of a request in one piece. */
-  constructor(window: SendWindow, limits: Limits, payloadBytes: (outgoing: Outgoing) => number) {
+  constructor(
+    window: SendWindow,
+    limits: Limits,
+    payer: Payer,
+    payloadBytes: (outgoing: Outgoing) => number,
+  ) {
     this.#window = window
     this.#limits = limits
+    this.#payer = payer
     this.#payloadBytes = payloadBytes
   }
 
@@ -87,11 +99,19 @@ export class Backlog {
     return { count: queue.length, since }
   }
 
-  push(outgoing: Outgoing, now: number): undefined {
-    this.#queue(outgoing.trafficClass).push(outgoing.user, { outgoing, since: now, id: 0, at: 0 })
+  /** False: there is no room for it. */
+  push(outgoing: Outgoing, now: number): boolean {
+    const bytes = lengthOf(outgoing)
+    const mustPay = outgoing.isKept !== true && this.#sum + bytes > freeBytes
+    const paid = mustPay ? (outgoing.payer ?? this.#payer.account) : undefined
+    if (paid !== undefined && !this.#payer.take(paid, bytes)) return false
+    if (outgoing.isKept !== true) keep(outgoing)
+    const waiting = { outgoing, since: now, id: 0, at: 0, paid }
+    this.#queue(outgoing.trafficClass).push(outgoing.user, waiting)
     this.#count++
-    this.#add(outgoing, lengthOf(outgoing))
+    this.#add(outgoing, bytes)
     outgoing.reference?.wait(now)
+    return true
   }
 
   /** [LINK-7.2-1] The request whose turn it is, among those that have credit. */
@@ -106,7 +126,7 @@ export class Backlog {
     const before = lengthOf(outgoing)
     const found = outgoing.freshen?.(outgoing) ?? 'same'
     if (found === 'unwanted') this.leave(waiting)
-    else this.#add(outgoing, lengthOf(outgoing) - before)
+    else this.#grow(waiting, lengthOf(outgoing) - before)
     return found === 'same'
   }
 
@@ -212,14 +232,25 @@ export class Backlog {
     return !isFull || !this.isLong(outgoing)
   }
 
-  #forget({ outgoing, id }: Waiting): undefined {
+  #forget(waiting: Waiting): undefined {
+    const { outgoing, id } = waiting
     const { trafficClass } = outgoing
     this.#count--
-    this.#add(outgoing, -lengthOf(outgoing))
+    this.#grow(waiting, -lengthOf(outgoing))
     outgoing.reference?.leave()
     if (id === 0) return
     this.#bodies[trafficClass] = (this.#bodies[trafficClass] as number) - 1
     this.#begun.delete(id)
+  }
+
+  #grow({ outgoing, paid }: Waiting, bytes: number): undefined {
+    this.#add(outgoing, bytes)
+    if (paid !== undefined && bytes !== 0) this.#payer.hold(paid, bytes)
+  }
+
+  get #sum(): number {
+    const [control, im, pres] = this.#bytes as [number, number, number]
+    return control + im + pres
   }
 
   #add({ trafficClass }: Outgoing, bytes: number): undefined {
@@ -232,3 +263,12 @@ export class Backlog {
 }
 
 const lengthOf = ({ fieldsAt, end }: Outgoing): number => end - fieldsAt
+
+/** The request may wait longer than the chunk it came in: takes a copy. */
+function keep(outgoing: Outgoing): undefined {
+  const { fieldsAt, bodyAt, end } = outgoing
+  outgoing.buffer = Buffer.from(outgoing.buffer.subarray(fieldsAt, end))
+  outgoing.fieldsAt = 0
+  outgoing.bodyAt = bodyAt - fieldsAt
+  outgoing.end = end - fieldsAt
+}

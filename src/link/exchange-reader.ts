@@ -22,6 +22,7 @@ import {
 import type { FloodGuard } from './flood-guard.ts'
 import type { Outbox } from './outbox.ts'
 import type { AnswerView } from './outgoing.ts'
+import type { Payer } from './payer.ts'
 import { type Cut, Reassembly } from './reassembly.ts'
 import type { ReceiveWindow } from './receive-window.ts'
 import { type Refusable, refusableOf } from './refusal.ts'
@@ -63,8 +64,8 @@ export type ExchangeNeeds = {
   readonly outbox: Outbox
   readonly window: ReceiveWindow
   readonly floods: FloodGuard
-  /** Bytes for a body in pieces, and how they are given back; nothing: the far side has its share. */
-  readonly reserve: (bytes: number) => (() => undefined) | undefined
+  /** Pays for bodies in pieces. */
+  readonly payer: Payer
   readonly events: ExchangeEvents
 }
 
@@ -257,11 +258,12 @@ export class ExchangeReader {
     bodyAt: number,
     end: number,
   ): boolean {
-    const { limits, reserve } = this.#needs
+    const { limits, payer } = this.#needs
     const declared = this.#fields.u32(fields.bodyLength.tag)
     const isTooLarge = declared > limits.messageBytes
     const total = bodyAt - start + declared
-    const release = isTooLarge ? undefined : reserve(total)
+    const giveUp = (now: number): undefined => this.#giveUp(id, now)
+    const release = isTooLarge ? undefined : payer.reserve(total, giveUp)
     if (release === undefined) {
       return this.#passOver(trafficClass, id, buffer, start, isTooLarge ? 'too-large' : 'busy')
     }
@@ -287,9 +289,19 @@ export class ExchangeReader {
     return true
   }
 
+  /** [LINK-4.4-8] Others need its room. */
+  #giveUp(id: number, now: number): undefined {
+    const cut = this.#requests.drop(id, now)
+    if (cut === undefined) return
+    this.#needs.limitHit('heldBytes')
+    this.#refuseCut(cut, 'busy')
+  }
+
   #refuseCut({ id, trafficClass, first }: Cut, code: Status): undefined {
-    this.#readFields(first, requestHeadBytes, 6, first.length)
-    this.#refuse(trafficClass, id, first, 0, code)
+    // Of its own: this may be in the middle of another request.
+    const table = new FieldTable(this.#needs.limits)
+    table.read(first, requestHeadBytes, requestHeadBytes + first.readUInt16BE(6))
+    this.#refuse(trafficClass, id, first, 0, code, table)
   }
 
   /** One whose fields have just been read. */
@@ -299,13 +311,12 @@ export class ExchangeReader {
     buffer: Buffer,
     start: number,
     code: Status,
+    table = this.#fields,
   ): undefined {
     const command = buffer[start] as number
     const reference = buffer.readUInt32BE(start + 2)
-    this.#events.refused(
-      refusableOf({ id, trafficClass, command, reference, fields: this.#fields }),
-      code,
-    )
+    const request = { id, trafficClass, command, reference, fields: table }
+    this.#events.refused(refusableOf(request), code)
   }
 
   /** A request that was put together, or put aside: its fields were good, and are read again. */

@@ -2,7 +2,8 @@
  * When what a link has to say goes to its channel: once per tick, and under load with as few writes as it takes.
  *
  * In:    frames in a writer.
- * Out:   one write for many frames; never so much at once that nobody could see whether some of it leaves.
+ * Out:   one write for many frames; never so much at once that nobody could see whether some of it leaves. What is not
+ *        out, whenever it may have changed much.
  */
 import type { Clock } from '../lib/clock.ts'
 import type { Counter } from '../lib/meter.ts'
@@ -29,8 +30,7 @@ export class Flusher {
   readonly #writer: FrameWriter
   readonly #clock: Clock
   readonly #bytes: Counter
-  readonly #mostBytes: number
-  readonly #full: () => undefined
+  readonly #told: (waiting: number) => undefined
   readonly #fill: () => undefined
   readonly #run: () => undefined
   #isPlanned = false
@@ -49,22 +49,20 @@ export class Flusher {
   #handed = 0
   #left = 0
 
-  /** `full`: more than `mostBytes` were written and are not out. `fill`: the last moment to write for this turn. */
+  /** `told`: so many bytes are written and not out. `fill`: the last moment to write for this turn. */
   constructor(
     channel: Channel,
     writer: FrameWriter,
     clock: Clock,
     bytes: Counter,
-    mostBytes: number,
-    full: () => undefined,
+    told: (waiting: number) => undefined,
     fill: () => undefined = () => undefined,
   ) {
     this.#channel = channel
     this.#writer = writer
     this.#clock = clock
     this.#bytes = bytes
-    this.#mostBytes = mostBytes
-    this.#full = full
+    this.#told = told
     this.#fill = fill
     this.#run = () => this.#turn()
     this.#now = clock.now()
@@ -112,6 +110,7 @@ export class Flusher {
   /** Everything that was handed over has left. */
   drained(): undefined {
     if (this.#restBytes > 0) this.#goOn(mostAhead)
+    this.#told(this.waiting)
   }
 
   /** Time went on. */
@@ -127,6 +126,15 @@ export class Flusher {
     const left = this.#handed - queued
     if (queued === 0 || left > this.#left) this.#progressAt = now
     this.#left = left
+    this.#told(this.waiting)
+  }
+
+  /** What was not handed over is thrown away: a far side that does not read would never get it. */
+  drop(): undefined {
+    this.#writer.take()
+    this.#rest = []
+    this.#restBytes = 0
+    this.#told(this.waiting)
   }
 
   /** Nothing more is written. */
@@ -134,6 +142,13 @@ export class Flusher {
     this.flush()
     this.#goOn(Number.POSITIVE_INFINITY)
     this.#isStopped = true
+  }
+
+  /** What is written goes out, then the channel is closed. */
+  end(): undefined {
+    this.stop()
+    this.#told(this.waiting)
+    this.#channel.end()
   }
 
   /** Of what waits so much as makes `most` with what the channel has. */
@@ -161,6 +176,7 @@ export class Flusher {
    * to the system, and a link that was quiet never waits.
    */
   #turn(): undefined {
+    if (this.#isStopped) return
     this.#fill()
     const now = this.#clock.now()
     const { length } = this.#writer
@@ -176,6 +192,6 @@ export class Flusher {
     this.#isPlanned = false
     this.#flushedAt = now
     this.flush()
-    if (this.waiting > this.#mostBytes) this.#full()
+    this.#told(this.waiting)
   }
 }

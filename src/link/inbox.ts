@@ -9,14 +9,16 @@
  */
 import type { Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
+import type { Counter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
-import { FrameReader, type Pace } from '../wire/reader.ts'
+import { FrameReader } from '../wire/reader.ts'
 import { flag, frame, type TrafficClass } from '../wire/registry.ts'
 import { type Release, readRelease, releaseBytes } from '../wire/release.ts'
-import type { ChunkReader } from './chunk-reader.ts'
+import type { LinkCounters } from './counters.ts'
 import { type ExchangeEvents, ExchangeReader } from './exchange-reader.ts'
 import { FloodGuard } from './flood-guard.ts'
 import type { Outbox } from './outbox.ts'
+import type { Payer } from './payer.ts'
 import { ReceiveWindow } from './receive-window.ts'
 import { needsNoCredit } from './send-window.ts'
 
@@ -32,13 +34,10 @@ export type InboxNeeds = {
   readonly idParity: 0 | 1
   readonly limits: Limits
   readonly clock: Clock
-  readonly frames: { n: number }
-  readonly bytes: { n: number }
+  readonly counters: Pick<LinkCounters, 'framesIn' | 'bytesIn'>
   readonly limitHit: (limit: string) => undefined
-  /** In whose turns it is read; nothing: all at once. */
-  readonly pace: Pace | undefined
-  /** Who reads it, and what whoever it is read for may have. */
-  readonly reader: () => Pick<ChunkReader, 'isOver' | 'afterTurn' | 'reserve'>
+  /** What whoever it is read for may have, and in whose turns. */
+  readonly payer: Payer
   readonly outbox: Outbox
   readonly events: InboxEvents
 }
@@ -47,6 +46,7 @@ export class Inbox {
   /** Clock time of the last bytes. */
   heardAt: number
   readonly #needs: InboxNeeds
+  readonly #frames: Counter
   readonly #events: InboxEvents
   readonly #outbox: Outbox
   readonly #reader: FrameReader
@@ -57,28 +57,28 @@ export class Inbox {
   #isClosed = false
 
   constructor(needs: InboxNeeds) {
-    const { idParity, limits, limitHit, clock, outbox, events } = needs
+    const { idParity, limits, limitHit, clock, payer, outbox, events } = needs
     const now = clock.now()
     this.#needs = needs
+    this.#frames = needs.counters.framesIn
     this.#events = events
     this.#outbox = outbox
     this.heardAt = now
     const window = new ReceiveWindow(
       limits,
       (trafficClass, requests, bytes) => this.#sendCredit(trafficClass, requests, bytes),
-      needs.reader,
+      payer,
       clock,
     )
     const floods = new FloodGuard(limits, now)
     this.#window = window
     this.#floods = floods
-    const reserve = (total: number) => needs.reader().reserve(total)
-    const exchanges = { idParity, limits, limitHit, outbox, window, floods, reserve, events }
+    const exchanges = { idParity, limits, limitHit, outbox, window, floods, payer, events }
     this.#exchanges = new ExchangeReader(exchanges, now)
     this.#reader = new FrameReader(
       limits.frameBytes,
       (type, flags, id, buffer, start, end) => this.#frame(type, flags, id, buffer, start, end),
-      needs.pace,
+      payer.turns,
     )
   }
 
@@ -110,7 +110,7 @@ export class Inbox {
     const taken = this.#reader.push(chunk)
     if (taken < 0 && !this.#isClosed) this.#events.fault('bad-frame', 'a frame is too long')
     const count = taken < 0 ? chunk.length : taken
-    this.#needs.bytes.n += count
+    this.#needs.counters.bytesIn.n += count
     return count
   }
 
@@ -166,7 +166,7 @@ export class Inbox {
     start: number,
     end: number,
   ): boolean {
-    this.#needs.frames.n++
+    this.#frames.n++
     if (this.#isClosed) return false
     if (!this.#hasGreeted && type !== frame.hello) {
       return this.#fault('protocol-state', 'expected HELLO first')

@@ -14,13 +14,15 @@ import { frame, type TrafficClass } from '../wire/registry.ts'
 import { encodeRelease, type Release } from '../wire/release.ts'
 import type { Queue } from './backlog.ts'
 import type { Channel } from './channel.ts'
-import { ChunkReader, type ReadShare } from './chunk-reader.ts'
+import { ChunkReader } from './chunk-reader.ts'
 import { ClaimPace } from './claim-pace.ts'
+import type { LinkCounters } from './counters.ts'
 import { decodeHello, encodeHello, type Hello } from './hello.ts'
 import { Inbox, type InboxEvents, type RequestView } from './inbox.ts'
 import { KeepAlive } from './keep-alive.ts'
-import { Outbox, type OutboxCounters } from './outbox.ts'
+import { Outbox } from './outbox.ts'
 import { type AnswerView, isTooLarge, type Outgoing } from './outgoing.ts'
+import { Payer, type Share } from './payer.ts'
 import { plainBinding } from './plain-binding.ts'
 import { aboutOf, type Refusable } from './refusal.ts'
 import { type Action, type Event, next, type State } from './session-state.ts'
@@ -55,15 +57,12 @@ export type LinkOptions = {
   readonly reporter?: (request: Refusable) => string
   /** Longest age in ms; drawn by the caller. */
   readonly ageMs: number
-  readonly counters: OutboxCounters & {
-    readonly framesIn: { n: number }
-    readonly bytesIn: { n: number }
-  }
+  readonly counters: LinkCounters
   readonly limitHit: (limit: string) => undefined
   /** It rested, and has to be looked at within a second. */
   readonly stirred?: () => undefined
   /** Nothing: it is read at once. */
-  readonly share?: ReadShare
+  readonly share?: Share
 }
 
 const empty = Buffer.alloc(0)
@@ -77,7 +76,8 @@ export class Link {
   readonly #outbox: Outbox
   readonly #inbox: Inbox
   /** For whom it is read can change. */
-  readonly reader: ChunkReader
+  readonly payer: Payer
+  readonly #reader: ChunkReader
   readonly #claims: ClaimPace
   readonly #bornAt: number
   #state: State = { name: 'greeting' }
@@ -100,6 +100,7 @@ export class Link {
     this.#bornAt = clock.now()
     this.#claims = new ClaimPace(limits, this.#bornAt)
     this.#keepAlive = new KeepAlive(limits, this.#bornAt + options.ageMs)
+    this.payer = new Payer(share)
     this.#outbox = new Outbox(
       channel,
       side === 'initiating' ? 1 : 2,
@@ -112,20 +113,19 @@ export class Link {
           ? this.release(reason)
           : this.break(reason, 'nothing is read on the far side'),
       () => options.stirred?.(),
+      this.payer,
     )
     this.#inbox = new Inbox({
       idParity: side === 'initiating' ? 0 : 1,
       limits,
       clock,
-      frames: counters.framesIn,
-      bytes: counters.bytesIn,
+      counters,
       limitHit: options.limitHit,
-      pace: share?.shares.turns,
-      reader: () => this.reader,
+      payer: this.payer,
       outbox: this.#outbox,
       events: this.#events(),
     })
-    this.reader = new ChunkReader(share, clock, channel, this.#inbox, this.#keepAlive)
+    this.#reader = new ChunkReader(this.payer, clock, channel, this.#inbox, this.#keepAlive)
   }
 
   #events(): InboxEvents {
@@ -147,11 +147,12 @@ export class Link {
   start(): undefined {
     this.#outbox.control(frame.hello, 0, 0, encodeHello(this.#options.hello))
     this.channel.start({
-      data: (chunk) => this.reader.take(chunk),
+      data: (chunk) => this.#reader.take(chunk),
       drained: () => this.#outbox.drained(),
       closed: (detail) => {
         this.#detail ||= detail
         this.#step({ type: 'channel-closed' })
+        this.#outbox.gone()
       },
     })
   }
@@ -184,8 +185,7 @@ export class Link {
   get binding(): Buffer | undefined {
     if (this.channel.facts.binding !== undefined) return this.channel.facts.binding
     if (this.#binding === undefined && this.hello !== undefined) {
-      const own = this.#options.hello.nonce
-      const theirs = this.hello.nonce
+      const [own, theirs] = [this.#options.hello.nonce, this.hello.nonce]
       this.#binding =
         this.side === 'initiating' ? plainBinding(own, theirs) : plainBinding(theirs, own)
     }
@@ -202,10 +202,9 @@ export class Link {
 
   /** [LINK-4.3-2] Answers with a bare success, or with a failure of this gateway. */
   answer(id: number, trafficClass: TrafficClass, command: number, status: Status): undefined {
-    if (isSuccess(status)) {
-      return this.answerWith(id, trafficClass, command, status, empty, 0, 0, 0)
-    }
-    this.fail(id, trafficClass, command, { status, retryAfterMs: -1, about: [] })
+    return isSuccess(status)
+      ? this.answerWith(id, trafficClass, command, status, empty, 0, 0, 0)
+      : this.fail(id, trafficClass, command, { status, retryAfterMs: -1, about: [] })
   }
 
   /** [LINK-6.5-3] A failure tells who found it and where. */
@@ -378,8 +377,7 @@ export class Link {
         owner.draining(this, reason)
         return this.#leaveUntaken()
       case 'end':
-        this.#outbox.flush()
-        return this.channel.end()
+        return this.#outbox.end()
       case 'destroy':
         return this.channel.destroy()
       case 'tell-closed':
@@ -393,6 +391,7 @@ export class Link {
     if (this.#saidRelease) return
     this.#saidRelease = true
     this.#inbox.stopTaking()
+    if (reason === 'slow-reader') this.#outbox.drop()
     const { lastTaken } = this.#inbox
     const payload = encodeRelease({ reason, retryMs: this.#retryMs, lastTaken })
     this.#outbox.control(frame.release, 0, 0, payload)

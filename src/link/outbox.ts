@@ -4,7 +4,7 @@
  * In:    requests (`ask`), answers (`answer`), control frames, credit from the far side.
  * Out:   bytes to the channel; `answered` or `failed` exactly once for each request that expects an answer.
  * Fails: `busy` when too much waits; `remote-timeout` for what is awaited too long, written or not; `slow-reader` when
- *        nothing moves.
+ *        nothing moves, or too much is not read.
  * Spec:  [LINK-7.1-1] flow control, [LINK-6.3-2] credentials, [LINK-8.2-2] and [LINK-8.2-5] the end of the link
  */
 import type { Status } from '../errors.ts'
@@ -12,7 +12,6 @@ import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
 import {
   trafficClass as classes,
-  commands,
   flag,
   frame,
   hopRoom,
@@ -24,7 +23,8 @@ import type { Channel } from './channel.ts'
 import type { LinkCounters } from './counters.ts'
 import { Encoder } from './encoder.ts'
 import { Flusher } from './flusher.ts'
-import { bare, contentOf, type Outgoing, type Presentation } from './outgoing.ts'
+import { type Outgoing, presenting } from './outgoing.ts'
+import { Payer } from './payer.ts'
 import { Pending } from './pending.ts'
 import { needsNoCredit, SendWindow } from './send-window.ts'
 import { Unanswered } from './unanswered.ts'
@@ -45,6 +45,7 @@ export class Outbox {
   readonly #clock: Clock
   readonly #broken: (reason: Status) => undefined
   readonly #stirred: () => undefined
+  readonly #payer: Payer
   readonly #encoder: Encoder
   readonly #flusher: Flusher
   readonly #window = new SendWindow()
@@ -72,6 +73,7 @@ export class Outbox {
     counters: OutboxCounters,
     broken: (reason: Status) => undefined,
     stirred: () => undefined = () => undefined,
+    payer: Payer = new Payer(),
   ) {
     this.#limits = limits
     this.#frameBytes = limits.frameBytes
@@ -81,6 +83,7 @@ export class Outbox {
     this.#clock = clock
     this.#broken = broken
     this.#stirred = stirred
+    this.#payer = payer
     const encoder = new Encoder(firstId, limits.frameBytes, counters.framesOut)
     this.#encoder = encoder
     this.#flusher = new Flusher(
@@ -88,11 +91,11 @@ export class Outbox {
       encoder.writer,
       clock,
       counters.bytesOut,
-      limits.mostOutBytes,
-      () => broken('slow-reader'),
+      (waiting) => this.#unread(waiting),
       () => this.#pump(),
     )
-    this.#backlog = new Backlog(this.#window, limits, (outgoing) => encoder.payloadBytes(outgoing))
+    const payloadBytes = (outgoing: Outgoing): number => encoder.payloadBytes(outgoing)
+    this.#backlog = new Backlog(this.#window, limits, payer, payloadBytes)
     this.#unanswered = new Unanswered(2 * limits.windowRequests)
     this.#now = clock.now()
   }
@@ -121,11 +124,8 @@ export class Outbox {
     }
     this.#await(outgoing)
     if (needsNoCredit(outgoing.command) || this.#mayGo(outgoing)) return this.#write(outgoing)
-    if (this.#backlog.isFull(outgoing, this.#encoder.writer.length)) {
-      return outgoing.failed('busy', false)
-    }
-    keep(outgoing)
-    this.#backlog.push(outgoing, this.#now)
+    const isFull = this.#backlog.isFull(outgoing, this.#encoder.writer.length)
+    if (isFull || !this.#backlog.push(outgoing, this.#now)) return outgoing.failed('busy', false)
     this.#counters.creditWaits.n++
     // [LINK-6.3-17] No longer than what is written anyhow waits for the end of the turn.
     this.#isCollecting ||= !this.#isShown(outgoing)
@@ -181,9 +181,19 @@ export class Outbox {
     this.#flusher.plan()
   }
 
-  /** Writes at once what has collected, and nothing after it. */
-  flush(): undefined {
-    this.#flusher.stop()
+  /** What the far side does not read is thrown away: nothing has to wait behind it. */
+  drop(): undefined {
+    this.#flusher.drop()
+  }
+
+  /** Writes at once what has collected, and nothing after it; then the channel is closed. */
+  end(): undefined {
+    this.#flusher.end()
+  }
+
+  /** The channel is closed, and what was written with it. */
+  gone(): undefined {
+    this.#payer.write(0)
   }
 
   /** The socket took everything. */
@@ -310,6 +320,12 @@ export class Outbox {
     return false
   }
 
+  /** So much is written and not out. */
+  #unread(bytes: number): undefined {
+    if (bytes > this.#limits.mostOutBytes) this.#broken('slow-reader')
+    else this.#payer.write(bytes)
+  }
+
   /** So much is handed to the socket ahead. */
   #hasRoom(): boolean {
     return this.#flusher.waiting < this.#socketBytes
@@ -374,24 +390,3 @@ export class Outbox {
     this.#flusher.plan()
   }
 }
-
-/** The request may wait longer than the chunk it came in: takes a copy. */
-function keep(outgoing: Outgoing): undefined {
-  const { fieldsAt, bodyAt, end } = outgoing
-  outgoing.buffer = Buffer.from(outgoing.buffer.subarray(fieldsAt, end))
-  outgoing.fieldsAt = 0
-  outgoing.bodyAt = bodyAt - fieldsAt
-  outgoing.end = end - fieldsAt
-}
-
-const presenting = (
-  { reference, fields, answered }: Presentation,
-  trafficClass: TrafficClass,
-  since: number,
-): Outgoing => ({
-  ...bare,
-  ...contentOf(fields, empty),
-  ...{ since, command: commands.credential.number, trafficClass, reference },
-  answered: ({ status }) => answered(status),
-  failed: () => undefined,
-})

@@ -1,5 +1,6 @@
 /** What a link needs of a request that it carries, and what it tells about the answer. */
 import type { Status } from '../errors.ts'
+import type { Account } from '../shares/account.ts'
 import type { FieldTable } from '../wire/fields.ts'
 import { commands, type TrafficClass } from '../wire/registry.ts'
 import type { Hello } from './hello.ts'
@@ -60,6 +61,10 @@ export type Outgoing = {
   readonly expectsAnswer: boolean
   /** Who waits its turn: requests of one user keep their order, users take turns. */
   readonly user: string
+  /** Who pays for it while it waits; nothing: whoever the link is read for. */
+  readonly payer?: Account | undefined
+  /** Its bytes are its own, and paid: the link copies them into what it writes alone. */
+  readonly isKept?: boolean
   buffer: Buffer
   fieldsAt: number
   bodyAt: number
@@ -109,3 +114,18 @@ export function contentOf(
   const buffer = body.length === 0 ? fields : Buffer.concat([fields, body])
   return { buffer, fieldsAt: 0, bodyAt: fields.length, end: buffer.length }
 }
+
+/** The request that shows a credential, in the class of the one that names it. */
+export const presenting = (
+  { reference, fields, answered }: Presentation,
+  trafficClass: TrafficClass,
+  since: number,
+): Outgoing => ({
+  ...bare,
+  ...contentOf(fields, noBody),
+  ...{ since, command: commands.credential.number, trafficClass, reference },
+  answered: ({ status }) => answered(status),
+  failed: () => undefined,
+})
+
+const noBody = Buffer.alloc(0)

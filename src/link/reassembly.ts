@@ -8,6 +8,7 @@
  *        [LINK-4.4-8] those that take too long
  */
 import type { Status } from '../errors.ts'
+import { ownPages } from '../lib/own-pages.ts'
 import type { Limits } from '../limits.ts'
 import type { TrafficClass } from '../wire/registry.ts'
 
@@ -16,15 +17,18 @@ type Body = {
   /** Clock time at which it began, or was not wanted any more. */
   readonly since: number
   /** Payload head and fields of the first frame, then the pieces; `undefined`: they are passed over. */
-  readonly parts: Buffer[] | undefined
-  /** Length of `parts` together when all is there. */
-  readonly total: number
+  readonly payload: Buffer | undefined
+  /** Bytes of `payload` that are there, and those of the first frame. */
   filled: number
+  readonly firstBytes: number
   /** Gives its bytes back. */
   readonly release: () => undefined
 }
 
 const nothing = (): undefined => undefined
+
+/** Bodies from this length on wait in pages of their own. */
+const longBytes = 16_384
 
 /** A body that is complete. */
 export type Whole = { readonly trafficClass: TrafficClass; readonly payload: Buffer }
@@ -68,8 +72,11 @@ export class Reassembly {
     const kept = this.#kept[trafficClass] as number
     if (kept >= this.#mostKept) return 'flow-exceeded'
     this.#kept[trafficClass] = kept + 1
-    const parts = [Buffer.from(first)]
-    this.#byId.set(id, { trafficClass, since, parts, total, filled: first.length, release })
+    const payload = total < longBytes ? Buffer.allocUnsafeSlow(total) : ownPages(total)
+    payload.set(first)
+    const { length } = first
+    const body = { trafficClass, since, payload, filled: length, firstBytes: length, release }
+    this.#byId.set(id, body)
     return undefined
   }
 
@@ -88,7 +95,7 @@ export class Reassembly {
 
   isPassedOver(id: number): boolean {
     const body = this.#byId.get(id)
-    return body !== undefined && body.parts === undefined
+    return body !== undefined && body.payload === undefined
   }
 
   /** The link is closed. */
@@ -100,19 +107,26 @@ export class Reassembly {
   add(id: number, piece: Buffer, isLast: boolean): Whole | Status | 'more' | 'passed-over' {
     const body = this.#byId.get(id)
     if (body === undefined) return 'protocol-state'
-    const { parts, total, trafficClass } = body
-    if (parts === undefined) {
+    const { payload, filled, trafficClass } = body
+    if (payload === undefined) {
       if (isLast) this.#forget(id, body)
       return 'passed-over'
     }
     body.filled += piece.length
     // [LINK-4.4-2] The length that was declared, no more and no less.
-    const isFull = body.filled === total
-    if (body.filled > total || isFull !== isLast) return 'bad-frame'
-    parts.push(Buffer.from(piece))
+    const isFull = body.filled === payload.length
+    if (body.filled > payload.length || isFull !== isLast) return 'bad-frame'
+    payload.set(piece, filled)
     if (!isLast) return 'more'
     this.#forget(id, body)
-    return { trafficClass, payload: Buffer.concat(parts) }
+    return { trafficClass, payload: copyOf(payload) }
+  }
+
+  /** It is not wanted any more: the rest is passed over. What is here of it, if it was wanted. */
+  drop(id: number, now: number): Cut | undefined {
+    const cut = this.cancel(id)
+    if (cut !== undefined) this.#setPassedOver(id, cut.trafficClass, now)
+    return cut
   }
 
   /** The rest will not come. What is here of it, if it was wanted. */
@@ -131,38 +145,37 @@ export class Reassembly {
     const slow: Cut[] = []
     for (const [id, body] of this.#byId) {
       const age = now - body.since
+      const isWanted = body.payload !== undefined
       const isSlow = age > bodySlowMs && body.filled * 1000 < age * bodyPerSecond
-      const cut = cutOf(id, body)
-      if (age <= bodyMs && (cut === undefined || !isSlow)) continue
-      this.#forget(id, body)
-      if (cut === undefined) continue
-      this.#setPassedOver(id, body.trafficClass, now)
-      slow.push(cut)
+      if (age <= bodyMs && (!isWanted || !isSlow)) continue
+      const cut = this.drop(id, now)
+      if (cut !== undefined) slow.push(cut)
     }
     return slow
   }
 
   #setPassedOver(id: number, trafficClass: TrafficClass, since: number): undefined {
     this.#passedOver++
-    this.#byId.set(id, {
-      trafficClass,
-      since,
-      parts: undefined,
-      total: 0,
-      filled: 0,
-      release: nothing,
-    })
+    const unwanted = { payload: undefined, filled: 0, firstBytes: 0, release: nothing }
+    this.#byId.set(id, { trafficClass, since, ...unwanted })
   }
 
-  #forget(id: number, { trafficClass, parts, release }: Body): undefined {
+  #forget(id: number, { trafficClass, payload, release }: Body): undefined {
     this.#byId.delete(id)
     release()
-    if (parts === undefined) this.#passedOver--
+    if (payload === undefined) this.#passedOver--
     else this.#kept[trafficClass] = (this.#kept[trafficClass] as number) - 1
   }
 }
 
-function cutOf(id: number, { trafficClass, parts }: Body): Cut | undefined {
-  const first = parts?.[0]
-  return first === undefined ? undefined : { id, trafficClass, first }
+function cutOf(id: number, { trafficClass, payload, firstBytes }: Body): Cut | undefined {
+  if (payload === undefined) return undefined
+  return { id, trafficClass, first: copyOf(payload.subarray(0, firstBytes)) }
+}
+
+/** Where everything else lies, too: code that meets two kinds of memory is slower. */
+function copyOf(bytes: Buffer): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes.length)
+  copy.set(bytes)
+  return copy
 }

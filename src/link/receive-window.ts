@@ -11,7 +11,7 @@
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
 import { trafficClass as classes, type TrafficClass } from '../wire/registry.ts'
-import type { ChunkReader } from './chunk-reader.ts'
+import type { Payer } from './payer.ts'
 import { startBytes, startRequests } from './send-window.ts'
 
 /** Gives the far side so much more. */
@@ -27,7 +27,7 @@ export class ReceiveWindow {
   readonly #credit: SendCredit
   readonly #halfRequests: number
   readonly #halfBytes: number
-  readonly #reader: () => Pick<ChunkReader, 'isOver' | 'afterTurn'>
+  readonly #payer: Payer
   readonly #clock: Clock
   readonly #retry = (): undefined => this.#giveKept()
   /** Since when credit is kept back; -1: it is not. */
@@ -41,17 +41,12 @@ export class ReceiveWindow {
   readonly #lent = [0, 0, 0]
   #isOpen = false
 
-  constructor(
-    limits: Limits,
-    credit: SendCredit,
-    reader: () => Pick<ChunkReader, 'isOver' | 'afterTurn'>,
-    clock: Clock,
-  ) {
+  constructor(limits: Limits, credit: SendCredit, payer: Payer, clock: Clock) {
     this.#limits = limits
     this.#credit = credit
     this.#halfRequests = limits.windowRequests / 2
     this.#halfBytes = limits.windowBytes / 2
-    this.#reader = reader
+    this.#payer = payer
     this.#clock = clock
   }
 
@@ -103,16 +98,16 @@ export class ReceiveWindow {
   /** Gives back what was used, unless that is little, or the far side is over its share. */
   update(trafficClass: TrafficClass): undefined {
     if (!this.#isOpen || this.#keptAt >= 0 || !this.#isDue(trafficClass)) return
-    if (!this.#reader().isOver) return this.#giveAll(trafficClass)
+    if (!this.#payer.isOver) return this.#giveAll(trafficClass)
     // [LINK-7.1-7]
     this.#keptAt = this.#clock.now()
-    this.#reader().afterTurn(this.#retry)
+    this.#payer.afterTurn(this.#retry)
   }
 
   /** What was kept back, unless it has to be kept longer. */
   #giveKept(): undefined {
-    const mustWait = this.#reader().isOver && this.#clock.now() - this.#keptAt < mostKeptMs
-    if (this.#isOpen && mustWait) return this.#reader().afterTurn(this.#retry)
+    const mustWait = this.#payer.isOver && this.#clock.now() - this.#keptAt < mostKeptMs
+    if (this.#isOpen && mustWait) return this.#payer.afterTurn(this.#retry)
     this.#keptAt = -1
     for (const trafficClass of Object.values(classes)) {
       if (this.#isOpen && this.#isDue(trafficClass)) this.#giveAll(trafficClass)
@@ -142,7 +137,7 @@ export class ReceiveWindow {
     const free = (this.#requests[trafficClass] as number) + done
     if (free < this.#halfRequests) {
       const more = Math.min(Math.ceil(this.#halfRequests), lentRequests - lent)
-      if (more <= 0 || this.#keptAt >= 0 || this.#reader().isOver) return
+      if (more <= 0 || this.#keptAt >= 0 || this.#payer.isOver) return
       this.#lent[trafficClass] = lent + more
       this.#doneRequests[trafficClass] = done + more
       this.#give(trafficClass, done + more, this.#doneBytes[trafficClass] as number)

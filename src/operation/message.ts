@@ -76,16 +76,24 @@ export class Message {
     this.end = end
   }
 
+  /** Who pays while it waits: its sender. One that comes out of a queue has no lane yet. */
+  get payer(): Account | undefined {
+    return (this.lane as Lane | undefined)?.sender.account
+  }
+
+  /** Whether its bytes are its own, and paid. */
+  get isDetached(): boolean {
+    return this.#budget !== undefined
+  }
+
   /**
    * Bytes of its own, out of `budget` and paid by its sender, for a message that waits; false: there is no room. `source`: where they lie now,
    * if what it was lent may be gone.
    */
   detach(budget: ByteBudget, source: Pick<Message, 'buffer' | 'fieldsAt'> = this): boolean {
     if (this.#budget !== undefined) return true
-    const { fieldsAt, end } = this
+    const { fieldsAt, end, payer } = this
     const length = end - fieldsAt
-    // One that comes out of a queue has no lane yet.
-    const payer = (this.lane as Lane | undefined)?.sender.account
     if (!budget.take(payer, length)) return false
     this.#budget = budget
     this.#payer = payer

@@ -73,7 +73,7 @@ export class Commands {
     const { shares } = this.#env
     if (session.standing === 'silent' && command === commands.prove.number) return false
     const held = session.role === 'gateway' ? session.held.get(reference) : undefined
-    if (held?.grant.state !== 'good') return shares.isFlood(session.link.reader.account)
+    if (held?.grant.state !== 'good') return shares.isFlood(session.link.payer.account)
     const domain = session.accountOf(held.domain)
     return shares.isFloodOf(domain, held.user.text) ?? shares.isFlood(domain)
   }

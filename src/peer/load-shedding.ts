@@ -1,8 +1,9 @@
 /**
- * Load shedding (draft §5.5.3, [LINK-9.2-2]): which links are let go of, so that there is room and time for others.
+ * Load shedding (draft §5.5.3, [LINK-8.1-2], [LINK-9.2-2]): what is let go of, so that there is room and time for others.
  *
  * In:    all sessions; the shares.
- * Out:   RELEASE resource-shortage. Gateways alone: clients have places of their own.
+ * Out:   RELEASE resource-shortage, of gateways alone: clients have places of their own. For want of bytes: what waits on a
+ *        link is answered `busy`, or the link ends with slow-reader.
  * Fails: never. A link with something under way is never let go of for want of places.
  */
 import type { Env } from '../env.ts'
@@ -18,7 +19,7 @@ export const restMs = 30_000
  * that its account is over its share.
  */
 export function shedBusy({ shares }: Pick<Env, 'shares'>, { link }: Session, now: number): boolean {
-  const { account } = link.reader
+  const { account } = link.payer
   if (!shares.isFlood(account)) account.overSince = -1
   else if (account.overSince < 0) account.overSince = now
   else if (now - account.overSince > tooLongMs) link.release('resource-shortage', restMs)
@@ -38,10 +39,10 @@ export function shedIdle(
   const scored = [...all].flatMap((session) => {
     if (session.role !== 'gateway') return []
     const { link } = session
-    if (only !== undefined && link.reader.account !== only) return []
+    if (only !== undefined && link.payer.account !== only) return []
     if (!link.isUsable || link.underWay > 0) return []
-    const isOver = shares.isOver(link.reader.account, 'links')
-    const hasSpare = isOver && shares.used(link.reader.account, 'links') > 1
+    const isOver = shares.isOver(link.payer.account, 'links')
+    const hasSpare = isOver && shares.used(link.payer.account, 'links') > 1
     if (isUsed(session) && !hasSpare) return []
     const rank = !isOver ? 2 : isUsed(session) ? 1 : 0
     return [{ link, rank, idleMs: link.idleMs }]
@@ -51,3 +52,25 @@ export function shedIdle(
   victim?.link.release('resource-shortage')
   return victim !== undefined
 }
+
+/**
+ * Gives back bytes that are held for `account`: of a link that has any what was reserved longest ago, such as half a body;
+ * else, a moment later, the link with most that is written and not out. `isOwn`: since more was written, that link. False:
+ * there is nothing that can be had.
+ */
+export function shedBytes(
+  { clock }: Pick<Env, 'clock'>,
+  all: ReadonlySet<Session>,
+  account: Account,
+  isOwn: boolean,
+): boolean {
+  const links = [...all].map(({ link }) => link).filter(({ payer }) => payer.account === account)
+  if (!isOwn && links.some(({ payer }) => payer.giveUp(clock.now()))) return true
+  const [slow] = links.sort((a, b) => b.payer.unread - a.payer.unread)
+  if (slow === undefined || slow.payer.unread === 0) return false
+  // Whoever wants the bytes is in the middle of something that the end of a link would change.
+  clock.soon(() => slow.break('slow-reader', crowded))
+  return true
+}
+
+const crowded = 'too much is not read on the far side while memory is scarce'

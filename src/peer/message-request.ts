@@ -3,6 +3,7 @@ import type { Status } from '../errors.ts'
 import type { AnswerView, Outgoing, Reference } from '../link/outgoing.ts'
 import type { Asker } from '../operation/call.ts'
 import type { Message } from '../operation/message.ts'
+import type { Account } from '../shares/account.ts'
 import { commands } from '../wire/registry.ts'
 
 export abstract class MessageRequest implements Outgoing {
@@ -39,6 +40,14 @@ export abstract class MessageRequest implements Outgoing {
     this.end = message.end
     this.message = message
     this.asker = asker
+  }
+
+  get payer(): Account | undefined {
+    return this.message.payer
+  }
+
+  get isKept(): boolean {
+    return false
   }
 
   abstract answered(answer: AnswerView): undefined

@@ -222,6 +222,11 @@ export class Sending extends MessageRequest {
     this.reference = shown.refer(from, to.domain, 'user')
   }
 
+  override get isKept(): boolean {
+    const { message } = this
+    return message.isDetached && this.buffer === message.buffer
+  }
+
   /** Bytes of its own, before it waits; false: there is no room. Once it was given to a link, that has a copy of them. */
   detach({ held }: Env): boolean {
     const { message } = this

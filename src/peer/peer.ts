@@ -37,7 +37,7 @@ import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
 import { type FoundBy, Keys } from './keys.ts'
-import { shedIdle } from './load-shedding.ts'
+import { shedBytes, shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
@@ -210,6 +210,11 @@ export class Peer implements Adapter {
       return shedIdle(this.#env, this.#table.all, isUsed, isOwn ? account : undefined)
     }
     shares.onFull('links', { shed, isReplaceable: true })
+    const shedHeld = (account: Account, isOwn: boolean): boolean => {
+      meter.hit('heldBytes')
+      return shedBytes(this.#env, this.#table.all, account, isOwn)
+    }
+    shares.onFull('bytes', { shed: shedHeld, isReplaceable: false })
     const keys = this.#keyStore
     const unwatch = keys.onChange((domain) => this.#keysChanged(domain))
     this.#cancels = [every(clock, 1000, () => this.pool.sweep(clock.now())), unwatch]

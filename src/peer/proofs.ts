@@ -40,7 +40,7 @@ function judge(needs: ProofNeeds, session: Session, request: RequestView): undef
   if (!link.mayClaim()) return answer('rate-limited')
   // [LINK-6.1-4] Anybody may name any domain: what it costs is on the account of where it comes from.
   const { shares } = needs.env
-  const isOver = session.role === 'gateway' && shares.isOver(link.reader.account, 'time')
+  const isOver = session.role === 'gateway' && shares.isOver(link.payer.account, 'time')
   if (isOver && session.standing !== 'silent') return answer('rate-limited')
   const prove = readProve(request)
   if (typeof prove === 'string') return answer(prove)

@@ -323,7 +323,7 @@ export class Session implements LinkOwner {
     let payer: Account | undefined
     return {
       take: (count) => {
-        payer ??= this.link.reader.account
+        payer ??= this.link.payer.account
         return shares.take(payer, 'credentials', count)
       },
       give: (count) => {
@@ -335,6 +335,7 @@ export class Session implements LinkOwner {
   /** The link is closed. */
   leave(): undefined {
     this.held.close()
+    this.waiting.close()
     this.givePlace()
   }
 
@@ -352,7 +353,7 @@ export class Session implements LinkOwner {
 
   /** The link is closed, or whoever the place was for is not here. */
   givePlace(): undefined {
-    if (this.#place !== undefined) this.#env.shares.give(this.link.reader.account, this.#place)
+    if (this.#place !== undefined) this.#env.shares.give(this.link.payer.account, this.#place)
     this.#place = undefined
   }
 
@@ -360,7 +361,7 @@ export class Session implements LinkOwner {
     const { shares } = this.#env
     if (this.dialled !== undefined) shares.hold(account, table)
     else if (!shares.take(account, table)) return false
-    this.link.reader.account = account
+    this.link.payer.account = account
     this.#place = table
     return true
   }
@@ -372,7 +373,7 @@ export class Session implements LinkOwner {
 
   /** Who pays for what `domain` asks here. */
   accountOf(domain: string): Account {
-    const { account } = this.link.reader
+    const { account } = this.link.payer
     if (account.name === domain) return account
     return this.#env.shares.tree.find(domain) ?? this.#domainAccount(domain)
   }

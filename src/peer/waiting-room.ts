@@ -4,7 +4,8 @@
  * In:    requests of one link, each with what it waits for: the whole link (0) or one credential (its number).
  * Out:   the same requests, handed to the link again; or the code to answer with.
  * Fails: `busy` beyond 16 requests or 64 KiB of one class for one pair of domains, which is the credit that both sides
- *        start with, or 8 times as much in all; `credential-unverifiable` after 15 s, however often it was opened.
+ *        start with, or 8 times as much in all, or if others need the room; `credential-unverifiable` after 15 s, however
+ *        often it was opened.
  * Spec:  [LINK-5.4-4]
  */
 import type { Status } from '../errors.ts'
@@ -20,6 +21,8 @@ type Parked = Refusable & {
   readonly waitsFor: number
   readonly pair: string
   readonly since: number
+  /** Gives its bytes back. */
+  readonly release: () => undefined
 }
 
 export class WaitingRoom {
@@ -46,14 +49,17 @@ export class WaitingRoom {
     const bytes = end - payloadAt
     const inClass = this.#parked.filter((one) => one.trafficClass === trafficClass)
     const ofPair = inClass.filter((one) => one.pair === pair)
-    if (!this.#hasRoom(ofPair, bytes, 1) || !this.#hasRoom(inClass, bytes, mostPairs)) {
+    const hasRoom = this.#hasRoom(ofPair, bytes, 1) && this.#hasRoom(inClass, bytes, mostPairs)
+    const giveUp = (): undefined => this.#leave((one) => one.release === release, 'busy')
+    const release = hasRoom ? this.#link.payer.reserve(bytes, giveUp) : undefined
+    if (release === undefined) {
       this.#link.refuse(refusableOf(request), 'busy', -1)
       return false
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
     const since = this.#since ?? now
     this.#stirred()
-    this.#parked.push({ ...refusableOf(request), payload, waitsFor, pair, since })
+    this.#parked.push({ ...refusableOf(request), payload, waitsFor, pair, since, release })
     return true
   }
 
@@ -61,7 +67,8 @@ export class WaitingRoom {
   reopen(): undefined {
     const parked = this.#parked
     this.#parked = []
-    for (const { id, trafficClass, payload, since } of parked) {
+    for (const { id, trafficClass, payload, since, release } of parked) {
+      release()
       this.#since = since
       this.#link.redeliver(trafficClass, id, payload)
     }
@@ -71,6 +78,11 @@ export class WaitingRoom {
   /** Answers everyone who waits for `waitsFor` with `code`. */
   refuse(waitsFor: number, code: Status): undefined {
     this.#leave((one) => one.waitsFor === waitsFor, code)
+  }
+
+  /** The link is closed. */
+  close(): undefined {
+    for (const { release } of this.#parked.splice(0)) release()
   }
 
   get isEmpty(): boolean {
@@ -93,6 +105,9 @@ export class WaitingRoom {
     const leaving = this.#parked.filter(goes)
     if (leaving.length === 0) return
     this.#parked = this.#parked.filter((one) => !goes(one))
-    for (const one of leaving) this.#link.refuse(one, code, -1)
+    for (const one of leaving) {
+      one.release()
+      this.#link.refuse(one, code, -1)
+    }
   }
 }

@@ -190,8 +190,7 @@ export class Shares {
   take(account: Account, resource: Held, amount = 1): boolean {
     const at = indexOf[resource]
     const total = this.tree.all.use(at, this.#turn) + amount
-    const isNearlyFull = this.#isScarce[at] || total > (this.#enough[at] as number)
-    if (isNearlyFull && !this.#hasRoom(account, at, total)) {
+    if (this.#isNearlyFull(at, total) && !this.#hasRoom(account, at, amount, total)) {
       ;(this.#refused[at] as Counter).n++
       return false
     }
@@ -201,15 +200,27 @@ export class Shares {
 
   /** What is there already, and counts whether there is room or not. Give it back, too. */
   hold(account: Account, resource: Held, amount = 1): undefined {
-    this.#add(account, indexOf[resource], amount)
+    const at = indexOf[resource]
+    this.#add(account, at, amount)
+    const total = this.tree.all.use(at, this.#turn)
+    if (this.#isNearlyFull(at, total)) this.#weigh(at, total)
+  }
+
+  /** Who has more than its share of what is there already gives up some of it. */
+  relieve(account: Account, resource: Held): undefined {
+    if (this.isOver(account, resource)) this.#sheds[indexOf[resource]]?.shed(account, true)
   }
 
   give(account: Account, resource: Held, amount = 1): undefined {
     this.#add(account, indexOf[resource], -amount)
   }
 
+  #isNearlyFull(at: number, total: number): boolean {
+    return (this.#isScarce[at] as boolean) || total > (this.#enough[at] as number)
+  }
+
   /** Who is not over its share gets room even in a full table: from whoever is over most. */
-  #hasRoom(account: Account, at: number, total: number): boolean {
+  #hasRoom(account: Account, at: number, amount: number, total: number): boolean {
     this.#weigh(at, total)
     const size = this.#sizes[at] as number
     const isAbove = this.#isAbove(account, at, 1)
@@ -219,7 +230,7 @@ export class Shares {
     if (isAbove) return table.isReplaceable && table.shed(account, true)
     while ((this.#failures[at] as number) < mostFailures) {
       const victim = (this.#greatest[at] as Greatest).find()
-      if (!table.isReplaceable && !this.#hasLess(account, victim, at)) return false
+      if (!table.isReplaceable && !this.#hasLess(account, victim, at, amount)) return false
       if (table.shed(victim, false)) return true
       this.#failures[at] = (this.#failures[at] as number) + 1
       this.#greatest[at]?.pass(victim)
@@ -227,12 +238,12 @@ export class Shares {
     return false
   }
 
-  /** Also once a place has changed hands: equals take nothing from each other. Compared where their ways part. */
-  #hasLess(account: Account, other: Account, at: number): boolean {
+  /** Also with what it asks for: equals take nothing from each other. Compared where their ways part. */
+  #hasLess(account: Account, other: Account, at: number, amount: number): boolean {
     const [mine, theirs] = parting(account, other)
-    const after = (step: Account, change: number): number =>
-      (step.use(at, this.#turn) + change) / step.weight
-    return after(mine, 1) <= after(theirs, -1)
+    const part = (step: Account, more: number): number =>
+      (step.use(at, this.#turn) + more) / step.weight
+    return part(mine, amount) < part(theirs, 0)
   }
 
   #add(account: Account, at: number, amount: number): undefined {

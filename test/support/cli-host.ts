@@ -51,6 +51,7 @@ export function hostOf(words: readonly string[], given: Given = {}) {
     onReload: () => () => undefined,
     serving: () => undefined,
     bounds: () => '',
+    heapBytes: () => Number.POSITIVE_INFINITY,
     again: ['/usr/bin/false'],
     typed: 'gatehouse',
     software: 'gatehouse/1.2.3',

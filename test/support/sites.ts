@@ -21,7 +21,7 @@ async function freePort(address = '127.0.0.1'): Promise<{ server: Server; port: 
   return { server, port: (server.address() as AddressInfo).port }
 }
 
-async function ports(count: number): Promise<readonly number[]> {
+export async function ports(count: number): Promise<readonly number[]> {
   const held = await Promise.all(Array.from({ length: count }, () => freePort()))
   for (const { server } of held) server.close()
   return held.map(({ port }) => port)

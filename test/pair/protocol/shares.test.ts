@@ -233,6 +233,63 @@ describe('bytes of bodies in pieces', () => {
   })
 })
 
+describe('bytes that one domain holds', () => {
+  const half = (peer: ScriptedPeer, name: string): number =>
+    peer.ask(wire.im | wire.more, {
+      command: command.message,
+      hops: 1,
+      reference: 1,
+      fields: [
+        [tag.bodyLength, 60_000],
+        [tag.lane, wire.u32(1, 1)],
+        [tag.to, 'nobody@b.example'],
+        [tag.id, messageId(name)],
+      ],
+      body: Buffer.alloc(4000),
+    })
+  const finish = (peer: ScriptedPeer, id: number): undefined => {
+    for (let left = 56_000; left > 0; left -= 14_000) {
+      peer.write(wire.type.chunk, left > 14_000 ? wire.more : 0, id, Buffer.alloc(14_000))
+    }
+  }
+
+  test('[LINK-4.4-8] make room for a stranger: the oldest half body is not wanted any more', async () => {
+    const { world, flooder, other } = await meet({ heldBytes: 1_200_000 }, ['a.example'])
+    const bodies = Array.from({ length: 14 }, (_, n) => half(flooder, `half ${n}`))
+    await world.run()
+    const good = half(other, 'good')
+    await world.run()
+    expect(bodies.map((id) => flooder.status(id))).toEqual(['busy', ...Array(13).fill('no answer')])
+    finish(other, good)
+    // What comes of the one that made room is passed over.
+    finish(flooder, bodies[0] as number)
+    await world.run()
+    expect([other.status(good), flooder.release]).toEqual(['refused', undefined])
+  })
+
+  test('of our user’s messages, too, which wait for a peer that gives no credit, come back', async () => {
+    const { world, bob } = await meet({ senderBurst: 1000 })
+    const { shares } = world.gateway
+    const carol = await world.attached('carol@b.example')
+    const body = 'x'.repeat(10_000)
+    const ask = (from: ScriptedPeer, n: number): number =>
+      from.message({
+        ...{ reference: 0, sequence: 0, body },
+        ...{ to: `z${n}@z.example`, id: messageId(`out ${n}`) },
+      })
+    const asked = Array.from({ length: 30 }, (_, n) => ask(bob, n))
+    ask(carol, 31)
+    await world.run()
+    const of = (user: string): number => shares.used(shares.tree.user(user), 'bytes')
+    expect(of('bob@b.example')).toBeGreaterThan(15 * 10_000)
+    expect(of('carol@b.example')).toBeGreaterThan(10_000)
+    expect(shares.used(shares.tree.known, 'bytes')).toBe(0)
+    await world.run(31_000)
+    expect(asked.map((id) => bob.status(id))).not.toContain('no answer')
+    expect(shares.used(shares.tree.all, 'bytes')).toBe(0)
+  })
+})
+
 describe('time that signatures take', () => {
   /** How each of `count` credentials that nobody has seen is answered. */
   const show = async (world: World, peer: ScriptedPeer, user: string, count = 3) => {

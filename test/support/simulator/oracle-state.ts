@@ -165,8 +165,11 @@ export function judgeTables({ sites }: World): readonly string[] {
           ({ labels, value }) => `tables: ${name} ${table} ${JSON.stringify(labels)} ${value()}`,
         ),
     )
-    const { size } = run.gateway.sessions
-    return size === 0 ? left : [...left, `tables: ${name} has ${size} links`]
+    const { sessions, shares } = run.gateway
+    const bytes = shares.used(shares.tree.all, 'bytes')
+    if (bytes !== 0) left.push(`tables: ${name} holds ${bytes} bytes`)
+    if (sessions.size > 0) left.push(`tables: ${name} has ${sessions.size} links`)
+    return left
   })
 }
 

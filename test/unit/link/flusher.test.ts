@@ -21,9 +21,9 @@ function makeFlusher() {
     ...{ start: nothing, pause: nothing, resume: nothing, end: nothing, destroy: nothing },
   }
   const writer = new FrameWriter()
-  let isFull = false
-  const flusher = new Flusher(channel, writer, clock, { n: 0 }, 16_777_216, () => {
-    isFull = true
+  const told: number[] = []
+  const flusher = new Flusher(channel, writer, clock, { n: 0 }, (waiting) => {
+    told.push(waiting)
   })
   const say = (frames: number): undefined => {
     for (let i = 0; i < frames; i++) writer.frame(3, 0, 1, 16_375)
@@ -32,7 +32,7 @@ function makeFlusher() {
     gone.bytes = sum()
     flusher.drained()
   }
-  return { clock, gone, flusher, writes, sum, say, leave, isFull: () => isFull }
+  return { clock, gone, flusher, writes, sum, say, leave, told }
 }
 
 test('little goes at once', () => {
@@ -79,10 +79,30 @@ test('what moves at all is not stuck, what does not is', async () => {
   expect(flusher.stuckMs).toBe(10_000)
 })
 
-test('too much is told, whether the channel has it or not', async () => {
-  const { clock, flusher, say, isFull } = makeFlusher()
+test('what is not out is told after each turn and as it leaves, whether the channel has it or not', async () => {
+  const { clock, flusher, gone, say, leave, told } = makeFlusher()
   say(1030)
   flusher.plan()
   await clock.advance(0)
-  expect(isFull()).toBe(true)
+  expect(told).toEqual([1030 * 16_384])
+  gone.bytes = 16_384
+  flusher.sweep(clock.now())
+  expect(told.at(-1)).toBe(1029 * 16_384)
+  for (let n = 0; n < 100; n++) leave()
+  expect(told.at(-1)).toBe(0)
+})
+
+test('what is thrown away is not out, and never will be: what the channel has stays', async () => {
+  const { clock, flusher, sum, say, told } = makeFlusher()
+  say(100)
+  flusher.plan()
+  await clock.advance(0)
+  const handed = sum()
+  say(10)
+  flusher.drop()
+  expect(told.at(-1)).toBe(handed)
+  say(1)
+  flusher.end()
+  await clock.advance(100)
+  expect([sum(), told.at(-1)]).toEqual([handed + 16_384, handed + 16_384])
 })

@@ -154,6 +154,28 @@ describe('letting go of a link', () => {
   })
 })
 
+describe('a far side that does not read', () => {
+  test('is told so before what it has not read', async () => {
+    const { clock, pair, initiating, receiving, open } = makeLinks()
+    await open()
+    initiating.told.answers = false
+    for (let n = 0; n < 100; n++) ask(receiving.link, 'message', 0)
+    await clock.advance(50)
+    pair.toReceiving.isHeld = true
+    const { number, trafficClass } = commands.message
+    for (const { id } of initiating.told.requests) {
+      const long = Buffer.alloc(10_000)
+      initiating.link.answerWith(id, trafficClass, number, 'ok', long, 0, 0, long.length)
+    }
+    await clock.advance(10)
+    initiating.link.break('slow-reader', 'told by the test')
+    pair.toReceiving.isHeld = false
+    await clock.advance(100)
+    expect(pair.toReceiving.arrived).toBeLessThan(400_000)
+    expect(receiving.told.ended).toEqual(['slow-reader'])
+  })
+})
+
 describe('credit', () => {
   test('that was used before the window opened is given back with it', async () => {
     const window = 131_072

@@ -67,6 +67,8 @@ describe('a message goes out', () => {
       ...{ command: commands.message.number, hops: message.hops, user: bob.text },
       ...{ laneEpoch: seconds, laneSequence: 1, settled: 0, expectsAnswer: true, from: '' },
       ...{ buffer: message.buffer, fieldsAt: message.fieldsAt, end: message.end },
+      // What it has to wait for on the link is paid by its sender.
+      ...{ isKept: false, payer: message.lane.sender.account },
     })
     answer(first, 0, 'delivered')
     expect(asker.statuses).toEqual(['delivered'])
@@ -148,6 +150,8 @@ describe('a message that waits for a link', () => {
     expect(textsOf(first)).toEqual(['one', 'two'])
     expect(placesOf(first).map(([, sequence]) => sequence)).toEqual([1, 2])
     expect(first.given[0]?.buffer).toBe(message.buffer)
+    // The link has to copy nothing that waits there, nor to pay for it again.
+    expect(first.given.map(({ isKept }) => isKept)).toEqual([true, true])
     for (const at of [0, 1]) answer(first, at, 'delivered')
     expect([told(), env.held.used]).toEqual([['one delivered', 'two delivered'], 0])
   })

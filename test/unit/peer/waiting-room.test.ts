@@ -125,6 +125,42 @@ describe('[LINK-5.4-4] requests that wait', () => {
     ])
   })
 
+  test('are paid while they wait, however that ends', async () => {
+    const { env, session, ask, state } = await makeRoom({ waitingMs: 1000 })
+    const { shares } = env
+    const paid = (): number => shares.used(shares.tree.all, 'bytes')
+    const wait = async (): Promise<undefined> => {
+      state.isOpen = false
+      await ask('one')
+      await ask('two', 7)
+      expect(paid()).toBeGreaterThan(16)
+    }
+    await wait()
+    session.waiting.reopen()
+    expect(paid()).toBeGreaterThan(16)
+    state.isOpen = true
+    session.waiting.reopen()
+    expect(paid()).toBe(0)
+    await wait()
+    session.waiting.refuse(7, 'busy')
+    session.waiting.sweep(2000)
+    expect(paid()).toBe(0)
+    await wait()
+    session.leave()
+    expect(paid()).toBe(0)
+  })
+
+  test('make room for others, the oldest first, and are busy to whoever has too many', async () => {
+    const { env, session, ask, far } = await makeRoom({ heldBytes: 1000 })
+    const ids = [await ask('one'), await ask('two')]
+    session.link.payer.giveUp(env.clock.now())
+    await env.clock.advance(0)
+    expect(ids.map((id) => far.status(id))).toEqual(['busy', 'no answer'])
+    const long = 'x'.repeat(400)
+    const more = [await ask(long), await ask(long), await ask(long)]
+    expect(more.map((id) => far.status(id))).toEqual(['no answer', 'busy', 'busy'])
+  })
+
   test.each([
     ['so many of a class', { waitingFrames: 2 }],
     ['so many bytes of a class', { waitingBytes: 25 }],

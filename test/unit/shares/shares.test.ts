@@ -252,6 +252,41 @@ describe('places', () => {
     expect(shares.take(stranger('new.example', 'net2'), 'lanes')).toBe(true)
   })
 
+  test('that are held without asking are scarce at once', () => {
+    const hog = stranger('hog.example')
+    shares.hold(hog, 'bytes', 0.75 * sizeOfAll)
+    expect(shares.isOver(hog, 'bytes')).toBe(false)
+    shares.hold(hog, 'bytes', 1)
+    expect(shares.isOver(hog, 'bytes')).toBe(true)
+    expect(shares.isOver(stranger('new.example', 'net2'), 'bytes')).toBe(false)
+  })
+
+  test('are given up by who holds too many of them without asking', () => {
+    const [hog, other] = [stranger('hog.example'), stranger('new.example', 'net2')]
+    const asked: (readonly [account: Account, isOwn: boolean])[] = []
+    shares.onFull('bytes', {
+      shed: (...what) => {
+        asked.push(what)
+        return true
+      },
+      isReplaceable: false,
+    })
+    shares.hold(hog, 'bytes', 700)
+    shares.relieve(hog, 'bytes')
+    expect(asked).toEqual([])
+    shares.hold(other, 'bytes', 100)
+    for (const account of [hog, other]) shares.relieve(account, 'bytes')
+    expect(asked).toEqual([[hog, true]])
+  })
+
+  test('are taken from others by who would have less than they even then', () => {
+    shares.onFull('bytes', { shed: () => true, isReplaceable: false })
+    for (const n of [1, 2]) shares.hold(stranger(`n${n}.example`, `net${n}`), 'bytes', 300)
+    const one = stranger('one.example')
+    shares.hold(one, 'bytes', 140)
+    expect([shares.take(one, 'bytes', 170), shares.take(one, 'bytes', 100)]).toEqual([false, true])
+  })
+
   test('that cannot be had are looked for a few times a turn only', async () => {
     fill(stranger('hog.example', 'net1'), sizeOfAll)
     let asked = 0

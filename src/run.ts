@@ -80,9 +80,6 @@ export type Running = {
 
 const defaultPort = 5279
 
-/** What the handshake of TLS costs, which no stopwatch sees. */
-const handshakeMs = 1
-
 /** Key sets are signed at each start and once a week: long before the set that peers hold runs out. */
 const keySetRenewMs = 7 * 86_400_000
 
@@ -156,7 +153,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       ? listenTls({
           ...common,
           certificates: (name) => shown.certificates.get(name),
-          begins: (remote) => shares.charge(shares.tree.network(networkOf(remote)), handshakeMs),
+          inTurn: (remote, work) => shares.turns.work(shares.tree.network(networkOf(remote)), work),
         })
       : listenPlain(common)
   }

@@ -1,14 +1,15 @@
 /**
  * Turns: how long each link may be read before another one is, so that nobody holds the event loop.
  *
- * In:    chunks as they come from channels; the account that they are read for.
- * Out:   frames, read in slices of time; what was spent, charged to whom it was spent for.
- * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow: round
- *        robin over accounts, then over the links of each.
- * Cost:  two readings of the clock a chunk, and one each sixteen frames.
+ * In:    chunks as they come from channels, and other work that takes a while; the account that it is for.
+ * Out:   frames, read in slices of time; work, done; what was spent, charged to whom it was spent for.
+ * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow, in the
+ *        order of `rotation.ts`: many links, domains or networks make no class more, nor many links or domains a network.
+ * Cost:  two readings of the clock a chunk, and one each four frames.
  */
 import type { Clock } from '../lib/clock.ts'
 import type { Account } from './account.ts'
+import { Rotation } from './rotation.ts'
 import type { Shares } from './shares.ts'
 
 /** One link as it is read. */
@@ -23,10 +24,12 @@ export interface Reader {
 }
 
 type Unread = { readonly reader: Reader; rest: Buffer }
+/** Work that is not reading. */
+type Job = { readonly account: Account; readonly run: () => undefined }
 
-/** All reading between two polls of the system. */
-const turnMs = 10
-const [leastSliceMs, mostSliceMs] = [0.25, 3]
+/** All reading and work between two polls of the system. */
+const turnMs = 6
+const [leastSliceMs, mostSliceMs] = [0.25, 1.5]
 /** No slice takes longer by what it does: that was a pause of the host, or of the engine. */
 const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */
@@ -40,9 +43,8 @@ const worthMs = 1
 export class Turns {
   readonly #shares: Shares
   readonly #clock: Clock
-  readonly #unread = new Map<Account, Unread[]>()
+  readonly #unread = new Rotation<Unread | Job>()
   readonly #run = (): undefined => this.#next()
-  #links = 0
   #isPlanned = false
   #spent = 0
   /** The read that is going on: for whom, since when, until when. */
@@ -55,15 +57,23 @@ export class Turns {
     this.#clock = clock
   }
 
-  /** Links with something that is not read yet. */
+  /** Links with something that waits for its turn. */
   get links(): number {
-    return this.#links
+    return this.#unread.size
   }
 
   /** What has come of `reader`; all of it, or a slice. */
   read(reader: Reader, chunk: Buffer): undefined {
     const taken = this.#spent < turnMs ? this.#slice(reader, chunk) : 0
     if (taken < chunk.length) this.#wait(reader, chunk.subarray(taken))
+  }
+
+  /** Work for `account`, at once or in its turn. */
+  work(account: Account, run: () => undefined): undefined {
+    const job = { account, run }
+    if (this.#spent < turnMs) return this.#do(job)
+    this.#unread.add(account, job)
+    this.#plan()
   }
 
   /** Whether the slice is used up: no further frame of it is read in this turn. */
@@ -83,7 +93,7 @@ export class Turns {
   #slice(reader: Reader, chunk: Buffer): number {
     const { account } = reader
     const now = this.#clock.now()
-    const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.#links + 1)))
+    const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.links + 1)))
     this.#until = now + (this.#shares.isOver(account, 'time') ? fair / overDivisor : fair)
     this.#account = account
     this.#since = now
@@ -92,17 +102,25 @@ export class Turns {
     const ms = Math.min(end - this.#since, mostMs)
     this.#shares.charge(this.#account, ms + taken * byteMs + readMs)
     this.#account = undefined
-    this.#spent += end - now
-    if (this.#spent > worthMs) this.#plan()
+    this.#spend(end - now)
     return taken
   }
 
+  #do({ account, run }: Job): undefined {
+    const from = this.#clock.now()
+    run()
+    const ms = this.#clock.now() - from
+    this.#shares.charge(account, Math.min(ms, mostMs))
+    this.#spend(ms)
+  }
+
+  #spend(ms: number): undefined {
+    this.#spent += ms
+    if (this.#spent > worthMs) this.#plan()
+  }
+
   #wait(reader: Reader, rest: Buffer): undefined {
-    const { account } = reader
-    const own = this.#unread.get(account)
-    if (own === undefined) this.#unread.set(account, [{ reader, rest }])
-    else own.push({ reader, rest })
-    this.#links++
+    this.#unread.add(reader.account, { reader, rest })
     reader.pause()
     this.#plan()
   }
@@ -118,25 +136,17 @@ export class Turns {
     this.#isPlanned = false
     this.#spent = 0
     // Half of it is for what comes with the next poll.
-    while (this.#links > 0 && this.#spent < turnMs / 2) this.#readOn()
-    if (this.#links > 0) this.#plan()
+    while (this.links > 0 && this.#spent < turnMs / 2) this.#readOn()
+    if (this.links > 0) this.#plan()
   }
 
-  /** The first link of the first account; both go to the end. */
   #readOn(): undefined {
-    const [first] = this.#unread
-    if (first === undefined) return
-    const [account, own] = first
-    const unread = own.shift() as Unread
-    const { reader } = unread
-    this.#unread.delete(account)
-    const taken = this.#slice(reader, unread.rest)
-    unread.rest = unread.rest.subarray(taken)
-    const isRead = unread.rest.length === 0
-    if (!isRead) own.push(unread)
-    if (own.length > 0) this.#unread.set(account, own)
-    if (!isRead) return
-    this.#links--
-    reader.resume()
+    const unread = this.#unread.next()
+    if (unread === undefined) return
+    if ('run' in unread) return this.#do(unread)
+    const { reader, rest } = unread
+    unread.rest = rest.subarray(this.#slice(reader, rest))
+    if (unread.rest.length > 0) this.#unread.add(reader.account, unread)
+    else reader.resume()
   }
 }

@@ -116,6 +116,31 @@ describe('round robin', () => {
   })
 })
 
+describe('work that takes a while', () => {
+  test('is done at once, and in turns once there is more than one turn takes', async () => {
+    const done: string[] = []
+    const work = (name: string, count: number): undefined => {
+      const account = shares.tree.network(name)
+      for (let n = 0; n < count; n++) {
+        turns.work(account, () => {
+          clock.stall(4)
+          done.push(name)
+        })
+      }
+    }
+    work('crowd', 64)
+    expect(done.length).toBeLessThan(5)
+    work('one', 1)
+    const from = clock.now()
+    while (!done.includes('one')) await clock.advance(1)
+    // Not behind all of those that came before.
+    expect(clock.now() - from).toBeLessThan(30)
+    while (turns.links > 0) await clock.advance(1)
+    expect(done.length).toBe(65)
+    expect(shares.used(shares.tree.network('crowd'), 'time')).toBeGreaterThan(200)
+  })
+})
+
 describe('a pause of the host', () => {
   test("in the middle of a slice is nobody's use", () => {
     const account = shares.domain('a.example', 'x')
@@ -130,6 +155,23 @@ describe('a pause of the host', () => {
     }
     turns.read(link, Buffer.alloc(1))
     expect(shares.used(account, 'time')).toBeLessThan(10)
+  })
+})
+
+describe('five hundred strangers with much to read, each of a network of its own', () => {
+  test('hold up what comes from a known domain by no more than a turn', async () => {
+    shares = roomShares(undefined, clock, ['known.example'])
+    turns = shares.turns
+    for (let n = 0; n < 500; n++) linkOf(`s${n}`).come(200)
+    const known = linkOf('known')
+    for (let n = 0; n < 10; n++) {
+      await clock.advance(1)
+      if (!known.isPaused) known.come(10)
+      const from = clock.now()
+      while (known.unread > 0) await clock.advance(1)
+      expect(clock.now() - from).toBeLessThan(30)
+    }
+    expect(turns.links).toBeGreaterThan(400)
   })
 })
 

@@ -1,0 +1,66 @@
+/**
+ * Whose turn it is: round robin at each step of the tree of accounts, each child so often in a row as it weighs
+ * (hierarchical weighted round robin).
+ *
+ * In:    items that wait, each for an account.
+ * Out:   the next one, which waits no more.
+ * Fails: never.
+ * Cost:  one look-up a step of the tree for each that comes or goes, however many wait.
+ */
+import type { Account } from './account.ts'
+
+/** What waits below an account, what is next first: items of its own, and accounts with what waits below them. */
+class Branch<T> {
+  readonly waiting = new Map<Account | T, Branch<T> | undefined>()
+  /** Turns that it had in a row. */
+  had = 0
+}
+
+export class Rotation<T extends object> {
+  readonly #root = new Branch<T>()
+  #size = 0
+
+  get size(): number {
+    return this.#size
+  }
+
+  /** Behind all that wait for the same account. */
+  add(account: Account, item: T): undefined {
+    this.#branchOf(account).waiting.set(item, undefined)
+    this.#size++
+  }
+
+  next(): T | undefined {
+    const item = this.#take(this.#root)
+    if (item !== undefined) this.#size--
+    return item
+  }
+
+  #branchOf(account: Account): Branch<T> {
+    if (account.parent === undefined) return this.#root
+    const { waiting } = this.#branchOf(account.parent)
+    const known = waiting.get(account)
+    if (known !== undefined) return known
+    const branch = new Branch<T>()
+    waiting.set(account, branch)
+    return branch
+  }
+
+  /** Of the first child, which goes to the end once it had its turns, and goes for good if nothing waits there. */
+  #take({ waiting }: Branch<T>): T | undefined {
+    for (const [child, below] of waiting) {
+      const item = below === undefined ? (child as T) : this.#take(below)
+      if (below !== undefined && item !== undefined && ++below.had < (child as Account).weight) {
+        return item
+      }
+      waiting.delete(child)
+      if (item === undefined) continue
+      if (below !== undefined) {
+        below.had = 0
+        waiting.set(child, below)
+      }
+      return item
+    }
+    return undefined
+  }
+}

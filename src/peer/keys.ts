@@ -16,6 +16,7 @@ import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { Line } from '../shares/line.ts'
+import { handshakeMs } from '../shares/prices.ts'
 import { fields, responseHeadBytes } from '../wire/registry.ts'
 import { type Dialler, mayTellKeys } from './dialler.ts'
 import type { Hosted } from './hosted.ts'
@@ -57,6 +58,7 @@ export class Keys {
       places: limits.strangerDials,
       few: 1,
       most: limits.strangerClaims,
+      priceMs: handshakeMs,
       waits: () => meter.hit('strangerDials'),
     })
   }
@@ -142,6 +144,7 @@ export class Keys {
       this.#ports.hosted.main,
       remote,
       this.#env.shares.remote(remote),
+      signal,
     )
     try {
       return await this.#ask(session, remote, signal)

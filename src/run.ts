@@ -38,6 +38,7 @@ import type { DnsExchange } from './resolve/exchange.ts'
 import { questionLine } from './resolve/in-turn.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
 import type { Account } from './shares/account.ts'
+import { handshakeMs } from './shares/prices.ts'
 
 export type RunNeeds = {
   readonly config: Config
@@ -79,9 +80,6 @@ export type Running = {
 }
 
 const defaultPort = 5279
-
-/** What the handshake of TLS costs, which no stopwatch sees. */
-const handshakeMs = 1
 
 /** Key sets are signed at each start and once a week: long before the set that peers hold runs out. */
 const keySetRenewMs = 7 * 86_400_000

@@ -19,6 +19,8 @@ export type LineOptions = {
   readonly few: number
   /** Who waits for one account; more get nothing. */
   readonly most: number
+  /** What it costs of the event loop to serve one, in ms: who is served pays. */
+  readonly priceMs: number
   /** Told when somebody has to wait. */
   readonly waits: () => undefined
 }
@@ -85,6 +87,7 @@ export class Line {
 
   #enter(account: Account): undefined {
     this.#shares.hold(account, this.#resource)
+    this.#shares.charge(account, this.#options.priceMs)
     const { now } = this.#shares
     const { since, count } = this.#serviceOf(account)
     const isNew = now - since > lately
@@ -99,12 +102,15 @@ export class Line {
   }
 
   #hasRoom(account: Account): boolean {
-    const free = this.#options.places - this.#shares.used(this.#shares.tree.all, this.#resource)
-    const most = free * (this.#hadFew(account) ? timesFree.few : timesFree.usual)
+    const most = this.#free * (this.#hadFew(account) ? timesFree.few : timesFree.usual)
     for (let a = account; a.parent !== undefined; a = a.parent) {
       if (this.#part(a) >= most) return false
     }
     return true
+  }
+
+  get #free(): number {
+    return this.#options.places - this.#shares.used(this.#shares.tree.all, this.#resource)
   }
 
   #hadFew(account: Account): boolean {
@@ -120,11 +126,20 @@ export class Line {
   /** Whose turn it is; nobody's, while there is no room for any of them. */
   #next(): Account | undefined {
     let first: Account | undefined
+    const full = this.#fullClasses()
     for (const account of this.#waiting.keys()) {
+      if (full.some((one) => isBelow(account, one))) continue
       if (first !== undefined && !this.#isBefore(account, first)) continue
       if (this.#hasRoom(account)) first = account
     }
     return first
+  }
+
+  /** Where there is room for nobody: it is looked for once, and not for each that waits there. */
+  #fullClasses(): readonly Account[] {
+    const most = this.#free * timesFree.few
+    const { all } = this.#shares.tree
+    return [...(all.children?.values() ?? [])].filter((one) => this.#part(one) >= most)
   }
 
   #isBefore(one: Account, other: Account): boolean {
@@ -143,8 +158,10 @@ export class Line {
   }
 }
 
-/** Where the ways from the root to two accounts part. */
+/** Where the ways from the root to two accounts part; the two themselves where one of them stands above the other. */
 function parting(one: Account, other: Account): readonly [Account, Account] {
+  // Most are networks.
+  if (one.parent === other.parent) return [one, other]
   const [a, b] = [wayTo(one), wayTo(other)]
   const at = a.findIndex((step, i) => step !== b[i])
   return [a[at] ?? one, b[at] ?? other]
@@ -154,4 +171,10 @@ function wayTo(account: Account): readonly Account[] {
   const way: Account[] = []
   for (let a: Account | undefined = account; a !== undefined; a = a.parent) way.unshift(a)
   return way
+}
+
+function isBelow(account: Account, other: Account): boolean {
+  for (let a: Account | undefined = account; a !== undefined; a = a.parent)
+    if (a === other) return true
+  return false
 }

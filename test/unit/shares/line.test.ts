@@ -27,7 +27,7 @@ beforeEach(() => {
   const told = (): undefined => {
     waits++
   }
-  line = new Line(shares, 'dials', { places: size, few: 1, most: 3, waits: told })
+  line = new Line(shares, 'dials', { places: size, few: 1, most: 3, priceMs: 2, waits: told })
 })
 
 const network = (name: string): Account => shares.tree.network(name)
@@ -112,6 +112,14 @@ describe('places that are waited for', () => {
     await settle()
     expect(waits).toBeGreaterThan(3)
   })
+})
+
+test('who is served pays for what is done with the place, and who waits does not', async () => {
+  await fillUp()
+  void ask(network('new'))
+  await settle()
+  expect(shares.used(network('few 0'), 'time')).toBe(2)
+  expect(shares.used(network('new'), 'time')).toBe(0)
 })
 
 describe('places of which one user holds most', () => {

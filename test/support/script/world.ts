@@ -62,7 +62,8 @@ export class World {
   dialFault: Status | undefined
   needsKnownKey = false
   /** What a look into DNS says about a domain that is claimed. */
-  isThere: (domain: string, payer: Account) => boolean = () => true
+  isThere: (domain: Domain, payer: Account, signal: AbortSignal) => boolean | Promise<boolean> =
+    () => true
   /** The services for which certificates of far sides name their domain, by SRV-IDs if it is not all. */
   certified: readonly Service[] = ['im', 'pres']
   /** Dials take until then. */
@@ -98,7 +99,7 @@ export class World {
       pinned: new Map(pinned.map((name) => [name, pinnedKeys(name)])),
       discontinuity: wish.discontinuity ?? 'accept',
       connect: (remote, service) => this.#connect(remote, service),
-      isThere: async (domain, _signal, payer) => this.isThere(domain, payer),
+      isThere: async (domain, signal, payer) => this.isThere(domain, payer, signal),
       required: () => required,
       provenChannel: () => undefined,
       clock,

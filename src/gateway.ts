@@ -85,7 +85,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const peer = new Peer(env, journal, options)
   const adapters: readonly Adapter[] = [...(options.adapters ?? []), peer]
   const outside = new Outside(adapters)
-  const peers = new PeerMetrics({ limits, meter, isUp: (domain) => peer.isUp(domain) })
+  const peers = new PeerMetrics({ ...env, isUp: (domain) => peer.isUp(domain) })
   const isPinned = (domain: string): boolean => options.pinned.has(domain)
   const policy: Policy = new Policy(env, options.rules, { isHosted, isPinned, lanes, peers })
   const owners = new Owners(env, directoryOf)

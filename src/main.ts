@@ -19,6 +19,17 @@ import { systemRandom } from './lib/random.ts'
 import { whyUnreadable } from './lib/why-unreadable.ts'
 
 const { stdin, stdout, stderr, argv, env } = process
+const isService = argv[2] === 'run'
+
+/** From here on SIGHUP does not end a service; one that nobody takes yet is kept for whoever does. */
+let reload: (() => undefined) | undefined
+let isReloadAsked = false
+const hangUp = (): undefined => {
+  isReloadAsked = true
+  return reload?.()
+}
+if (isService) process.on('SIGHUP', hangUp)
+
 const script = argv[1] ?? ''
 /** The last lines have this long to leave. */
 const lastLinesMs = 1000
@@ -32,7 +43,7 @@ const boundsFile = '/proc/self/limits'
  */
 const thrifty = ['--no-opt', '--no-maglev', '--semi-space-growth-factor=1']
 const fast = ['--opt', '--maglev', '--semi-space-growth-factor=2']
-if (argv[2] === 'run') for (const flag of thrifty) setFlagsFromString(flag)
+if (isService) for (const flag of thrifty) setFlagsFromString(flag)
 
 /** Gives back what the start left behind, and lets the engine do its best. Takes some 30 ms, before the first request. */
 function serve(): undefined {
@@ -101,9 +112,10 @@ function onStop(task: (signal: StopSignal) => undefined): Cancel {
 }
 
 function onReload(task: () => undefined): Cancel {
-  process.on('SIGHUP', task)
+  reload = task
+  if (isReloadAsked) task()
   return () => {
-    process.off('SIGHUP', task)
+    process.off('SIGHUP', hangUp)
     return undefined
   }
 }

@@ -5,7 +5,7 @@
  * what comes from outside never becomes one, but for the domains of a bounded number of proven peers.
  */
 
-import { resources } from './shares/account.ts'
+import { resources, resourcesOfPeers } from './shares/account.ts'
 
 /**
  * `status`: a code of `errors.ts`. `limit`: a name of `limits.ts`. `domain`: one of our own domains. `peer`: a domain of
@@ -125,15 +125,19 @@ export const metrics = {
   presence_updates_total: counter({ action: ['sent', 'received', 'shown', 'coalesced'] as const }, 'Notifications: sent to other domains, received from them, shown to a session, or replaced by a later value before they were sent.'),
   presence_dropped_total: counter({ cause: ['old-version', 'bad-document', 'lease-unknown'] as const }, 'Notifications that were passed over, by cause.'),
 
-  // Single peers
+  // Shares of what runs out
   share_accounts: gauge({}, 'Users, domains and networks whose use of time, bytes and places is kept.'),
   share_scarce: gauge({ resource }, '1 while the resource is scarce and is shared out, else 0.'),
   share_used: gauge({ resource, class: shareClass }, 'What is used of the resource: time in ms of the last seconds, else bytes or places.'),
   share_unread_links: gauge({}, 'Links with bytes that wait for their turn to be read.'),
   share_over_total: counter({ resource }, 'Places and bytes that were refused to who had more than its share.'),
+
+  // Single peers
   peer_messages_total: counter({ peer: 'peer', direction, outcome: ['ok', 'temporary', 'permanent', 'unknown'] as const }, 'Messages with a peer domain, by how they ended.'),
   peer_limit_hits_total: counter({ peer: 'peer' }, 'Requests of a peer domain that were refused as rate-limited.'),
   peer_link_up: gauge({ peer: 'peer' }, '1 if a proven link with the peer is open, else 0; there is none for _other.'),
+  peer_share: gauge({ peer: 'peer', resource: resourcesOfPeers }, 'What the peer uses of the resource: time in ms of the last seconds, else bytes or places; there is none for _other.'),
+  peer_over: gauge({ peer: 'peer' }, 'Of how many resources the peer has more than its share, so that it gives way; there is none for _other.'),
   metric_peers: gauge({ kind: ['named', 'folded'] as const }, 'Peer domains with a label of their own, and those that are folded into _other.'),
   metric_peers_limit: gauge(none, 'Most peer domains with a label of their own (limits.metricPeers).'),
 } as const satisfies Record<string, MetricRow>

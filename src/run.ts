@@ -38,7 +38,6 @@ import type { DnsExchange } from './resolve/exchange.ts'
 import { questionLine } from './resolve/in-turn.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
 import type { Account } from './shares/account.ts'
-import { handshakeMs } from './shares/prices.ts'
 
 export type RunNeeds = {
   readonly config: Config
@@ -115,11 +114,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
         meter,
         connect(needs, resolver, shown.trust, { domain: remote, service, signal, payer }),
       ),
-    isThere: (domain, signal, payer) =>
-      resolver.resolve(domain, 'im', signal, payer).then(
-        () => true,
-        () => false,
-      ),
+    foundBy: (domain, signal, payer) => resolver.foundBy(domain, signal, payer),
     provenChannel: (channel) => admissions.get(channel)?.proven(),
     clock,
     random,
@@ -158,7 +153,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       ? listenTls({
           ...common,
           certificates: (name) => shown.certificates.get(name),
-          begins: (remote) => shares.charge(shares.tree.network(networkOf(remote)), handshakeMs),
+          inTurn: (remote, work) => shares.turns.work(shares.tree.network(networkOf(remote)), work),
         })
       : listenPlain(common)
   }

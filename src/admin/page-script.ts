@@ -23,6 +23,20 @@ const expiry = (seconds) => {
 const domain = (name, names) => names[name] ? names[name] + ' (' + name + ')' : name
 const said = (text) => text ? [text] : ['–', 'none']
 const stateKinds = { running: 'good', connecting: 'mid', 'backing-off': 'bad', idle: '' }
+const resources = {
+  time: 'time of the event loop', bytes: 'bytes that wait', clients: 'attached clients', duplicates: 'duplicate records',
+  questions: 'questions to DNS', dials: 'dials for strangers',
+}
+const resource = (name) => resources[name] || name
+const byteUnits = [['GiB', 2 ** 30], ['MiB', 2 ** 20], ['KiB', 2 ** 10], ['B', 0]]
+const amount = (name, used, size) => {
+  const part = 100 * used / size
+  if (name === 'time') return (part > 0 && part < 1 ? '<1' : Math.round(part)) + '%'
+  if (name !== 'bytes') return used.toLocaleString('en')
+  const [unit, one] = byteUnits.find(([, least]) => used >= least)
+  return Math.round(used / (one || 1)) + ' ' + unit
+}
+const bar = (used, size) => Object.assign(make('meter'), { max: size, high: size * 0.85, value: used })
 const services = { im: 'messages', pres: 'presence' }
 
 function fillTable(id, columns, rows, left) {
@@ -40,10 +54,11 @@ function fillTable(id, columns, rows, left) {
 
 function row(cells) {
   const line = make('tr')
-  for (const [name, text, kind] of cells) {
+  for (const [name, text, kind, beside] of cells) {
     const cell = make('td')
     if (name) cell.dataset.name = name
     cell.append(make('bdi', String(text), kind))
+    if (beside) cell.append(beside)
     line.append(cell)
   }
   return line
@@ -62,6 +77,33 @@ function fillCounts(counts) {
     tile.append(make('dt', name), make('dd', Number(value).toLocaleString('en')))
     return tile
   }))
+}
+
+function fillShares({ resources: all, most }, names, left) {
+  const part = ({ name, size, classes }, own) => {
+    const { used, over } = classes[own]
+    if (used === 0) return said('')
+    return [amount(name, used, size) + (over > 0 ? ', ' + over + ' over' : ''), over > 0 ? 'bad' : '']
+  }
+  fillTable('shares', ['Resource', 'Used', 'Scarce', 'Our users', 'Known domains', 'Strangers'], all.map((one) => [
+    [resource(one.name)],
+    [amount(one.name, one.used, one.size) + (one.name === 'time' ? '' : ' of ' + amount(one.name, one.size)), '',
+      bar(one.used, one.size)],
+    one.scarce ? ['scarce', 'bad'] : said(''),
+    part(one, 'ours'), part(one, 'known'), part(one, 'strangers'),
+  ]), 0)
+  const sizes = Object.fromEntries(all.map(({ name, size }) => [name, size]))
+  const shown = (used, name) => said(used[name] && amount(name, used[name], sizes[name]))
+  const places = (used) => Object.keys(used).filter((name) => name !== 'time' && name !== 'bytes')
+  fillTable('most', ['Who', 'Standing', 'Time', 'Bytes', 'Places', 'Over its share of'], most.map((one) => [
+    [domain(one.name, names) + (one.domains.length > 0 ? ': ' : '') +
+      one.domains.map((name) => domain(name, names)).join(', ') +
+      (one.domainCount > one.domains.length ? ' and ' + (one.domainCount - one.domains.length) + ' more' : '')],
+    [one.class === 'known' ? 'known' : 'stranger'],
+    shown(one.used, 'time'), shown(one.used, 'bytes'),
+    said(places(one.used).map((name) => resource(name) + ' ' + amount(name, one.used[name])).join(', ')),
+    one.over.length > 0 ? [one.over.map(resource).join(', '), 'bad'] : said(''),
+  ]), left)
 }
 
 function show(status) {
@@ -88,6 +130,7 @@ function show(status) {
     [one.direction === 'out' ? 'us' : 'them'], [time(one.ageSeconds)], [one.underWay],
     [one.address], said(one.software),
   ]), status.leftOut.links)
+  fillShares(status.shares, status.names, status.leftOut.shares)
   fillTable('failures', ['Cause', 'Messages'], status.counts.failures.map((one) => [[one.name], [one.count]]), 0)
   fillTable('limits', ['Limit', 'Times'], status.counts.limits.map((one) => [[one.name], [one.count]]), 0)
   byId('entry').hidden = true

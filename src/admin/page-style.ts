@@ -14,8 +14,9 @@ dl div { background: var(--soft); border-radius: .4rem; padding: .5rem .7rem }
 dt { font-size: .85rem; opacity: .8 } dd { font-size: 1.3rem; margin: 0 }
 table { border-collapse: collapse; width: 100% }
 th, td { border-bottom: 1px solid var(--line); overflow-wrap: anywhere; padding: .35rem .6rem .35rem 0; text-align: left; vertical-align: top }
-th { font-size: .85rem; font-weight: 600; opacity: .8 }
+th { font-size: .85rem; font-weight: 600; opacity: .8; white-space: nowrap }
 .none { opacity: .7 }
+meter { display: block; height: .7rem; width: 7rem }
 form { display: grid; gap: .4rem; margin: 1rem 0; max-width: 26rem } form[hidden] { display: none }
 input, button { font: inherit; padding: .5rem }
 @media (max-width: 40rem) {

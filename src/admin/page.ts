@@ -44,6 +44,8 @@ export const pageHtml = `<!doctype html>
 <section><h2>Our domains</h2><table id="domains"></table></section>
 <section><h2>Destinations</h2><table id="destinations"></table></section>
 <section><h2>Links</h2><table id="links"></table></section>
+<section><h2>What runs out</h2><table id="shares"></table></section>
+<section><h2>Who uses most of it</h2><table id="most"></table></section>
 <section><h2>Messages that failed</h2><table id="failures"></table></section>
 <section><h2>Limits that were hit</h2><table id="limits"></table></section>
 </main>

@@ -5,10 +5,11 @@
  * Out:   JSON: what an operator wants to see first stands first, and every list is bounded.
  * Fails: never.
  *
- * Names of domains and addresses of gateways only: no user, no address of a client, no key.
+ * Names of domains, addresses of gateways and networks of strangers only: no user, no address of a client, no key.
  */
 import { type Domain, displayDomain } from '../address/domain.ts'
 import type { Meter } from '../lib/meter.ts'
+import type { PartyReport, SharesReport } from '../shares/report.ts'
 import type { Readiness } from './readiness.ts'
 import type { DestinationView, DomainView, LinkView, RunningView } from './view.ts'
 
@@ -56,11 +57,17 @@ export type GatewayStatus = Readiness & {
     readonly address: string
     readonly software: string | null
   }[]
+  /** What runs out, and who has most of it: who is over its share first. */
+  readonly shares: Omit<SharesReport, 'leftOut'>
   readonly counts: Counts
   /** As people read them: the domains above whose name is written in another way on the wire. */
   readonly names: Readonly<Record<string, string>>
-  /** What did not fit into the lists. */
-  readonly leftOut: { readonly destinations: number; readonly links: number }
+  /** What did not fit into the lists; of the shares who is over its own. */
+  readonly leftOut: {
+    readonly destinations: number
+    readonly links: number
+    readonly shares: number
+  }
 }
 
 type Counts = {
@@ -82,7 +89,8 @@ const mostRanked = 10
 
 export function gatewayStatus(needs: StatusNeeds): GatewayStatus {
   const { running, readiness, software, startedAt, now, wallMs } = needs
-  const { sessions } = running.gateway
+  const { sessions, shares } = running.gateway
+  const { resources, most, leftOut } = shares.report()
   const destinations = [...sessions.pool.states()].sort((a, b) => urgencyOf(a) - urgencyOf(b))
   const links = [...sessions.all]
   const shownDestinations = destinations.slice(0, mostRows)
@@ -94,18 +102,24 @@ export function gatewayStatus(needs: StatusNeeds): GatewayStatus {
     domains: running.domains.slice(0, mostRows).map((domain) => domainRow(domain, wallMs)),
     destinations: shownDestinations.map(destinationRow),
     links: proven.slice(0, mostRows).map((link) => linkRow(link, now)),
+    shares: { resources, most },
     counts: countsOf(links, proven.length, needs.meter),
     names: namesOf([
       ...running.domains.map(({ name }) => name),
       ...shownDestinations.map(({ remote }) => remote),
       ...proven.slice(0, mostRows).flatMap(({ pairs }) => [...pairs].map(({ remote }) => remote)),
+      ...most.flatMap(domainsOf),
     ]),
     leftOut: {
       destinations: Math.max(0, destinations.length - mostRows),
       links: Math.max(0, proven.length - mostRows),
+      shares: leftOut,
     },
   }
 }
+
+const domainsOf = ({ name, class: own, domains }: PartyReport): readonly string[] =>
+  own === 'known' ? [name] : domains
 
 /** Canonical names of domains, as `address/` makes them. */
 const namesOf = (domains: readonly string[]): Readonly<Record<string, string>> =>

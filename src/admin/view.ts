@@ -3,6 +3,7 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { DestinationFacts, Facts, LinkFacts } from '../diagnose/gather.ts'
 import type { Journal } from '../operation/journal.ts'
+import type { SharesReport } from '../shares/report.ts'
 
 /** A destination as the pool tells it. */
 export type DestinationView = DestinationFacts
@@ -43,6 +44,7 @@ export type RunningView = {
     readonly isProven: (domain: Domain) => boolean
     readonly ruling: (domain: Domain) => NonNullable<Facts['ruling']>
     readonly journal: Pick<Journal, 'of'>
+    readonly shares: { readonly report: () => SharesReport }
     readonly sessions: {
       readonly all: Iterable<LinkView>
       readonly pool: {

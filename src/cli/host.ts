@@ -24,7 +24,7 @@ export type Host = {
   readonly onInputEnd: (task: () => undefined) => undefined
   /** From now on these signals do not end the process but call `task`. */
   readonly onStop: (task: (signal: StopSignal) => undefined) => Cancel
-  /** From now on SIGHUP does not end the process but calls `task`. */
+  /** SIGHUP calls `task`, at once if it came before; it does not end a service, from its first statement on. */
   readonly onReload: (task: () => undefined) => Cancel
   /** Everything is loaded and open: from now on speed counts for more than memory. */
   readonly serving: () => undefined

@@ -15,7 +15,7 @@ function tupleRow(id: string, { basic, note, contact }: Tuple, paint: Paint): re
   return [
     printable(id),
     paint(colour, printable(status)),
-    note === undefined ? '' : JSON.stringify(printable(note)),
+    note === undefined ? '' : printable(JSON.stringify(note)),
     contact === undefined ? '' : printable(contact),
   ]
 }

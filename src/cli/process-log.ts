@@ -116,7 +116,8 @@ const factsText = (facts: Facts, paint: Paint): string =>
 
 /** Nothing in it moves the cursor. Our own messages alone may have several lines: a far side would pretend to others. */
 function valueText(name: string, value: Facts[string]): string {
-  const text = printable(String(value))
-  if (name === 'message') return text.replaceAll('\n', `\n${' '.repeat(9)}`)
-  return /[\s"=]/.test(text) ? JSON.stringify(text) : text
+  const text = String(value)
+  if (name === 'message') return printable(text).replaceAll('\n', `\n${' '.repeat(9)}`)
+  // What JSON has written as an escape is printable.
+  return printable(/[\s"=]/.test(text) ? JSON.stringify(text) : text)
 }

@@ -31,7 +31,7 @@ export class Reloader {
   #isBusy = false
   #isAsked = false
 
-  /** From now on SIGHUP does not end the process; one that comes before `start` is done then. */
+  /** SIGHUP that comes before `start` is done then. */
   constructor(host: Host, log: Log, become: (level: LogLevel) => undefined) {
     this.#host = host
     this.#log = log

@@ -48,6 +48,11 @@ export class ChunkReader implements Reader {
     return this.#shares?.isOver(this.account, 'time') ?? false
   }
 
+  /** `task` is done once, when it is known anew whether it is. */
+  afterTurn(task: () => undefined): undefined {
+    this.#shares?.afterTurn(task)
+  }
+
   /** Bytes for a body in pieces, paid by whoever the link is read for now; nothing: there is no room for it. */
   reserve(bytes: number): (() => undefined) | undefined {
     const shares = this.#shares

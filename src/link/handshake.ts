@@ -31,6 +31,8 @@ export type HandshakeOptions = {
   /** What is shown to one who names nobody: nothing. */
   readonly nobody: SecureContext
   readonly certificates: (serverName: string) => ShownCertificate | undefined
+  /** Does what takes a while, at once or when it is the turn of `remote`. */
+  readonly inTurn: (remote: string, work: () => undefined) => undefined
   /** `certificates` threw. */
   readonly fault: (error: unknown) => undefined
 }
@@ -44,12 +46,14 @@ export class Handshake {
   readonly #options: HandshakeOptions
   readonly #end: HandshakeEnd
   readonly #raw: Socket
+  readonly #remote: string
   readonly #socket: TLSSocket
   readonly #stopTimer: Cancel
   #shown: ShownCertificate | undefined
   #isOver = false
 
-  constructor(options: HandshakeOptions, raw: Socket, end: HandshakeEnd) {
+  constructor(options: HandshakeOptions, raw: Socket, remote: string, end: HandshakeEnd) {
+    this.#remote = remote
     this.#options = options
     this.#end = end
     this.#raw = raw
@@ -104,9 +108,12 @@ export class Handshake {
     } catch (error) {
       this.#options.fault(error)
     }
-    if (this.#shown !== undefined) {
-      choose(null, this.#shown.context)
-      return
+    const { context } = this.#shown ?? {}
+    if (context !== undefined) {
+      // Now keys are exchanged and signed: milliseconds, where many come at once.
+      return this.#options.inTurn(this.#remote, () => {
+        if (!this.#isOver) choose(null, context)
+      })
     }
     // Node has no call for this alert. Nothing is encrypted yet, so that its seven bytes are the whole of it.
     this.#raw.write(unrecognizedName)

@@ -38,7 +38,7 @@ export type InboxNeeds = {
   /** In whose turns it is read; nothing: all at once. */
   readonly pace: Pace | undefined
   /** Who reads it, and what whoever it is read for may have. */
-  readonly reader: () => Pick<ChunkReader, 'isOver' | 'reserve'>
+  readonly reader: () => Pick<ChunkReader, 'isOver' | 'afterTurn' | 'reserve'>
   readonly outbox: Outbox
   readonly events: InboxEvents
 }
@@ -66,7 +66,8 @@ export class Inbox {
     const window = new ReceiveWindow(
       limits,
       (trafficClass, requests, bytes) => this.#sendCredit(trafficClass, requests, bytes),
-      () => needs.reader().isOver,
+      needs.reader,
+      clock,
     )
     const floods = new FloodGuard(limits, now)
     this.#window = window
@@ -98,7 +99,7 @@ export class Inbox {
 
   /** Nothing here waits for time to pass. */
   get isQuiet(): boolean {
-    return this.#window.isQuiet && this.#exchanges.isQuiet
+    return this.#exchanges.isQuiet
   }
 
   /** Bytes of `chunk` that were taken, at `now`; what comes after the end is passed over. */
@@ -136,7 +137,7 @@ export class Inbox {
     this.#window.open()
   }
 
-  /** Once a second: credit that was kept back or is lent, and bodies that come too slowly. */
+  /** Once a second: credit that is lent, and bodies that come too slowly. */
   tick(): undefined {
     this.#window.tick()
     this.#exchanges.sweep(this.#needs.clock.now())

@@ -35,8 +35,8 @@ export type Listen = {
 export type TlsListen = Listen & {
   /** What to show to one who asks for this name (lower case); asked for each connection, so that a reload is seen. */
   readonly certificates: (serverName: string) => ShownCertificate | undefined
-  /** A handshake begins with this far side: what it costs no stopwatch sees. */
-  readonly begins: (remote: string) => undefined
+  /** Does work for a far side that has proven nothing, at once or when it is its turn. */
+  readonly inTurn: HandshakeOptions['inTurn']
 }
 
 export type Listening = {
@@ -46,18 +46,20 @@ export type Listening = {
 }
 
 export const listenTls = (options: TlsListen): Promise<Listening> => {
-  const { limits, clock, certificates, begins, log } = options
+  const { limits, clock, certificates, inTurn, log } = options
   const needs: HandshakeOptions = {
     limits,
     clock,
     nobody: noCertificate(),
     certificates,
+    inTurn,
     fault: (error) => log.error('link.certificates', { message: String(error) }),
   }
-  return new Door(options, (door, raw, admission) => {
-    begins(remoteOf(raw))
-    return door.secure(needs, raw, admission)
-  }).open()
+  return new Door(options, (door, raw, admission) =>
+    inTurn(remoteOf(raw), () => {
+      if (!raw.destroyed) door.secure(needs, raw, admission)
+    }),
+  ).open()
 }
 
 export const listenPlain = (options: Listen): Promise<Listening> =>
@@ -111,7 +113,7 @@ class Door {
   /** Begins TLS. */
   secure(needs: HandshakeOptions, raw: Socket, admission: Admission): undefined {
     const remote = remoteOf(raw)
-    const handshake = new Handshake(needs, raw, {
+    const handshake = new Handshake(needs, raw, remote, {
       secured: (socket, { showedFor }) => {
         this.#handshakes.delete(handshake)
         this.enter(socket, { binding: bindingOf(socket), showedFor }, remote, admission)

@@ -8,15 +8,17 @@
  * Requests that are not answered, because somebody is slow, hold credit that others need: while they do, the window is
  * wider.
  */
+import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
 import { trafficClass as classes, type TrafficClass } from '../wire/registry.ts'
+import type { ChunkReader } from './chunk-reader.ts'
 import { startBytes, startRequests } from './send-window.ts'
 
 /** Gives the far side so much more. */
 type SendCredit = (trafficClass: TrafficClass, requests: number, bytes: number) => undefined
 
-/** [LINK-7.1-7] Credit is kept back so long at most, in seconds. */
-const mostKept = 5
+/** [LINK-7.1-7] Credit is kept back so long at most. */
+const mostKeptMs = 5000
 
 export class ReceiveWindow {
   /** Requests that were taken and are not answered. */
@@ -25,9 +27,11 @@ export class ReceiveWindow {
   readonly #credit: SendCredit
   readonly #halfRequests: number
   readonly #halfBytes: number
-  readonly #isOver: () => boolean
-  /** Seconds for which credit is kept back; -1: it is not. */
-  #kept = -1
+  readonly #reader: () => Pick<ChunkReader, 'isOver' | 'afterTurn'>
+  readonly #clock: Clock
+  readonly #retry = (): undefined => this.#giveKept()
+  /** Since when credit is kept back; -1: it is not. */
+  #keptAt = -1
   readonly #requests = [startRequests, startRequests, startRequests]
   readonly #bytes = [startBytes, startBytes, startBytes]
   /** Used since credit was last given. */
@@ -37,18 +41,18 @@ export class ReceiveWindow {
   readonly #lent = [0, 0, 0]
   #isOpen = false
 
-  /** `isOver`: the far side uses more than its share of our time. */
-  constructor(limits: Limits, credit: SendCredit, isOver: () => boolean) {
+  constructor(
+    limits: Limits,
+    credit: SendCredit,
+    reader: () => Pick<ChunkReader, 'isOver' | 'afterTurn'>,
+    clock: Clock,
+  ) {
     this.#limits = limits
     this.#credit = credit
     this.#halfRequests = limits.windowRequests / 2
     this.#halfBytes = limits.windowBytes / 2
-    this.#isOver = isOver
-  }
-
-  /** Nothing is kept back. */
-  get isQuiet(): boolean {
-    return this.#kept < 0
+    this.#reader = reader
+    this.#clock = clock
   }
 
   /** A REQUEST of `bytes` arrives; false: beyond its credit. `free` commands need none. */
@@ -91,24 +95,28 @@ export class ReceiveWindow {
     this.#isOpen = false
   }
 
-  /** Once a second: gives what was kept back, if that may be, and lends what those who are slow hold. */
+  /** Once a second: lends what those who are slow hold. */
   tick(): undefined {
     for (const trafficClass of Object.values(classes)) if (this.#isOpen) this.#lend(trafficClass)
-    if (this.#kept < 0) return
-    this.#kept++
-    if (this.#isOver() && this.#kept < mostKept) return
-    this.#kept = -1
-    for (const trafficClass of Object.values(classes)) {
-      if (this.#isOpen && this.#isDue(trafficClass)) this.#giveAll(trafficClass)
-    }
   }
 
   /** Gives back what was used, unless that is little, or the far side is over its share. */
   update(trafficClass: TrafficClass): undefined {
-    if (!this.#isOpen || this.#kept >= 0 || !this.#isDue(trafficClass)) return
+    if (!this.#isOpen || this.#keptAt >= 0 || !this.#isDue(trafficClass)) return
+    if (!this.#reader().isOver) return this.#giveAll(trafficClass)
     // [LINK-7.1-7]
-    if (this.#isOver()) this.#kept = 0
-    else this.#giveAll(trafficClass)
+    this.#keptAt = this.#clock.now()
+    this.#reader().afterTurn(this.#retry)
+  }
+
+  /** What was kept back, unless it has to be kept longer. */
+  #giveKept(): undefined {
+    const mustWait = this.#reader().isOver && this.#clock.now() - this.#keptAt < mostKeptMs
+    if (this.#isOpen && mustWait) return this.#reader().afterTurn(this.#retry)
+    this.#keptAt = -1
+    for (const trafficClass of Object.values(classes)) {
+      if (this.#isOpen && this.#isDue(trafficClass)) this.#giveAll(trafficClass)
+    }
   }
 
   #isDue(trafficClass: TrafficClass): boolean {
@@ -134,7 +142,7 @@ export class ReceiveWindow {
     const free = (this.#requests[trafficClass] as number) + done
     if (free < this.#halfRequests) {
       const more = Math.min(Math.ceil(this.#halfRequests), lentRequests - lent)
-      if (more <= 0 || this.#kept >= 0 || this.#isOver()) return
+      if (more <= 0 || this.#keptAt >= 0 || this.#reader().isOver) return
       this.#lent[trafficClass] = lent + more
       this.#doneRequests[trafficClass] = done + more
       this.#give(trafficClass, done + more, this.#doneBytes[trafficClass] as number)

@@ -1,8 +1,9 @@
 /**
  * Numbers of single peers, for a bounded number of them: those that the operator watches, then the busiest.
  *
- * In:    the end of each message with another domain, each request of one that was refused as too much.
- * Out:   `peer_messages_total`, `peer_limit_hits_total` and `peer_link_up`; all other peers together are `_other`.
+ * In:    the end of each message with another domain, each request of one that was refused as too much; accounts.
+ * Out:   `peer_messages_total`, `peer_limit_hits_total`, `peer_link_up`, `peer_share` and `peer_over`; what is counted of
+ *        all other peers together is `_other`.
  * Fails: never.
  *
  * A peer without a name counts in the row of `_other`, and keeps having counted there when it gets a name: so no
@@ -10,10 +11,14 @@
  */
 import type { Counter, Labels, Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
+import { resourcesOfPeers } from '../shares/account.ts'
+import { overOf } from '../shares/report.ts'
+import type { Shares } from '../shares/shares.ts'
 
 export type PeerMetricsNeeds = {
   readonly limits: Limits
   readonly meter: Meter
+  readonly shares: Shares
   /** Whether a proven link with the domain is open. */
   readonly isUp: (domain: string) => boolean
 }
@@ -141,8 +146,18 @@ export class PeerMetrics {
     peer.row = this.#rowOf(domain)
     peer.isNamed = true
     this.#named++
-    const { meter, isUp } = this.#needs
+    const { meter, isUp, shares } = this.#needs
     meter.gauge('peer_link_up', { peer: domain }, () => (isUp(domain) ? 1 : 0))
+    for (const resource of resourcesOfPeers) {
+      meter.gauge('peer_share', { peer: domain, resource }, () => {
+        const account = shares.tree.find(domain)
+        return account === undefined ? 0 : shares.used(account, resource)
+      })
+    }
+    meter.gauge('peer_over', { peer: domain }, () => {
+      const account = shares.tree.find(domain)
+      return account === undefined ? 0 : overOf(shares, account).length
+    })
   }
 
   #unname(entry: readonly [string, Peer] | undefined): undefined {
@@ -151,7 +166,9 @@ export class PeerMetrics {
     const { counters, gauges } = this.#needs.meter
     forget(counters.get('peer_messages_total'), domain)
     forget(counters.get('peer_limit_hits_total'), domain)
-    forget(gauges.get('peer_link_up'), domain)
+    for (const name of ['peer_link_up', 'peer_share', 'peer_over']) {
+      forget(gauges.get(name), domain)
+    }
     peer.row = this.#other.row
     peer.isNamed = false
     this.#named--

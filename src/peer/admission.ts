@@ -94,8 +94,12 @@ export class Admission {
     this.#journal.note({ kind: 'proof', ...way, local, cause: 'ok', detail: kind })
     // What the operator asks for beyond the first proof has to be there, too. [LINK-5.4-6]
     if (!this.#isEnough(session, all)) return
+    // Before anything rests on it.
+    if (!session.takePlace(remote)) {
+      session.waiting.refuse(0, 'busy')
+      return link.release('resource-shortage', restMs)
+    }
     const { pair, isMore } = session.admit(all, this.#servicesOf(session, all))
-    if (!session.hasPlace) return link.release('resource-shortage', restMs)
     link.proven()
     // The far side is told who we are on its link, too: its traffic back needs it. [LINK-5.4-3]
     if (dialled === undefined) this.#ports.claim(session, local, remote)
@@ -111,8 +115,17 @@ export class Admission {
   /** Rejects if the directory cannot say whether there is such a user. */
   async attached(session: Session, user: Address, userKey: PublicKey): Promise<Status> {
     const { core, provenChannel } = this.#ports
+    // It may have ended while the directory was asked.
+    if (!this.#table.all.has(session)) return 'link-lost'
+    // First of all: once it is attached, others see that it is there.
+    if (!session.takePlace(user)) return 'busy'
     const attachment = new AttachedSession(session, user, this.#shown)
-    const code = await core().attach(attachment)
+    let code: Status = 'busy'
+    try {
+      code = await core().attach(attachment)
+    } finally {
+      if (!isSuccess(code)) session.givePlace()
+    }
     provenChannel(session)
     if (!isSuccess(code)) return code
     if (!this.#table.all.has(session)) {
@@ -120,11 +133,6 @@ export class Admission {
       return 'link-lost'
     }
     session.attach(attachment, userKey)
-    if (!session.hasPlace) {
-      core().detach(attachment)
-      session.attachment = undefined
-      return 'busy'
-    }
     session.link.proven()
     const peer = session.link.channel.facts.remote
     this.#env.log.info('client.attached', { domain: user.domain, peer })

@@ -17,6 +17,7 @@ import { later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Core } from '../operation/ports.ts'
 import { commandOf, commands, travelling } from '../wire/registry.ts'
 import type { CommandRow, CommandTable } from './command-table.ts'
+import { notShown } from './credentials.ts'
 import type { Held } from './held-credentials.ts'
 import type { Session } from './session.ts'
 
@@ -42,8 +43,8 @@ export class Commands {
   take(session: Session, request: RequestView): undefined {
     const { command, reference } = request
     const row = this.#rows[command]
-    if (this.#env.shares.isScarce('time') && this.#givesWay(session, reference))
-      return session.refuse(refusableOf(request), overloaded)
+    if (this.#env.shares.isScarce('time') && this.#givesWay(session, request))
+      return turnAway(session, request, overloaded)
     if (session.standing !== 'proven' && row?.from !== 'anybody') {
       // [LINK-5.4-4] Behind a claim that is not judged yet, requests wait unparsed.
       if (session.standing === 'refused') return deny(session, request, session.refusal)
@@ -65,15 +66,16 @@ export class Commands {
 
   /**
    * [LINK-6.5-1] Of any kind, and before its grammar: what is refused, too, costs us time. Of a domain those give way
-   * who ask for most; a domain does where they are not told apart.
+   * who ask for most; a domain does where they are not told apart. Credit is kept back long before that. [LINK-6.1-4] The
+   * first claim of a link says whether it is of a domain that is known.
    */
-  #givesWay(session: Session, reference: number): boolean {
+  #givesWay(session: Session, { command, reference }: RequestView): boolean {
     const { shares } = this.#env
+    if (session.standing === 'silent' && command === commands.prove.number) return false
     const held = session.role === 'gateway' ? session.held.get(reference) : undefined
-    if (held?.grant.state !== 'good')
-      return shares.isOver(session.link.reader.account, 'time', tooMuch)
+    if (held?.grant.state !== 'good') return shares.isFlood(session.link.reader.account)
     const domain = session.accountOf(held.domain)
-    return shares.isGreedy(domain, held.user.text) ?? shares.isOver(domain, 'time', tooMuch)
+    return shares.isFloodOf(domain, held.user.text) ?? shares.isFlood(domain)
   }
 
   /** A request that refers to a credential. */
@@ -103,7 +105,7 @@ export class Commands {
     if (row?.counts !== 'named') {
       const domain = held?.domain ?? firstOf(session)
       const code = domain === undefined ? undefined : this.#rate(session, request, domain)
-      if (code !== undefined) return session.refuse(refusableOf(request), code)
+      if (code !== undefined) return turnAway(session, request, code)
     }
     this.#pass(session, request, held)
   }
@@ -127,11 +129,15 @@ export class Commands {
   }
 }
 
-/** [LINK-6.5-1] Who uses so many times its share of our time is refused before it is read. */
-const tooMuch = 2
 /** Until the share of a flood is worth a look again. */
 const overloadMs = 2000
 const overloaded = later('rate-limited', overloadMs)
+
+/** Refused for a time, before it is read. */
+function turnAway(session: Session, request: RequestView, outcome: Outcome): undefined {
+  if (request.command === commands.credential.number) notShown(session, request, outcome.status)
+  session.refuse(refusableOf(request), outcome)
+}
 
 const firstOf = ({ pairs }: Session): string | undefined => {
   for (const { remote } of pairs) return remote

@@ -145,6 +145,12 @@ export class Credentials {
   }
 }
 
+/** [LINK-6.3-14] A CREDENTIAL that was refused before its token was read: what names its new numbers is refused alike. */
+export function notShown({ held }: Session, request: RequestView, code: Status): undefined {
+  const read = readCredential(request)
+  if (typeof read !== 'string') held.notShown(read.numbers, code)
+}
+
 /** Tells the far side which numbers of ours it may forget. */
 export function askToForget({ link }: Session, numbers: readonly number[]): undefined {
   if (numbers.length === 0 || !link.isUsable) return

@@ -89,10 +89,10 @@ export class Dialler {
   async dialForKeys(
     local: Domain,
     remote: Domain,
+    service: Service,
     payer: Account,
     signal: AbortSignal,
   ): Promise<Session> {
-    const service = 'im'
     const connected = await this.#connect(remote, service, payer, signal)
     const { channel, host, needsKnownKey } = connected
     const refuse = (why: string): never => {

@@ -126,8 +126,9 @@ export type Refused = {
   readonly named: Domain | undefined
 }
 
-/** [LINK-6.3-14] Refused tokens of a link that are remembered. */
+/** [LINK-6.3-14] Refused tokens of a link that are remembered; [LINK-6.3-10] none is about more users. */
 const mostRefused = 64
+const mostSubjects = 64
 
 /** Places for numbers, of whoever shows them. */
 export type NumberPlaces = {
@@ -158,7 +159,7 @@ export class HeldCredentials {
 
   /** Why `number` was refused; nothing: it was not, or that was long ago. */
   refusal(number: number): Refused | undefined {
-    return this.#refused.find(({ numbers }) => isWithin(numbers, number))
+    return this.#refused.findLast(({ numbers }) => isWithin(numbers, number))
   }
 
   /** The domain of ours that the token under `number` is meant for, as far as that was read. */
@@ -227,6 +228,13 @@ export class HeldCredentials {
     })
     for (const number of fresh) this.forget(number)
     this.#remember({ numbers: fresh, code, named: grant.named })
+  }
+
+  /** Nobody has looked at the token: its new numbers are not used yet, and may be shown again. */
+  notShown(numbers: readonly number[], code: Status): undefined {
+    if (numbers.length > mostSubjects) return
+    const fresh = numbers.filter((number) => number > this.#highest)
+    this.#remember({ numbers: fresh, code, named: undefined })
   }
 
   forget(number: number): undefined {

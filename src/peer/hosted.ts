@@ -4,6 +4,7 @@ import type { Domain } from '../address/domain.ts'
 import type { SetKey } from '../credential/key-set.ts'
 import type { CredentialFacts, SharedCredential, SharedFacts, Signer } from '../credential/sign.ts'
 import { limitTable } from '../limits.ts'
+import { services } from './destinations.ts'
 
 export type HostedDomain = {
   readonly domain: Domain
@@ -60,7 +61,12 @@ export class Hosted {
     return this.#byName.get(domain)?.keySet
   }
 
-  services(domain: string): readonly Service[] {
-    return this.#byName.get(domain)?.services ?? ['im', 'pres']
+  /** [LINK-9.1-7] What `domain` offers; without one what all do: each may have a service elsewhere. */
+  services(domain?: Domain): readonly Service[] {
+    return services.filter((service) =>
+      domain === undefined
+        ? [...this.all].every((entry) => entry.services.includes(service))
+        : this.#byName.get(domain)?.services.includes(service),
+    )
   }
 }

@@ -6,6 +6,7 @@
  * Fails: `domain-not-hosted` and `too-large` to the far side; the code of the dial or of the answer to us.
  * Spec:  [LINK-6.2-1], [LINK-6.2-2], [LINK-6.2-3], [LINK-4.4-4]
  */
+import type { Service } from '../address/address.ts'
 import { type Domain, readDomain } from '../address/domain.ts'
 import { encodeKeys, readKeys } from '../command/keys.ts'
 import type { Env } from '../env.ts'
@@ -16,7 +17,7 @@ import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { Line } from '../shares/line.ts'
-import { handshakeMs } from '../shares/prices.ts'
+import { dialMs } from '../shares/prices.ts'
 import { fields, responseHeadBytes } from '../wire/registry.ts'
 import { type Dialler, mayTellKeys } from './dialler.ts'
 import type { Hosted } from './hosted.ts'
@@ -24,14 +25,18 @@ import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
 import type { SessionTable } from './session-table.ts'
 
-export type IsThere = (domain: Domain, signal: AbortSignal, payer: Account) => Promise<boolean>
+/** The service for which DNS, or a route, says where `domain` is, as far as it can be told before `signal`. */
+export type FoundBy = (
+  domain: Domain,
+  signal: AbortSignal,
+  payer: Account,
+) => Promise<Service | undefined>
 
 export type KeysPorts = {
   readonly hosted: Hosted
   /** Whether the operator names the domain. */
   readonly isNamed: (domain: Domain) => boolean
-  /** Whether DNS, or a route, says that there is anything at the domain, as far as it can be told before `signal`. */
-  readonly isThere: IsThere
+  readonly foundBy: FoundBy
 }
 
 export class Keys {
@@ -58,7 +63,7 @@ export class Keys {
       places: limits.strangerDials,
       few: 1,
       most: limits.strangerClaims,
-      priceMs: handshakeMs,
+      priceMs: dialMs,
       waits: () => meter.hit('strangerDials'),
     })
   }
@@ -98,7 +103,7 @@ export class Keys {
     signal: AbortSignal,
   ): Promise<boolean> {
     // The cheap look first: a name that was made up takes no place.
-    if (!(await this.#ports.isThere(domain, signal, payer))) return false
+    if ((await this.#ports.foundBy(domain, signal, payer)) === undefined) return false
     if (!(await this.#line.take(payer, signal))) return false
     try {
       await fetch()
@@ -140,10 +145,15 @@ export class Keys {
         return this.#ask(session, remote, signal)
       }
     }
+    const { hosted, foundBy } = this.#ports
+    const payer = this.#env.shares.remote(remote)
+    // Where it is nowhere, the dial says why.
+    const service = (await foundBy(remote, signal, payer)) ?? 'im'
     const session = await this.#dialler.dialForKeys(
-      this.#ports.hosted.main,
+      hosted.main,
       remote,
-      this.#env.shares.remote(remote),
+      service,
+      payer,
       signal,
     )
     try {

@@ -9,8 +9,7 @@ import type { Env } from '../env.ts'
 import type { Account } from '../shares/account.ts'
 import type { Session } from './session.ts'
 
-/** Who uses so many times its share of time for so long loses its links, and is told to come again after a while. */
-const tooMuch = 2
+/** Whose flood is so long loses its links, and is told to come again after a while. */
 const tooLongMs = 10_000
 export const restMs = 30_000
 
@@ -20,7 +19,7 @@ export const restMs = 30_000
  */
 export function shedBusy({ shares }: Pick<Env, 'shares'>, { link }: Session, now: number): boolean {
   const { account } = link.reader
-  if (!shares.isOver(account, 'time', tooMuch)) account.overSince = -1
+  if (!shares.isFlood(account)) account.overSince = -1
   else if (account.overSince < 0) account.overSince = now
   else if (now - account.overSince > tooLongMs) link.release('resource-shortage', restMs)
   return account.overSince >= 0

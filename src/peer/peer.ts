@@ -29,7 +29,7 @@ import type { Message } from '../operation/message.ts'
 import type { Adapter, Core, Question } from '../operation/ports.ts'
 import type { Audience } from '../operation/presence.ts'
 import type { Account } from '../shares/account.ts'
-import { handshakeMs } from '../shares/prices.ts'
+import { dialMs } from '../shares/prices.ts'
 import { Admission, wayTo } from './admission.ts'
 import { native } from './callers.ts'
 import { commandTable } from './command-table.ts'
@@ -37,7 +37,7 @@ import { Commands } from './commands.ts'
 import { Credentials } from './credentials.ts'
 import { type Connect, Dialler } from './dialler.ts'
 import { Hosted, type HostedDomain } from './hosted.ts'
-import { type IsThere, Keys } from './keys.ts'
+import { type FoundBy, Keys } from './keys.ts'
 import { shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
@@ -59,7 +59,7 @@ export type PeerOptions = {
   readonly discontinuity: 'accept' | 'hold'
   /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. */
   readonly connect: Connect
-  readonly isThere: IsThere
+  readonly foundBy: FoundBy
   /** Proofs that every link with `domain` must have. */
   readonly required: (domain: string) => readonly ProofKind[]
   /** A channel that was accepted has proven something: its place among the unproven is free. */
@@ -109,7 +109,7 @@ export class Peer implements Adapter {
     this.#table = new SessionTable(
       env,
       {
-        hello: (local) => this.#hello(local),
+        hello: (local, isDialled) => this.#hello(local, isDialled),
         mint: this.#mint,
         isHosted: (domain) => hosted.has(domain),
       },
@@ -125,7 +125,7 @@ export class Peer implements Adapter {
     this.pool = new Pool(env, journal, (local, remote, service, user) => {
       const { shares } = env
       const payer = user === '' ? shares.remote(remote) : shares.tree.user(user)
-      shares.charge(payer, handshakeMs)
+      shares.charge(payer, dialMs)
       return this.#dialler.dial(local, remote, service, payer)
     })
     this.#reports = new LinkReports(core, this.pool)
@@ -168,8 +168,8 @@ export class Peer implements Adapter {
     })
     this.#dialler = new Dialler(this.#connect, this.#table, this.#proofs, this.#admission)
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
-    const { isThere } = options
-    this.#keys = new Keys(env, { hosted, isNamed, isThere }, this.#table, this.#dialler)
+    const { foundBy } = options
+    this.#keys = new Keys(env, { hosted, isNamed, foundBy }, this.#table, this.#dialler)
     const credentials = new Credentials(env, verifier)
     const requests = new Requests(env, core, hosted)
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
@@ -274,7 +274,7 @@ export class Peer implements Adapter {
     })
   }
 
-  #hello(local: Domain): Hello {
+  #hello(local: Domain, isDialled: boolean): Hello {
     const { random, limits } = this.#env
     return {
       role: 'gateway',
@@ -283,7 +283,7 @@ export class Peer implements Adapter {
       boot: this.#boot,
       state: this.#state,
       nonce: encodeBase64url(random.bytes(32)),
-      services: this.#hosted.services(local),
+      services: this.#hosted.services(isDialled ? local : undefined),
       messageBytes: limits.messageBytes,
       references: limits.references,
       subjects: limits.subjects,
@@ -335,11 +335,14 @@ export class Peer implements Adapter {
   }
 
   #joined(session: Session, pair: Pair): undefined {
-    const { link } = session
+    const { link, dialled } = session
+    const { hello } = link
     this.#options.provenChannel(link.channel)
     // A certificate may prove the pair before HELLO is here; then this comes again.
-    const isForPresence = pair.services.includes('pres')
-    if (link.hello !== undefined && isForPresence) this.#reports.joined(link.hello.state, pair)
+    if (hello === undefined || !pair.services.includes('pres')) return
+    // [LINK-9.1-7] Another host may have the subscriptions.
+    const isOffered = dialled?.service === 'pres' || hello.services.includes('pres')
+    if (isOffered) this.#reports.joined(hello.state, pair)
   }
 
   /** No request can use it any more; what stays of it is for the sake of answers. */

@@ -39,9 +39,9 @@ function judge(needs: ProofNeeds, session: Session, request: RequestView): undef
   // [LINK-6.1-2] Not read: what is too much costs nothing.
   if (!link.mayClaim()) return answer('rate-limited')
   // [LINK-6.1-4] Anybody may name any domain: what it costs is on the account of where it comes from.
-  if (session.role === 'gateway' && needs.env.shares.isOver(session.network, 'time')) {
-    return answer('rate-limited')
-  }
+  const { shares } = needs.env
+  const isOver = session.role === 'gateway' && shares.isOver(link.reader.account, 'time')
+  if (isOver && session.standing !== 'silent') return answer('rate-limited')
   const prove = readProve(request)
   if (typeof prove === 'string') return answer(prove)
   // [LINK-6.1-1] Of a client the key is required.
@@ -50,14 +50,16 @@ function judge(needs: ProofNeeds, session: Session, request: RequestView): undef
   if (binding === undefined) return answer('proof-pending')
   const channel = encodeBase64url(binding)
   if (session.role === 'client') judgeClient(needs, session, prove, channel, answer)
-  else judgeDomain(needs, session, prove, channel, answer)
+  else judgeDomain(needs, session, prove, channel, isOver, answer)
 }
 
+/** `isOver`: too much comes from its network, and only those who are known are let in. */
 function judgeDomain(
   needs: ProofNeeds,
   session: Session,
   prove: Prove,
   channel: string,
+  isOver: boolean,
   answer: Answer,
 ): undefined {
   const token = parseLinkToken(prove.token, needs.env.limits)
@@ -100,6 +102,10 @@ function judgeDomain(
   // Domain rules come before any key is looked up.
   const barred = barredBy(needs, remote)
   if (barred !== undefined) return finish(barred)
+  // [LINK-6.1-4] The first claim of a link alone: its signature costs a tenth of the handshake before it.
+  if (isOver && !needs.env.shares.isKnown(remote)) {
+    return finish(refuse('rate-limited', 'too much comes from its network'))
+  }
   // [LINK-3.1-6] Plain TCP shows no certificate, and whoever is in between reads and writes.
   if (session.link.channel.facts.binding === undefined && !needs.isPinned(remote)) {
     return finish(refuse('credential-key', 'on plain TCP only a pinned key proves a domain'))

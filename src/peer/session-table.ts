@@ -21,7 +21,7 @@ const lookMs = 1000
 const tickMs = 250
 
 export type SessionParts = {
-  readonly hello: (local: Domain) => Hello
+  readonly hello: (local: Domain, isDialled: boolean) => Hello
   readonly mint: Mint
   readonly isHosted: (domain: string) => boolean
 }
@@ -59,7 +59,8 @@ export class SessionTable {
   add(channel: Channel, role: Role, dialled: Dialled | undefined, local: Domain): Session {
     const stirred = (session: Session): undefined => this.#due(session)
     const parts = { ...this.#parts, evict: askToForget, counters: this.#counters, stirred }
-    const options = { ...parts, channel, role, dialled, hello: this.#parts.hello(local) }
+    const hello = this.#parts.hello(local, dialled !== undefined)
+    const options = { ...parts, channel, role, dialled, hello }
     const session = new Session(this.#env, options, this.#rooms)
     this.#sessions.add(session)
     this.#due(session)

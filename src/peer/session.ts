@@ -307,17 +307,14 @@ export class Session implements LinkOwner {
     const pair = Object.assign(known ?? { ...proof }, proof, { services })
     this.#pairs.set(name, pair)
     this.standing = 'proven'
-    // The link is read for the first domain that proves itself on it, unless a request is of another one.
-    if (this.#place === undefined) this.#payBy(this.#domainAccount(pair.remote), 'links')
     return { pair, isMore }
   }
 
-  /** The user is attached: what comes is read for it. */
+  /** The user is attached. */
   attach(attachment: AttachedSession, key: PublicKey): undefined {
     this.attachment = attachment
     this.userKey = key
     this.standing = 'proven'
-    this.#payBy(this.#env.shares.tree.user(attachment.caller.user.text), 'clients')
   }
 
   /** Numbers are places of whoever the link is read for when it shows the first of them. */
@@ -338,22 +335,34 @@ export class Session implements LinkOwner {
   /** The link is closed. */
   leave(): undefined {
     this.held.close()
+    this.givePlace()
+  }
+
+  /**
+   * Takes a place for the domain or the user at the far end, once that is known: from then on the link is read for it; for
+   * the first domain, unless a request is of another one. False: there is none. What we dialled has its place in any case.
+   */
+  takePlace(of: Domain | Address): boolean {
+    if (this.#place !== undefined) return true
+    const { tree } = this.#env.shares
+    return typeof of === 'string'
+      ? this.#payBy(this.#domainAccount(of), 'links')
+      : this.#payBy(tree.user(of.text), 'clients')
+  }
+
+  /** The link is closed, or whoever the place was for is not here. */
+  givePlace(): undefined {
     if (this.#place !== undefined) this.#env.shares.give(this.link.reader.account, this.#place)
     this.#place = undefined
   }
 
-  /** From now on the link is read for `account`. What we dialled has its place in any case. */
-  #payBy(account: Account, table: 'links' | 'clients'): undefined {
+  #payBy(account: Account, table: 'links' | 'clients'): boolean {
     const { shares } = this.#env
-    this.link.reader.account = account
     if (this.dialled !== undefined) shares.hold(account, table)
-    else if (!shares.take(account, table)) return
+    else if (!shares.take(account, table)) return false
+    this.link.reader.account = account
     this.#place = table
-  }
-
-  /** Whether there was a place for it once it was known whose it is. */
-  get hasPlace(): boolean {
-    return this.#place !== undefined
+    return true
   }
 
   /** Where the far side comes from, whatever it proves. */

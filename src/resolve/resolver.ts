@@ -73,6 +73,15 @@ export type Resolver = {
     signal: AbortSignal,
     payer?: Account | undefined,
   ) => Promise<Resolution>
+  /**
+   * The service for which DNS, or a route, names a host; else the one that has the addresses of the domain itself; nothing:
+   * there is none, as far as it can be told before `signal`.
+   */
+  readonly foundBy: (
+    domain: Domain,
+    signal: AbortSignal,
+    payer?: Account | undefined,
+  ) => Promise<Service | undefined>
   /** Finds every target, from the cache where it knows, and tells each step: all of them, or those before `signal`. */
   readonly explain: (domain: Domain, service: Service, signal?: AbortSignal) => Promise<Explanation>
   /** Forgets what DNS said about a domain and its targets, or everything; the number of answers forgotten. */
@@ -84,6 +93,7 @@ export function createResolver(options: ResolverOptions): Resolver {
   const needs: Needs = { ...options, cache, allowed: options.allowRanges.map(rangeOf) }
   return {
     resolve: (domain, service, signal, payer) => resolve(needs, { domain, service, signal, payer }),
+    foundBy: (domain, signal, payer) => foundBy(needs, { domain, signal, payer }),
     explain: (domain, service, signal = never()) =>
       explain(needs, { domain, service, signal, payer: options.explainer }),
     flush: (domain) => cache.flush(domain === undefined ? () => true : meantBy(cache, domain)),
@@ -98,6 +108,27 @@ async function resolve(needs: Needs, asked: Asked): Promise<Resolution> {
   const found = findTargets(needs, searchFor(needs, asked, steps))
   const first = await found.next()
   return { targets: continued(first, found), steps }
+}
+
+/** Messages first: most domains have both services in one place. */
+async function foundBy(needs: Needs, asked: Omit<Asked, 'service'>): Promise<Service | undefined> {
+  let atHome: Service | undefined
+  for (const service of ['im', 'pres'] as const) {
+    const via = await firstWay(needs, { ...asked, service })
+    if (via === 'srv' || via === 'static') return service
+    if (via === 'address') atHome ??= service
+  }
+  return atHome
+}
+
+async function firstWay(needs: Needs, asked: Asked): Promise<Target['via'] | undefined> {
+  try {
+    const found = findTargets(needs, searchFor(needs, asked, []))
+    const { value } = await found.next()
+    return value?.via
+  } catch {
+    return undefined
+  }
 }
 
 async function* continued(

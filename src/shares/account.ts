@@ -23,6 +23,11 @@ export type Resource = (typeof resources)[number]
 /** All but time, which passes by itself. */
 export type Held = Exclude<Resource, 'time'>
 
+/** What a domain elsewhere can have: all but what only our own users do. */
+export const resourcesOfPeers = resources.filter(
+  (name) => name !== 'clients' && name !== 'presentities',
+)
+
 export const indexOf = Object.fromEntries(resources.map((name, at) => [name, at])) as Readonly<
   Record<Resource, number>
 >
@@ -34,6 +39,8 @@ const unlimited: readonly number[] = resources.map(() => Number.POSITIVE_INFINIT
 export const turnMs = 100
 /** τ of 2 s: after it a third is left. */
 const leftPerTurn = Math.exp(-turnMs / 2000)
+/** What a loop that does nothing else comes to, in ms. */
+export const wholeTime = turnMs / (1 - leftPerTurn)
 /** After so many turns nothing is. */
 const forgottenAfter = 600
 /** Less time than this (ms, or requests) is none. */
@@ -114,4 +121,19 @@ export class Account {
     parent.adopt(this)
     count(parent, 1)
   }
+}
+
+/** Where the ways from the root to two accounts part. */
+export function parting(one: Account, other: Account): readonly [Account, Account] {
+  // Most are networks.
+  if (one.parent === other.parent) return [one, other]
+  const [a, b] = [wayTo(one), wayTo(other)]
+  const at = a.findIndex((step, i) => step !== b[i])
+  return [a[at] ?? one, b[at] ?? other]
+}
+
+function wayTo(account: Account): readonly Account[] {
+  const way: Account[] = []
+  for (let a: Account | undefined = account; a !== undefined; a = a.parent) way.unshift(a)
+  return way
 }

@@ -9,7 +9,7 @@
  * Fails: never. `false`: the signal ended first, or as many wait for the same account as may.
  * Cost:  one comparison a step for a place, and a pass over the accounts that wait for each that is given back.
  */
-import type { Account, Held } from './account.ts'
+import { type Account, type Held, parting } from './account.ts'
 import type { Shares } from './shares.ts'
 import { mostAccounts } from './tree.ts'
 
@@ -156,21 +156,6 @@ export class Line {
   #part(account: Account): number {
     return this.#shares.used(account, this.#resource) / account.weight
   }
-}
-
-/** Where the ways from the root to two accounts part; the two themselves where one of them stands above the other. */
-function parting(one: Account, other: Account): readonly [Account, Account] {
-  // Most are networks.
-  if (one.parent === other.parent) return [one, other]
-  const [a, b] = [wayTo(one), wayTo(other)]
-  const at = a.findIndex((step, i) => step !== b[i])
-  return [a[at] ?? one, b[at] ?? other]
-}
-
-function wayTo(account: Account): readonly Account[] {
-  const way: Account[] = []
-  for (let a: Account | undefined = account; a !== undefined; a = a.parent) way.unshift(a)
-  return way
 }
 
 function isBelow(account: Account, other: Account): boolean {

@@ -6,8 +6,8 @@ export const byteMs = 4e-6
 /** A read. */
 export const readMs = 0.003
 
-/** A handshake of TLS, on either side. */
-export const handshakeMs = 1
+/** A dial: above all the handshake of TLS. */
+export const dialMs = 1
 
 /** A question to DNS. */
 export const questionMs = 0.2

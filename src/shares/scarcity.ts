@@ -1,8 +1,9 @@
 /**
- * When something is scarce: the event loop by its lag and by what was charged, all else by how full it is. Hysteresis:
- * what becomes scarce stays so until there is plenty.
+ * When something is scarce: the event loop by who waits for it and by what was charged, all else by how full it is.
+ * Hysteresis: what becomes scarce stays so until there is plenty.
  *
- * In:  the lag of a timer and the time that was charged since the last turn; how much is used of how much.
+ * In:  the lag of a timer, whether links wait to be read, and the time that was charged since the last turn; how much is
+ *      used of how much.
  * Out: scarce or not. Pure but for what it remembers.
  */
 
@@ -10,24 +11,34 @@
 const lateMs = 25
 /** So little is none. */
 const calmLateMs = 10
-/** So long without lag, and there is plenty again. */
+/** So long without lag and waiting links, and there is plenty again. */
 const calmMs = 1000
 /** Lag without work of ours (a busy host, a collection of garbage) sheds nobody. */
-const workedShare = 0.6
+const workedShare = 0.5
 
 export class LoopScarcity {
   isScarce = false
-  #late = 0
+  /** Turns in a row that were not long enough for the work there was. */
+  #full = 0
   #calmMs = 0
 
-  /** A turn that took `wallMs` instead of `turnMs`, `chargedMs` of it with work for somebody. */
-  turn(wallMs: number, turnMs: number, chargedMs: number): boolean {
+  /**
+   * A turn that took `wallMs` instead of `turnMs`, `chargedMs` of it with work for somebody, and left links unread or not.
+   * Reading is cut into slices, so that the loop hardly lags where there is more to read than it can.
+   */
+  turn(wallMs: number, turnMs: number, chargedMs: number, isBehind: boolean): boolean {
     const late = wallMs - turnMs
-    this.#late = late >= lateMs && chargedMs >= workedShare * wallMs ? this.#late + 1 : 0
-    this.#calmMs = late < calmLateMs ? this.#calmMs + wallMs : 0
-    if (this.#late >= 2) this.isScarce = true
+    const isFull = (isBehind || late >= lateMs) && chargedMs >= workedShare * wallMs
+    this.#full = isFull ? this.#full + 1 : 0
+    this.#calmMs = late < calmLateMs && !isBehind ? this.#calmMs + wallMs : 0
+    if (this.isFull) this.isScarce = true
     else if (this.#calmMs >= calmMs) this.isScarce = false
     return this.isScarce
+  }
+
+  /** Now, and a moment ago: what was used is all that there was. */
+  get isFull(): boolean {
+    return this.#full >= 2
   }
 }
 
@@ -36,8 +47,8 @@ export type Marks = { readonly enter: number; readonly leave: number; readonly r
 
 export const bytesMarks: Marks = { enter: 0.75, leave: 0.6, room: 0.7 }
 export const placesMarks: Marks = { enter: 0.85, leave: 0.75, room: 0.8 }
-/** Of what was used. */
-export const loopRoom = 0.8
+/** Of what was used when there was no more. */
+export const loopRoom = 0.9
 
 /** Whether what was scarce or not is scarce now. */
 export const isScarceNow = (isScarce: boolean, used: number, size: number, marks: Marks): boolean =>

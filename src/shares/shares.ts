@@ -10,7 +10,19 @@
  */
 import { type Cancel, type Clock, every } from '../lib/clock.ts'
 import type { Counter, Meter } from '../lib/meter.ts'
-import { type Account, type Held, indexOf, type Resource, resources, turnMs } from './account.ts'
+import {
+  type Account,
+  type Held,
+  indexOf,
+  parting,
+  type Resource,
+  resources,
+  turnMs,
+  wholeTime,
+} from './account.ts'
+import { observeShares } from './gauges.ts'
+import { Greatest } from './greatest.ts'
+import { reportOf, type SharesReport } from './report.ts'
 import { bytesMarks, isScarceNow, LoopScarcity, loopRoom, placesMarks } from './scarcity.ts'
 import { AccountTree, type DomainStanding } from './tree.ts'
 import { Turns } from './turns.ts'
@@ -45,10 +57,12 @@ const sweptAtOnce = 8192
 const worthMs = 10
 /** What is not scarce any more is given back by so much a turn. */
 const relaxation = 1.25
+/** A flood is so many times a share, and so much of all the time there is, or so many requests within two seconds. */
+const floodSlack = 2
+const floodPart = 0.1
+const floodRequests = 100
 /** Times in one turn that somebody is asked for a place who has none to spare. */
 const mostFailures = 4
-/** Who uses so much of what the greatest user uses gives way as it does: one search finds many. */
-const amongMost = 0.7
 
 export class Shares {
   readonly tree = new AccountTree()
@@ -64,8 +78,7 @@ export class Shares {
   readonly #limited: Set<Account>[] = resources.map(() => new Set())
   readonly #sheds: (FullTable | undefined)[] = resources.map(() => undefined)
   readonly #failures: number[] = resources.map(() => 0)
-  /** Who gives way first, by resource and by parent, until the end of the turn. */
-  readonly #most: Map<Account, Most>[] = resources.map(() => new Map())
+  readonly #greatest = resources.map((_, at) => new Greatest(this.tree.all, at))
   readonly #weighedAt: number[] = resources.map(() => Number.NEGATIVE_INFINITY)
   readonly #refused: readonly Counter[]
   readonly #water = new WaterLevel()
@@ -77,27 +90,20 @@ export class Shares {
   #turnAt = 0
   /** Time since the last turn that was charged to anybody, in ms. */
   #charged = 0
+  /** All that was used lately when there was no more, in ms. */
+  #capacity = 0
+  readonly #waiting: (() => undefined)[] = []
 
   constructor(needs: SharesNeeds) {
     const { clock, meter, sizes } = needs
     this.#needs = needs
-    this.#sizes = resources.map((name) => (name === 'time' ? 0 : sizes[name]))
+    this.#sizes = resources.map((name) => (name === 'time' ? wholeTime : sizes[name]))
     this.#enough = this.#sizes.map((size, at) => size * marksOf(at).enter)
     this.#turn = Math.floor(clock.now() / turnMs)
     this.turns = new Turns(this, clock)
     this.#stop = every(clock, sweepMs, () => this.#sweep())
     this.#refused = resources.map((resource) => meter.counter('share_over_total', { resource }))
-    meter.gauge('share_accounts', {}, () => this.tree.size)
-    meter.gauge('share_unread_links', {}, () => this.turns.links)
-    for (const resource of resources) {
-      const at = indexOf[resource]
-      meter.gauge('share_scarce', { resource }, () => (this.#isScarce[at] ? 1 : 0))
-      for (const account of this.#classes) {
-        meter.gauge('share_used', { resource, class: account.name }, () =>
-          account.use(at, this.#turn),
-        )
-      }
-    }
+    observeShares(this, meter, this.#isScarce)
   }
 
   stop(): undefined {
@@ -105,20 +111,19 @@ export class Shares {
     this.#cancel?.()
   }
 
-  get #classes(): readonly Account[] {
-    const { ours, known, strangers, admin } = this.tree
-    return [ours, known, strangers, admin]
-  }
-
   /** `network`: where the first of its links comes from. */
   domain(name: string, network: string): Account {
     return this.tree.domain(name, network, this.#needs.standing(name), this.#turn)
   }
 
+  /** Whether our operator names it, or our users know it. */
+  isKnown(name: string): boolean {
+    return this.#needs.standing(name) !== 'stranger'
+  }
+
   /** The account of a domain that is known or was met; one for all others, who are nobody's neighbours. */
   remote(name: string): Account {
-    const isStranger = this.#needs.standing(name) === 'stranger'
-    if (!isStranger) return this.domain(name, '')
+    if (this.isKnown(name)) return this.domain(name, '')
     return this.tree.find(name) ?? this.tree.network('')
   }
 
@@ -141,16 +146,27 @@ export class Shares {
   }
 
   /**
-   * While time is scarce: one more request that `name` sends for `domain`, and whether it has more than its share of what
-   * is left to the domain. Senders are told apart by the number of their requests; `undefined`: this one is not.
+   * Whether `account` uses more than twice its share of time, and so much of all that no accident of the stopwatch can
+   * be meant.
    */
-  isGreedy(domain: Account, name: string): boolean | undefined {
-    const sender = this.tree.sender(domain, name)
-    sender?.add(indexOf.time, 1, this.#turn)
-    return sender && this.isOver(sender, 'time')
+  isFlood(account: Account): boolean {
+    if (!this.isOver(account, 'time', floodSlack)) return false
+    return account.use(indexOf.time, this.#turn) > this.#capacity * floodPart
   }
 
-  /** Whether `account` uses more than `slack` times its share of what is left to its parent. */
+  /**
+   * While time is scarce: one more request that `name` sends for `domain`, and whether it is one of a flood: of what is
+   * left to the domain its sender uses more than its share, and more than the others do. Senders are told apart by the
+   * number of their requests; `undefined`: this one is not.
+   */
+  isFloodOf(domain: Account, name: string): boolean | undefined {
+    const sender = this.tree.sender(domain, name)
+    if (sender === undefined) return undefined
+    sender.add(indexOf.time, 1, this.#turn)
+    return this.isOver(sender, 'time') && sender.use(indexOf.time, this.#turn) > floodRequests
+  }
+
+  /** Whether `account` uses more than its share of what is left to its parent, `slack` times. */
   isOver(account: Account, resource: Resource, slack = 1): boolean {
     return this.isScarce(resource) && this.#isAbove(account, indexOf[resource], slack)
   }
@@ -161,7 +177,13 @@ export class Shares {
   }
 
   used(account: Account, resource: Resource): number {
+    // In quiet times nobody counts turns.
+    if (resource === 'time') this.#turn = Math.floor(this.now / turnMs)
     return account.use(indexOf[resource], this.#turn)
+  }
+
+  report(): SharesReport {
+    return reportOf(this, this.#sizes, this.#isScarce)
   }
 
   /** Takes a place, or so many bytes; false: for the time being there is nothing for `account`. Give it back after use. */
@@ -196,53 +218,18 @@ export class Shares {
     if (table === undefined) return false
     if (isAbove) return table.isReplaceable && table.shed(account, true)
     while ((this.#failures[at] as number) < mostFailures) {
-      const victim = this.#greatest(at)
+      const victim = (this.#greatest[at] as Greatest).find()
       if (!table.isReplaceable && !this.#hasLess(account, victim, at)) return false
       if (table.shed(victim, false)) return true
       this.#failures[at] = (this.#failures[at] as number) + 1
-      // The next one among those found, if there is one.
-      if (victim.parent !== undefined) this.#most[at]?.get(victim.parent)?.accounts.pop()
+      this.#greatest[at]?.pass(victim)
     }
     return false
   }
 
-  /** Who uses most of what its siblings use, from the root down. */
-  #greatest(at: number): Account {
-    let node = this.tree.all
-    for (let next = this.#mostOf(node, at); next !== undefined; next = this.#mostOf(node, at)) {
-      node = next
-    }
-    return node
-  }
-
-  /** One of the children that use most. Found together, so that a place from one of many costs no look at all of them. */
-  #mostOf(node: Account, at: number): Account | undefined {
-    const { children } = node
-    if (children === undefined) return undefined
-    const found = this.#most[at]?.get(node)
-    for (let last = found?.accounts.at(-1); last !== undefined; last = found?.accounts.at(-1)) {
-      if (found !== undefined && this.#part(last, at) >= found.least) return last
-      found?.accounts.pop()
-    }
-    let most = 0
-    for (const child of children.values()) most = Math.max(most, this.#part(child, at))
-    if (most <= 0) return undefined
-    const least = most * amongMost
-    const accounts = [...children.values()].filter((child) => this.#part(child, at) >= least)
-    this.#most[at]?.set(node, { accounts, least })
-    return accounts.at(-1)
-  }
-
-  #part(account: Account, at: number): number {
-    return account.use(at, this.#turn) / account.weight
-  }
-
   /** Also once a place has changed hands: equals take nothing from each other. Compared where their ways part. */
   #hasLess(account: Account, other: Account, at: number): boolean {
-    const [own, its] = [pathOf(account), pathOf(other)]
-    const fork = own.findIndex((step, n) => step !== its[n])
-    const [mine, theirs] = [own[fork], its[fork]]
-    if (mine === undefined || theirs === undefined) return false
+    const [mine, theirs] = parting(account, other)
     const after = (step: Account, change: number): number =>
       (step.use(at, this.#turn) + change) / step.weight
     return after(mine, 1) <= after(theirs, -1)
@@ -261,6 +248,12 @@ export class Shares {
     return account.use(at, this.#turn) > parent.level(at) * weight * slack
   }
 
+  /** `task` is done once, when this turn is over and it is known anew who is over its share of time. */
+  afterTurn(task: () => undefined): undefined {
+    this.#waiting.push(task)
+    this.#watch()
+  }
+
   /** From now on each turn is looked at, until nothing is scarce and little is done. */
   #watch(): undefined {
     if (this.#cancel !== undefined) return
@@ -275,13 +268,16 @@ export class Shares {
     const wallMs = now - this.#turnAt
     this.#cancel = undefined
     this.#turn = Math.floor(now / turnMs)
-    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged)
+    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged, this.turns.links > 0)
     this.#isScarce[0] = isScarce
-    if (isScarce) this.#share(0, this.tree.all.use(0, this.#turn) * loopRoom)
+    if (this.#loop.isFull) this.#capacity = this.tree.all.use(0, this.#turn)
+    if (isScarce) this.#share(0, this.#capacity * loopRoom)
     else this.#relax(0)
     const isQuiet = this.#charged < worthMs && !isScarce
     this.#charged = 0
-    if (!isQuiet || (this.#limited[0] as Set<Account>).size > 0) this.#watch()
+    const waiting = this.#waiting.splice(0)
+    for (const task of waiting) task()
+    if (!isQuiet || this.isScarce('time') || this.#waiting.length > 0) this.#watch()
   }
 
   /** In quiet times, too. */
@@ -298,7 +294,7 @@ export class Shares {
     if (before && now - (this.#weighedAt[at] as number) < turnMs) return
     this.#weighedAt[at] = now
     this.#failures[at] = 0
-    this.#most[at]?.clear()
+    this.#greatest[at]?.forget()
     const size = this.#sizes[at] as number
     const marks = marksOf(at)
     const isScarce = isScarceNow(before, total, size, marks)
@@ -321,8 +317,9 @@ export class Shares {
     const turn = this.#turn
     for (const child of node.children?.values() ?? [])
       this.#water.add(child.use(at, turn), child.weight)
-    const level = this.#water.take(room)
-    if (level === Number.POSITIVE_INFINITY) return
+    const fair = this.#water.take(room)
+    if (fair === Number.POSITIVE_INFINITY) return
+    const level = Math.max(fair, this.#leastLevel(node, at))
     node.limit(at, level)
     limited.add(node)
     for (const child of node.children?.values() ?? []) {
@@ -333,6 +330,12 @@ export class Shares {
         this.#fill(child, at, this.#sumBelow(child, at) * (share / used), limited)
       }
     }
+  }
+
+  /** Where all who send for a domain ask for as much, none of them is greedy: they wait for credit together. */
+  #leastLevel(node: Account, at: number): number {
+    if (at !== indexOf.time || !this.tree.isDomain(node)) return 0
+    return (floodSlack * this.#sumBelow(node, at)) / (node.children?.size ?? 1)
   }
 
   #sumBelow({ children }: Account, at: number): number {
@@ -359,17 +362,7 @@ export class Shares {
   }
 }
 
-/** Accounts that use at least `least`, of the children of one. */
-type Most = { readonly accounts: Account[]; readonly least: number }
-
 const marksOf = (at: number) => (at === indexOf.bytes ? bytesMarks : placesMarks)
-
-/** From the root down. */
-const pathOf = (account: Account): readonly Account[] => {
-  const path: Account[] = []
-  for (let a: Account | undefined = account; a !== undefined; a = a.parent) path.unshift(a)
-  return path
-}
 
 /** The last tenth of everything is for our users, and some before it for them and for known peers. */
 const reachOf = (account: Account): number => {

@@ -21,7 +21,7 @@ const mostSenders = 1024
 const namedWeight = 8
 
 /** For all for whom there is no room; no user, domain or network is called so. */
-const rest = '_rest'
+export const rest = '_rest'
 
 export type DomainStanding = 'named' | 'known' | 'stranger'
 
@@ -71,6 +71,10 @@ export class AccountTree {
   /** A domain that has an account. */
   find(name: string): Account | undefined {
     return this.#domains.get(name)
+  }
+
+  isDomain(account: Account): boolean {
+    return this.#domains.get(account.name) === account
   }
 
   /** One who sends for a domain; nothing: it has so many already that no more are told apart. */

@@ -1,11 +1,11 @@
 /**
  * Turns: how long each link may be read before another one is, so that nobody holds the event loop.
  *
- * In:    chunks as they come from channels; the account that they are read for.
- * Out:   frames, read in slices of time; what was spent, charged to whom it was spent for.
+ * In:    chunks as they come from channels, and other work that takes a while; the account that it is for.
+ * Out:   frames, read in slices of time; work, done; what was spent, charged to whom it was spent for.
  * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow, in the
  *        order of `rotation.ts`: many links, domains or networks make no class more, nor many links or domains a network.
- * Cost:  two readings of the clock a chunk, and one each sixteen frames.
+ * Cost:  two readings of the clock a chunk, and one each four frames.
  */
 import type { Clock } from '../lib/clock.ts'
 import type { Account } from './account.ts'
@@ -25,10 +25,14 @@ export interface Reader {
 }
 
 type Unread = { readonly reader: Reader; rest: Buffer }
+/** Work that is not reading. */
+type Job = { readonly account: Account; readonly run: () => undefined }
 
-/** All reading between two polls of the system. */
-const turnMs = 20
-const [leastSliceMs, mostSliceMs] = [0.5, 4]
+/** All reading and work between two polls of the system. */
+const turnMs = 6
+const [leastSliceMs, mostSliceMs] = [0.25, 1.5]
+/** No slice takes longer by what it does: that was a pause of the host, or of the engine. */
+const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */
 const overDivisor = 8
 /** Reading that is worth a look at where a turn ends. */
@@ -37,7 +41,7 @@ const worthMs = 1
 export class Turns {
   readonly #shares: Shares
   readonly #clock: Clock
-  readonly #unread = new Rotation<Unread>()
+  readonly #unread = new Rotation<Unread | Job>()
   readonly #run = (): undefined => this.#next()
   #isPlanned = false
   #spent = 0
@@ -51,7 +55,7 @@ export class Turns {
     this.#clock = clock
   }
 
-  /** Links with something that is not read yet. */
+  /** Links with something that waits for its turn. */
   get links(): number {
     return this.#unread.size
   }
@@ -60,6 +64,14 @@ export class Turns {
   read(reader: Reader, chunk: Buffer): undefined {
     const taken = this.#spent < turnMs ? this.#slice(reader, chunk) : 0
     if (taken < chunk.length) this.#wait(reader, chunk.subarray(taken))
+  }
+
+  /** Work for `account`, at once or in its turn. */
+  work(account: Account, run: () => undefined): undefined {
+    const job = { account, run }
+    if (this.#spent < turnMs) return this.#do(job)
+    this.#unread.add(account, job)
+    this.#plan()
   }
 
   /** Whether the slice is used up: no further frame of it is read in this turn. */
@@ -71,7 +83,7 @@ export class Turns {
   switchTo(account: Account): undefined {
     if (this.#account === undefined || this.#account === account) return
     const now = this.#clock.now()
-    this.#shares.charge(this.#account, now - this.#since)
+    this.#shares.charge(this.#account, Math.min(now - this.#since, mostMs))
     this.#account = account
     this.#since = now
   }
@@ -85,11 +97,24 @@ export class Turns {
     this.#since = now
     const taken = reader.read(chunk, now)
     const end = this.#clock.now()
-    this.#shares.charge(this.#account, end - this.#since + taken * byteMs + readMs)
+    const ms = Math.min(end - this.#since, mostMs)
+    this.#shares.charge(this.#account, ms + taken * byteMs + readMs)
     this.#account = undefined
-    this.#spent += end - now
-    if (this.#spent > worthMs) this.#plan()
+    this.#spend(end - now)
     return taken
+  }
+
+  #do({ account, run }: Job): undefined {
+    const from = this.#clock.now()
+    run()
+    const ms = this.#clock.now() - from
+    this.#shares.charge(account, Math.min(ms, mostMs))
+    this.#spend(ms)
+  }
+
+  #spend(ms: number): undefined {
+    this.#spent += ms
+    if (this.#spent > worthMs) this.#plan()
   }
 
   #wait(reader: Reader, rest: Buffer): undefined {
@@ -116,6 +141,7 @@ export class Turns {
   #readOn(): undefined {
     const unread = this.#unread.next()
     if (unread === undefined) return
+    if ('run' in unread) return this.#do(unread)
     const { reader, rest } = unread
     unread.rest = rest.subarray(this.#slice(reader, rest))
     if (unread.rest.length > 0) this.#unread.add(reader.account, unread)

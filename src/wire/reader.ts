@@ -24,7 +24,7 @@ export interface Pace {
 }
 
 /** It is asked once in so many frames: asking may cost as much as a frame. */
-const framesPerLook = 16
+const framesPerLook = 4
 
 export class FrameReader {
   /** Longest payload that is taken now; raised once the far side is proven. */

@@ -11,7 +11,7 @@ const { command } = wire
 
 /** A world whose directory answers when a test lets it, one question after the other. */
 function slowWorld(wish: WorldWish = {}) {
-  const asked: { answer: () => void; fail: () => void }[] = []
+  const asked: { answer: () => void; fail: () => void; gone: () => void }[] = []
   let isSlow = false
   const world: World = new World({
     ...wish,
@@ -22,7 +22,8 @@ function slowWorld(wish: WorldWish = {}) {
         if (!isSlow) return listed.find(user)
         return new Promise((resolve, reject) => {
           const answer = (): void => resolve(listed.find(user))
-          asked.push({ answer, fail: () => reject(new Error('away')) })
+          const fail = (): void => reject(new Error('away'))
+          asked.push({ answer, fail, gone: () => resolve(undefined) })
         })
       },
     }),
@@ -173,4 +174,51 @@ test('a directory that fails in the middle leaves the link as it was: it may try
   await world.run()
   expect([bob.status(again), gauge()]).toEqual(['ok', 1])
   expect(bob.requestsOf(command.message)).toEqual([])
+})
+
+describe('who finds no place among the clients', () => {
+  test('is never seen to be there, and gets the next place that is free', async () => {
+    const { world, asked, slow, answer, gauge, attaching } = slowWorld({ limits: { clients: 1 } })
+    const first = await attaching()
+    while (asked.length > 0) await answer()
+    const second = await attaching()
+    await answer()
+    // Nobody at home was asked to let it in.
+    expect([second.bob.status(second.id), asked.length, gauge()]).toEqual(['busy', 0, 1])
+    expect(second.bob.isClosed).toBe(false)
+    world.pairs.get(first.bob)?.cut('both')
+    await world.run()
+    slow(false)
+    const again = world.attach(second.bob)
+    await world.run()
+    expect([second.bob.status(again), gauge()]).toEqual(['ok', 1])
+  })
+
+  test.each([
+    ['the directory failed', 'busy', (asked: { fail: () => void } | undefined) => asked?.fail()],
+    ['the user is gone', 'refused', (asked: { gone: () => void } | undefined) => asked?.gone()],
+  ] as const)('finds one that was taken in vain, since %s', async (_, code, end) => {
+    const { world, asked, answer, gauge, attaching } = slowWorld({ limits: { clients: 1 } })
+    const first = await attaching()
+    await answer()
+    end(asked.shift())
+    await world.run()
+    const second = await attaching()
+    while (asked.length > 0) await answer()
+    expect([first.bob.status(first.id), second.bob.status(second.id), gauge()]).toEqual([
+      code,
+      'ok',
+      1,
+    ])
+  })
+
+  test('takes none from others if its link ended while the directory was asked', async () => {
+    const { world, asked, answer, attaching } = slowWorld({ limits: { clients: 1 } })
+    const first = await attaching()
+    world.pairs.get(first.bob)?.cut('both')
+    await world.run()
+    while (asked.length > 0) await answer()
+    const { shares } = world.gateway
+    expect(shares.used(shares.tree.all, 'clients')).toBe(0)
+  })
 })

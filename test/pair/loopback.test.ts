@@ -78,7 +78,7 @@ class Federation {
       pinned: new Map([['c.example', pinned('c.example')]]),
       ...{ discontinuity: 'accept', required: () => [] },
       connect: () => Promise.reject(new Error('there is nothing to dial')),
-      isThere: async () => false,
+      foundBy: async () => undefined,
       provenChannel: () => undefined,
       ...{ clock, random: seededRandom(domain.charCodeAt(0)), limits },
       ...{ meter: this.meter, log: silentLog },

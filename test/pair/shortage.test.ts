@@ -102,6 +102,23 @@ describe('a gateway that is short of links', () => {
     expect(openOf(peers)).toBe(4)
   })
 
+  test('tells a newcomer for whom there is no room at once, and what it asked meanwhile', async () => {
+    const world = roomFor(1)
+    const [first] = await peersOf(world, 1)
+    if (first !== undefined) watch(first)
+    await world.run()
+    const late = world.dialIn('gateway', 'p1.example')
+    late.sayHello()
+    const asked = [late.show(1, 'user@p1.example'), late.message({})]
+    const proof = late.prove()
+    await world.run()
+    expect(late.status(proof)).toBe('ok')
+    expect(asked.map((id) => late.status(id))).toEqual(['busy', 'busy'])
+    expect([late.release?.reason, late.isClosed]).toEqual(['resource-shortage', true])
+    const { shares } = world.gateway
+    expect(shares.used(shares.tree.all, 'links')).toBe(1)
+  })
+
   test('takes the same domain again when it comes back', async () => {
     const world = roomFor(2)
     const [first] = await peersOf(world, 1)

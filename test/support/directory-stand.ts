@@ -208,7 +208,7 @@ export async function loopbackStand(changed: Partial<Limits> = {}): Promise<Stan
     ...{ software: 'under test', rules: { default: 'allow', allow: [], deny: [] } },
     ...{ pinned: new Map(), discontinuity: 'accept', required: () => [] },
     connect: () => Promise.reject(new Error('there is nothing to dial')),
-    isThere: async () => false,
+    foundBy: async () => undefined,
     provenChannel: () => undefined,
     ...{ clock, random: seededRandom(7), limits, meter, log: silentLog },
   })

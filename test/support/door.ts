@@ -15,7 +15,7 @@ import { type Limits, limitsWith } from '../../src/limits.ts'
 import { AcceptGate, type Admission } from '../../src/link/accept-gate.ts'
 import type { Channel } from '../../src/link/channel.ts'
 import { dialPlain, dialTls, type TlsDial } from '../../src/link/dial-socket.ts'
-import { listenPlain, listenTls } from '../../src/link/listen-socket.ts'
+import { listenPlain, listenTls, type TlsListen } from '../../src/link/listen-socket.ts'
 import { type ShownCertificate, shownCertificate, type Trust, trustIn } from '../../src/link/tls.ts'
 import { dnsName, type Issued, issue, makeRoot } from './pki.ts'
 
@@ -42,7 +42,7 @@ export async function makePki(): Promise<Pki> {
 
 export type DoorWish = {
   readonly certificates?: (name: string) => ShownCertificate | undefined
-  readonly begins?: (remote: string) => undefined
+  readonly inTurn?: TlsListen['inTurn']
   readonly limits?: Limits
   readonly clock?: Clock
   readonly plain?: boolean
@@ -83,10 +83,10 @@ export async function openDoor(wish: DoorWish): Promise<OpenDoor> {
     wish.each?.(channel)
   }
   const options = { address, port: 0, onChannel, gate, limits, clock, meter, log }
-  const { certificates = () => undefined, begins = () => undefined } = wish
+  const { certificates = () => undefined, inTurn = (_remote, work) => work() } = wish
   const door = plain
     ? await listenPlain(options)
-    : await listenTls({ ...options, certificates, begins })
+    : await listenTls({ ...options, certificates, inTurn })
   return {
     port: door.port,
     shut: door.close,

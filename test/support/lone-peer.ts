@@ -71,7 +71,7 @@ export class LonePeer {
         if (channel === undefined) throw new GatewayError('remote-unreachable', `no ${remote}`)
         return { channel, host: `gate.${remote}`, port: 5279, needsKnownKey: false }
       },
-      isThere: async () => true,
+      foundBy: async () => 'im',
       required: () => [],
       provenChannel: () => undefined,
     })

@@ -439,6 +439,9 @@ describe('a gateway with traffic', () => {
     expect(number('delivery_seconds_sum\\{direction="out"\\}')).toBeLessThan(3)
     expect(number('peer_link_up\\{peer="b.example"\\}')).toBe(1)
     expect(number('peer_link_up\\{peer="silent.example"\\}')).toBe(0)
+    expect(number('peer_share\\{peer="b.example",resource="links"\\}')).toBe(1)
+    expect(number('peer_share\\{peer="b.example",resource="time"\\}')).toBeGreaterThan(0)
+    expect(number('peer_over\\{peer="silent.example"\\}')).toBe(0)
     expect(number('peer_state\\{state="running"\\}')).toBeGreaterThan(0)
     expect(number('connect_attempts_total\\{result="ok"\\}')).toBeGreaterThan(0)
     expect(number('certificate_expiry_seconds\\{domain="a.example"\\}')).toBeGreaterThan(86_400)
@@ -469,6 +472,8 @@ describe('a gateway with traffic', () => {
     expect(status.links[0].pairs[0]).toMatchObject({ local: 'a.example', remote: 'b.example' })
     expect(status.links[0].pairs[0].proof).toContain('certificate')
     expect(status.counts).toMatchObject({ messagesOut: 4, clientLinks: 1 })
+    expect(status.shares.resources[0]).toMatchObject({ name: 'time', scarce: false })
+    expect(status.shares.most[0].domains.concat(status.shares.most[0].name)).toContain('b.example')
   })
 
   test('it explains a domain with the link that is there', async () => {

@@ -81,16 +81,23 @@ const firstAnswer = (socket: Socket): Promise<string | undefined> =>
 /** More than two systems hold between them. */
 const tooMuch = Buffer.alloc(48 * 1024 * 1024)
 
-test('[LINK-6.1-4] a handshake is told with where it comes from before anything is said', async () => {
-  const begun: string[] = []
-  const begins = (remote: string): undefined => {
-    begun.push(remote)
+test('[LINK-6.1-4] a handshake begins, and signs, when it is the turn of where it comes from', async () => {
+  const waiting: (() => undefined)[] = []
+  const remotes = new Set<string>()
+  const inTurn = (remote: string, work: () => undefined): undefined => {
+    remotes.add(remote)
+    waiting.push(work)
   }
-  const door = await opened({ begins })
-  const socket = await knock(door.port, '')
-  await until(() => begun.length === 1)
-  expect(begun[0]).toMatch(/^127\.0\.0\.1:\d+$/)
-  socket.destroy()
+  const door = await opened({ inTurn })
+  const dialled = dialDoor(door, pki.trust)
+  await until(() => waiting.length === 1)
+  waiting[0]?.()
+  await until(() => waiting.length === 2)
+  expect(door.came).toEqual([])
+  waiting[1]?.()
+  await dialled
+  await door.channel(0)
+  expect([...remotes]).toEqual([expect.stringMatching(/^127\.0\.0\.1:\d+$/)])
 })
 
 describe('a channel whose far side does not read', () => {

@@ -1,14 +1,15 @@
 /** SIGHUP: what a running gateway takes of new files, and what it keeps when they are wrong. */
+import { execFileSync } from 'node:child_process'
 import { X509Certificate } from 'node:crypto'
 import { once } from 'node:events'
-import { readFile, writeFile } from 'node:fs/promises'
+import { open, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { connect } from 'node:tls'
 import { expect, test } from 'vitest'
 import { createLeaf } from '../../src/config/certificates.ts'
 import { generateKeyPair, writePrivateKey } from '../../src/credential/ed25519.ts'
 import { systemRandom } from '../../src/lib/random.ts'
-import { type Process, run } from '../support/gatehouse.ts'
+import { type Process, run, start } from '../support/gatehouse.ts'
 import { gateway, type Site, set, twoSites } from '../support/sites.ts'
 
 const inFolder = ({ folder }: Site, name: string): string => join(folder, 'certificates', name)
@@ -88,4 +89,23 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   expect((await one.ended).code).toBe(0)
   // Lines of less weight than `warn` are not written any more.
   expect(one.lines.at(-1)).toMatchObject({ event: 'config.reloaded' })
+})
+
+test('a reload that is asked for while the program starts is done once it runs', async () => {
+  const { a } = await twoSites()
+  const config = join(a.folder, 'piped.yaml')
+  execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', config])
+  const one = start(['run', '--config', config])
+  // Opened once the program reads it, and waits for what is written.
+  const pipe = await open(config, 'w')
+  const text = await readFile(a.config)
+  await rm(config)
+  await writeFile(config, text)
+  one.signal('SIGHUP')
+  await pipe.writeFile(text)
+  await pipe.close()
+  await one.line(({ event }) => event === 'config.reloaded')
+  expect(one.lines.map(({ event }) => event)).toContain('gateway.started')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
 })

@@ -2,7 +2,7 @@
  * When each watcher gets what: the first change at once, then at most one in `limits.notifyMs` per subscription, and
  * always the last value (a register, not a log).
  *
- * In:    subscriptions that may have something to get (`mark`).
+ * In:    subscriptions that may have something to get: one (`mark`), or all of a presentity or a domain, however many.
  * Out:   `notify` when one of them has. Its work is charged to whoever watches: what its account has too much of waits,
  *        and nobody waits behind it.
  * Fails: never. State and domain are looked at when it is sent, not when it is marked: after a refusal nothing goes out.
@@ -25,7 +25,11 @@ const tickMs = 100
 export const againMs = 1000
 const mostAgainMs = 60_000
 
-/** Notifications made in one turn of the event loop: a presentity with 100 000 watchers holds up nobody else. */
+/** Subscriptions that are looked at in one turn of the event loop: 100 000 watchers of one presentity hold up nobody else. */
+const turnLooks = 8192
+/** Of them, those of one presentity or domain before it is the next one's turn. */
+const crowdLooks = 1024
+/** Notifications made in one turn; as long as there are some to be looked at, one part of it. */
 const turnNotifications = 1024
 /** Of them, those to one account before it is the next one's turn. */
 const accountNotifications = 64
@@ -34,6 +38,21 @@ const accountNotifications = 64
 const notificationMs = 0.01
 /** Wait of what an account has too much of. */
 const overMs = 2000
+/** No version. */
+const unknown = -1
+
+/** Watchers of a presentity, or of a domain, by whatever they are kept. */
+type Crowd = { values(): Iterator<Subscription> }
+
+/** How far a crowd is looked at. */
+type Walk = {
+  readonly rest: Iterator<Subscription>
+  /** What those of them have who do not wait for a change already. */
+  readonly before: number
+  /** Another change came meanwhile, with this before it: they are looked at once more. */
+  next: number | undefined
+  isOver: boolean
+}
 
 export class Notifier {
   readonly #clock: Clock
@@ -43,6 +62,7 @@ export class Notifier {
   readonly #coalesced: Counter
   /** By who pays; each has its turn. */
   readonly #ready = new Map<Account, Set<Subscription>>()
+  readonly #walks = new Map<Crowd, Walk>()
   readonly #later: TimerWheel<'laterSlot', Subscription>
   #isArmed = false
 
@@ -70,11 +90,13 @@ export class Notifier {
   changed(watched: WatchedPresentity, presence: Presence): undefined {
     const before = watched.presence.version.seq
     watched.presence = presence
-    for (const subscription of watched.subscriptions) {
-      const { seq, state } = subscription
-      if (seq !== before && state === 'active') this.#coalesced.n++
-      this.mark(subscription)
-    }
+    this.#walk(watched.subscriptions, before)
+    this.flush()
+  }
+
+  /** All of `crowd` may have something to get that was held back. */
+  resume(crowd: Crowd): undefined {
+    this.#walk(crowd, unknown)
     this.flush()
   }
 
@@ -114,14 +136,17 @@ export class Notifier {
   flush(): undefined {
     // What has to wait for its turn keeps its mark.
     if (this.#isArmed) return
-    let left = turnNotifications
+    this.#look()
+    // Who is last in a crowd is not to wait for all that it is told.
+    let left = this.#walks.size > 0 ? accountNotifications : turnNotifications
     for (const [account, own] of this.#ready) {
-      if (left === 0) return this.#soon()
+      if (left === 0) break
       left -= this.#serve(account, own, Math.min(left, accountNotifications))
       this.#ready.delete(account)
       // Whoever has more to get stands at the end.
       if (own.size > 0) this.#ready.set(account, own)
     }
+    if (this.#walks.size > 0 || this.#ready.size > 0) this.#soon()
   }
 
   drop(subscription: Subscription): undefined {
@@ -132,6 +157,43 @@ export class Notifier {
   stop(): undefined {
     this.#later.stop()
     this.#ready.clear()
+    this.#walks.clear()
+  }
+
+  #walk(crowd: Crowd, before: number): undefined {
+    const walk = this.#walks.get(crowd)
+    if (walk !== undefined) walk.next = before
+    else this.#walks.set(crowd, { rest: crowd.values(), before, next: undefined, isOver: false })
+  }
+
+  /** Marks the next ones of each crowd in turn. */
+  #look(): undefined {
+    let left = turnLooks
+    for (const [crowd, walk] of this.#walks) {
+      if (left <= 0) return
+      this.#walks.delete(crowd)
+      const looks = this.#lookAt(walk, Math.min(left, crowdLooks))
+      left -= looks
+      if (!walk.isOver) this.#walks.set(crowd, walk)
+      else if (walk.next !== undefined) this.#walk(crowd, walk.next)
+    }
+  }
+
+  /** Up to so many; those looked at. */
+  #lookAt(walk: Walk, most: number): number {
+    const { rest, before } = walk
+    for (let n = 0; n < most; n++) {
+      const { value: subscription, done } = rest.next()
+      if (done === true) {
+        walk.isOver = true
+        return n
+      }
+      const { seq, state, watched } = subscription
+      const isLate = seq !== before && seq !== watched.presence.version.seq
+      if (isLate && before !== unknown && state === 'active') this.#coalesced.n++
+      this.mark(subscription)
+    }
+    return most
   }
 
   /** Up to so many of one account; those looked at. */

@@ -164,8 +164,7 @@ export class Subscriptions {
   resume(domain: Domain, way: string): undefined {
     const found = this.#domains.get(domain)
     if (found?.paused.delete(way) !== true) return
-    for (const subscription of found.byId.values()) this.#notifier.mark(subscription)
-    this.#notifier.flush()
+    this.#notifier.resume(found.byId)
   }
 
   /** Live subscriptions whose watchers are in `domain`. */

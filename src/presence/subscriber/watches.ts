@@ -7,8 +7,7 @@
  *        is given out again.
  * Fails: `conflict`, `limit-reached` and `busy` for users; `credential-audience`, `lease-unknown` and a bad document for NOTIFY.
  * Spec:  [LINK-6.13-1] to [LINK-6.14-3]; draft §6.6; hardening A068 (no NOTIFY without a subscription), A137 (no old
- *        version), 4.5 (renewal at 60–80 %, `unknown` instead of a stale or false value). One subscription serves all
- *        sessions of a watcher.
+ *        version), 4.5 (renewal at 60–80 %, `unknown` instead of a false value). One subscription serves all sessions.
  */
 import type { Address } from '../../address/address.ts'
 import type { Domain } from '../../address/domain.ts'
@@ -311,7 +310,7 @@ export class Watches {
     return wish !== undefined
   }
 
-  /** The watch that serves `interest`. One that is being given up is taken back, unless the far side is told already. */
+  /** [LINK-6.10-7] Held before it is asked for. One that is given up is taken back, unless the far side is told already. */
   #rowFor(interest: Interest, account: Account): WatchRow {
     const old = this.#byPair.get(pairOf(interest))
     if (old !== undefined && old.next !== 'unsubscribe') return old

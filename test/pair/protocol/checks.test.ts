@@ -18,7 +18,7 @@ describe('every request', () => {
       limits,
       pinned: ['d.example'],
       domains: ['b.example', 'c.example'],
-      services: ['pres'],
+      services: { 'b.example': ['pres'], 'c.example': ['pres'] },
     })
     const peer = await world.provenPeer()
     peer.prove({ claims: { aud: 'c.example' } })

@@ -28,11 +28,7 @@ function withDns(world: World): DnsTable {
     ...{ defaultPort: 5279, isProven: () => false },
     line: questionLine(world.gateway.shares, limits, meter),
   })
-  world.isThere = (domain, payer, signal) =>
-    resolver.resolve(domain, 'im', signal, payer).then(
-      () => true,
-      () => false,
-    )
+  world.foundBy = (domain, payer, signal) => resolver.foundBy(domain, signal, payer)
   return dns
 }
 

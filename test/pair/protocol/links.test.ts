@@ -205,6 +205,41 @@ describe('links of a pair', () => {
     expect([toA.release?.reason, fromA.release]).toEqual(['duplicate', undefined])
   })
 
+  test.each([
+    [['im', 'pres'], 1, 0],
+    [['im'], 0, 1],
+  ] as const)(
+    '[LINK-9.1-7] a link carries what its HELLO offers: %j',
+    async (services, here, dials) => {
+      const world = new World({ pinned: ['a.example'] })
+      const bob = await world.attached()
+      const peer = world.dialIn('gateway', 'a.example')
+      peer.sayHello({ services })
+      peer.prove()
+      await world.run()
+      bob.ask(wire.pres, {
+        command: command.fetch,
+        fields: [
+          [tag.answerCredit, 8192],
+          [tag.to, 'alice@a.example'],
+        ],
+      })
+      await world.run()
+      expect([peer.requestsOf(command.fetch).length, world.dialled.length]).toEqual([here, dials])
+    },
+  )
+
+  test('[LINK-9.1-7] HELLO leaves out what one of its domains has elsewhere', async () => {
+    const domains = ['b.example', 'b2.example']
+    const world = new World({ domains, services: { 'b2.example': ['im'] } })
+    const peer = world.dialIn()
+    const bob = await world.attached()
+    say(bob, 1, 'alice@a.example')
+    const far = await world.accepted()
+    // What was dialled for one of them speaks of that one.
+    expect([peer, far].map(({ hello }) => hello['services'])).toEqual([['im'], ['im', 'pres']])
+  })
+
   test('[LINK-9.2-1] links for different services both stay', async () => {
     const world = new World({ pinned: ['a.example'] })
     const bob = await world.attached()

@@ -593,6 +593,31 @@ describe('NOTIFY', () => {
 const release = (retryMs: number): Buffer =>
   wire.frame(type.release, 0, 0, Buffer.concat([Buffer.of(1, 9), wire.u32(retryMs, 0xffff)]))
 
+test('[LINK-6.10-7] NOTIFY that comes by another link, before the answer to SUBSCRIBE, is shown', async () => {
+  const world = new World({ pinned: ['z.example'], limits: quiet })
+  const bob = await world.attached()
+  bob.ask(wire.pres, {
+    command: command.subscribe,
+    fields: [
+      [tag.to, 'zoe@z.example'],
+      [tag.subscription, messageId('of bob')],
+    ],
+  })
+  const asked = await world.accepted({ services: ['pres'] })
+  const [{ id, fields } = { id: 0, fields: new Map<number, Buffer>() }] = asked.requestsOf(
+    command.subscribe,
+  )
+  const far = await world.provenPeer('z.example')
+  far.show(1, 'zoe@z.example', { claims: { scope: 'pres.notify' } })
+  const subscription = fields.get(tag.subscription) ?? Buffer.alloc(16)
+  const early = notify({ world, bob, far, subscription }, { version: [1, 1], note: 'early' })
+  await world.run()
+  expect([far.status(early), told(bob)]).toEqual(['no answer', ['early']])
+  asked.respond(id, 'ok', [[tag.lease, 3600]])
+  await world.run()
+  expect(told(bob)).toEqual(['early'])
+})
+
 describe('after an outage', () => {
   test('[LINK-6.14-1] another state means that everything is asked for again', async () => {
     const watch = await watching()
@@ -626,6 +651,23 @@ describe('after an outage', () => {
     const all = [far, second, third].flatMap((peer) => peer.requestsOf(command.subscribe))
     expect(all.length).toBe(2)
   })
+
+  test.each([
+    [['im', 'pres'], 1],
+    [['im'], 0],
+  ] as const)(
+    '[LINK-9.1-7] [LINK-6.14-1] of a link that offers %j it is asked for again %i times',
+    async (services, times) => {
+      const { world, far } = await watching()
+      // Another host has the messages, and knows of no subscription.
+      const second = world.dialIn('gateway', 'z.example')
+      second.sayHello({ services, state: 'of another store' })
+      second.prove()
+      await world.run(1000)
+      const again = [far, second].flatMap((peer) => peer.requestsOf(command.subscribe)).slice(1)
+      expect([again.length, world.dialled.length]).toEqual([times, 1])
+    },
+  )
 
   test('[LINK-6.14-2] of the link everything is asked for again, with the same id', async () => {
     const watch = await watching()

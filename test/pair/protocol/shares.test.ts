@@ -1,6 +1,7 @@
 /** What one peer domain does costs the others nothing: records and lanes are shared by domain. */
 import { describe, expect, test } from 'vitest'
 import { networkOf } from '../../../src/link/network-prefix.ts'
+import { forgeKey } from '../../support/forge.ts'
 import * as wire from '../../support/script/codec.ts'
 import { messageId, type ScriptedPeer } from '../../support/script/peer.ts'
 import { World, type WorldWish } from '../../support/script/world.ts'
@@ -256,6 +257,12 @@ describe('time that signatures take', () => {
     await world.run()
     return ids.map((id) => peer.status(id))
   }
+  /** Who wants time, too: beside them whoever is a stranger has more than twice its share. */
+  const othersOf = ({ gateway: { shares } }: World) =>
+    [
+      [shares.domain('z.example', ''), 60],
+      [shares.tree.user('bob@b.example'), 60],
+    ] as const
   const claim = async (world: World, remote: string): Promise<string> => {
     const peer = world.dialIn('gateway', 'a.example', false, remote)
     peer.sayHello()
@@ -289,18 +296,15 @@ describe('time that signatures take', () => {
     const world = new World({ pinned: ['z.example'] })
     const [flooder, other] = [await world.provenPeer(), await world.provenPeer('z.example')]
     const { shares } = world.gateway
-    await world.lag([
-      [shares.domain('a.example', ''), 70],
-      [shares.domain('z.example', ''), 60],
-      [shares.tree.user('bob@b.example'), 60],
-    ])
+    await world.lag([[shares.domain('a.example', ''), 70], ...othersOf(world)])
     expect(await show(world, flooder, 'alice')).toEqual(Array(3).fill('rate-limited'))
     expect(await show(world, other, 'zoe')).toEqual(['ok', 'ok', 'ok'])
   })
 
   test('[LINK-6.5-1] is refused to the user who asks for most where a domain is over its share, and to no other', async () => {
     const { world, flooder, say } = await meet({ senderBurst: 1000 })
-    flooder.show(2, 'anna@a.example')
+    const others = [2, 3, 4, 5]
+    for (const n of others) flooder.show(n, `user${n}@a.example`)
     await world.run()
     const lag = () => world.lag([[world.gateway.shares.domain('a.example', ''), 140]])
     const fetch = (reference: number): number =>
@@ -312,19 +316,58 @@ describe('time that signatures take', () => {
       })
     await lag()
     flooder.grant(2, 1000, 1_000_000)
-    for (let n = 0; n < 100; n++) fetch(1)
-    fetch(2)
+    for (let n = 0; n < 200; n++) fetch(1)
+    for (const n of others) fetch(n)
     await lag()
-    const [alice, anna] = [fetch(1), fetch(2)]
+    const [alice, ...answered] = [1, ...others].map(fetch)
     await world.run()
-    expect(flooder.status(alice)).toBe('rate-limited')
-    expect(flooder.status(anna)).toBe('ok')
+    expect(flooder.status(alice ?? 0)).toBe('rate-limited')
+    expect(answered.map((id) => flooder.status(id))).toEqual(others.map(() => 'ok'))
     expect(await say(flooder, 1)).toBe('rate-limited')
   })
 
-  test('[LINK-6.1-4] is that of the network for claims, whatever domain they name', async () => {
-    const world = new World({ pinned: ['a.example'] })
+  test('[LINK-6.3-14] that was refused before it was read is so for who is named by it, and for a time', async () => {
+    const world = new World({ pinned: [], limits: { peerBurst: 4, peerPerSecond: 1 } })
+    await world.attached()
+    const peer = await world.provenPeer()
+    await show(world, peer, 'alice', 4)
+    const ids = [peer.show(5, 'anna@a.example'), peer.message({ reference: 5 })]
+    ids.push(peer.showAll([0, 7, 9], ['amy', 'ava', 'ada']), peer.message({ reference: 9 }))
+    // Nobody has said who that is; and this one was held, and is given up.
+    ids.push(peer.message({ reference: 8 }), peer.show(1, 'alice0@a.example'))
+    peer.ask(wire.control, { command: command.forget, fields: [[tag.references, wire.u32(1)]] })
+    ids.push(peer.message({ reference: 1 }))
+    await world.run()
+    expect(ids.map((id) => peer.status(id))).toEqual([
+      ...Array(4).fill('rate-limited'),
+      ...['credential-ref-unknown', 'rate-limited', 'credential-ref-unknown'],
+    ])
+    // The number is not used: it may be shown again.
+    await world.run(2000)
+    const again = [peer.show(5, 'anna@a.example'), peer.message({ reference: 5 })]
+    await world.run()
+    expect(again.map((id) => peer.status(id))).toEqual(['ok', 'no answer'])
+  })
+
+  test('[LINK-6.3-14] that was refused since too much was done for its domain is so for a time, too', async () => {
+    const world = new World({ pinned: ['z.example'] })
+    const peer = await world.provenPeer()
+    const { shares } = world.gateway
+    const account = shares.domain('a.example', '')
+    await world.lag([[account, 70], ...othersOf(world)])
+    const shown = peer.show(1, 'alice@a.example')
+    await world.run()
+    expect(peer.status(shown)).toBe('rate-limited')
+    while (shares.isOver(account, 'time', 2)) await world.run(1000)
+    const sent = peer.message({ reference: 1 })
+    await world.run()
+    expect(peer.status(sent)).toBe('rate-limited')
+  })
+
+  test('[LINK-6.1-4] is that of the network for claims, whatever domain they name that nobody knows', async () => {
+    const world = new World({ pinned: [] })
     const remotes = ['192.0.2.1:1', '192.0.2.2:1', '198.51.100.1:1']
+    await world.provenPeer()
     expect(await Promise.all(remotes.map((remote) => claim(world, remote)))).toEqual(
       Array(3).fill('ok'),
     )
@@ -333,4 +376,46 @@ describe('time that signatures take', () => {
     for (const remote of remotes) statuses.push(await claim(world, remote))
     expect(statuses).toEqual(['rate-limited', 'rate-limited', 'ok'])
   })
+
+  test.each([
+    [1, 140],
+    [2, 70],
+  ])(
+    '[LINK-6.1-4] that its network takes, %i times its share, keeps no domain out that is known, and opens no door to others',
+    async (times, ms) => {
+      const world = new World({ pinned: ['a.example', 'z.example'] })
+      const { shares } = world.gateway
+      const flooded = shares.tree.network(networkOf('192.0.2.9:1'))
+      await world.lag([[flooded, ms], ...(times === 1 ? [] : othersOf(world))])
+      expect([1, 2].map((slack) => shares.isOver(flooded, 'time', slack))).toEqual([
+        true,
+        times === 2,
+      ])
+      const peer = world.dialIn('gateway', 'a.example', false, '192.0.2.1:1')
+      peer.sayHello()
+      const first = peer.prove()
+      await world.run()
+      // It is read for its own domain from then on.
+      const [shown, again] = [peer.show(1, 'alice@a.example'), peer.prove()]
+      await world.run()
+      expect([first, shown, again].map((id) => peer.status(id))).toEqual(['ok', 'ok', 'ok'])
+      // One signature for each handshake, whoever is named.
+      const forger = world.dialIn('gateway', 'a.example', false, '192.0.2.2:1')
+      forger.sayHello()
+      const key = forgeKey('somebody else')
+      const forged = forger.prove({ key, header: { kid: peer.key.kid } })
+      const more = Array.from({ length: 3 }, () => forger.prove())
+      await world.run()
+      expect([forged, ...more].map((id) => forger.status(id))).toEqual([
+        'credential-signature',
+        ...Array(3).fill('rate-limited'),
+      ])
+      const stranger = world.dialIn('gateway', 'x.example', false, '192.0.2.3:1')
+      stranger.sayHello()
+      const claims = [stranger.prove(), stranger.prove({ claims: { iss: 'a.example' } })]
+      await world.run()
+      expect(claims.map((id) => stranger.status(id))).toEqual(['rate-limited', 'rate-limited'])
+      expect(world.dialled).toEqual([])
+    },
+  )
 })

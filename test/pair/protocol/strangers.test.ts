@@ -112,7 +112,7 @@ describe('key fetches for strangers', () => {
 
   test('[LINK-6.2-3] are not made for a domain of which DNS says nothing, and it takes no place', async () => {
     const world = new World({ pinned: [], limits: { strangerDials: 4 } })
-    world.isThere = (name) => name === 'a.example'
+    world.foundBy = (name) => (name === 'a.example' ? 'im' : undefined)
     for (let host = 1; host < 9; host++) claim(world, `192.0.2.${host}:40000`, 20)
     await world.run()
     expect(world.dialled).toEqual([])

@@ -75,7 +75,7 @@ export class Target {
         port: 5279,
         needsKnownKey: false,
       }),
-      isThere: async () => true,
+      foundBy: async () => 'im',
       required: () => [],
       provenChannel: () => undefined,
       clock,

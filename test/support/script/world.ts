@@ -42,7 +42,8 @@ export type WorldWish = {
   readonly pinned?: readonly string[]
   readonly rules?: DomainRuleSet
   readonly required?: readonly ProofKind[]
-  readonly services?: readonly Service[]
+  /** Of each of its domains. Default: both. */
+  readonly services?: Readonly<Record<string, readonly Service[]>>
   /** What all its domains have in the place of a directory that lists `users` and answers at once. */
   readonly directory?: (listed: Directory, domain: string, clock: Clock) => Directory
   /** Domains of the gateway. Default: `b.example` alone. */
@@ -62,8 +63,11 @@ export class World {
   dialFault: Status | undefined
   needsKnownKey = false
   /** What a look into DNS says about a domain that is claimed. */
-  isThere: (domain: Domain, payer: Account, signal: AbortSignal) => boolean | Promise<boolean> =
-    () => true
+  foundBy: (
+    domain: Domain,
+    payer: Account,
+    signal: AbortSignal,
+  ) => Service | undefined | Promise<Service | undefined> = () => 'im'
   /** The services for which certificates of far sides name their domain, by SRV-IDs if it is not all. */
   certified: readonly Service[] = ['im', 'pres']
   /** Dials take until then. */
@@ -99,7 +103,7 @@ export class World {
       pinned: new Map(pinned.map((name) => [name, pinnedKeys(name)])),
       discontinuity: wish.discontinuity ?? 'accept',
       connect: (remote, service) => this.#connect(remote, service),
-      isThere: async (domain, signal, payer) => this.isThere(domain, payer, signal),
+      foundBy: async (domain, signal, payer) => this.foundBy(domain, payer, signal),
       required: () => required,
       provenChannel: () => undefined,
       clock,
@@ -274,7 +278,7 @@ export class World {
 
   #host(name: string): HostedDomain {
     const { services, directory = (listed) => listed } = this.#wish
-    const host = scriptHosted(name, this, services)
+    const host = scriptHosted(name, this, services?.[name])
     this.setKeySet(name, host.keySet)
     const keySet = (): Buffer => this.#keySets.get(name) as Buffer
     return {

@@ -102,11 +102,7 @@ export class Site {
       discontinuity: 'accept',
       connect: (remote, service, signal) =>
         this.#connect(clock, meter, resolver, { domain: remote, service, signal }),
-      isThere: (domain, signal) =>
-        resolver.resolve(domain, 'im', signal).then(
-          () => true,
-          () => false,
-        ),
+      foundBy: (domain, signal) => resolver.foundBy(domain, signal),
       required,
       provenChannel: () => undefined,
       clock,

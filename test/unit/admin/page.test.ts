@@ -5,6 +5,9 @@ import { pageHtml, pagePolicy } from '../../../src/admin/page.ts'
 import { pageScript } from '../../../src/admin/page-script.ts'
 import { gatewayStatus } from '../../../src/admin/status.ts'
 import { Meter } from '../../../src/lib/meter.ts'
+import { limitsWith } from '../../../src/limits.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { roomShares } from '../../support/room-shares.ts'
 import { destination, link, ownDomain, runningWith } from './support.ts'
 
 describe('the document', () => {
@@ -149,6 +152,26 @@ const status = () => {
   })
 }
 
+/** What the status says of the shares when time is scarce. */
+async function overloaded() {
+  const clock = new ManualClock()
+  const shares = roomShares(limitsWith(), clock, ['b.example'])
+  const peer = shares.domain('b.example', '')
+  const names = Array.from({ length: 10 }, (_, n) => `s${n}.example`)
+  for (let turn = 0; turn < 20; turn++) {
+    shares.charge(shares.tree.user('alice@a.example'), 1)
+    shares.charge(peer, 160)
+    for (const [n, name] of names.entries())
+      shares.charge(shares.domain(name, '203.0.113.0/24'), 4 + n / 10)
+    clock.stall(220)
+    await clock.advance(0)
+  }
+  shares.take(peer, 'bytes', 3000)
+  shares.take(peer, 'lanes', 2)
+  const { leftOut, ...told } = shares.report()
+  return { shares: told, leftOut: { destinations: 0, links: 0, shares: leftOut } }
+}
+
 describe('in a browser', () => {
   test('the page shows what /status says', async () => {
     const { byId } = await openPage(() => ({ status: 200, body: status() }))
@@ -165,6 +188,25 @@ describe('in a browser', () => {
     expect(byId('limits').textContent).toBe('none')
     expect(byId('counts').textContent).toContain('Messages out 12')
     expect(byId('all').hidden).toBe(false)
+  })
+
+  test('the page shows what is scarce, and who has more than its share', async () => {
+    const body = { ...status(), ...(await overloaded()) }
+    const { byId } = await openPage(() => ({ status: 200, body }))
+    const [, rows] = byId('shares').children
+    const [time, bytes] = rows?.children ?? []
+    expect(time?.textContent).toMatch(/^time of the event loop \d+% .* scarce <1% \d+%, 1 over /)
+    expect(time?.textContent).toMatch(/ \d+%, 1 over$/)
+    expect(bytes?.textContent).toMatch(/^bytes that wait 3 KiB of \d+ MiB .*3 KiB/)
+    const bars = rows?.children.map((row) => row.children[1]?.children[1])
+    expect(bars?.every((bar) => bar?.name === 'meter')).toBe(true)
+    expect(bars?.[1]).toMatchObject({ value: 3000, high: 0.85 * limitsWith().heldBytes })
+    expect(byId('most').textContent).toMatch(
+      /203\.0\.113\.0\/24: s9\.example, s8\.example, s7\.example and 7 more stranger \d+% – – time of the event loop/,
+    )
+    expect(byId('most').textContent).toMatch(
+      /b\.example known \d+% 3 KiB lanes 2 time of the event loop/,
+    )
   })
 
   test('what a peer says of itself stays text', async () => {

@@ -1,6 +1,9 @@
 import { expect, test } from 'vitest'
 import { gatewayStatus } from '../../../src/admin/status.ts'
 import { Meter } from '../../../src/lib/meter.ts'
+import { limitsWith } from '../../../src/limits.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { roomShares } from '../../support/room-shares.ts'
 import { dayMs, destination, link, ownDomain, runningWith, type Wish } from './support.ts'
 
 const wallMs = 1_790_000_000_000
@@ -73,6 +76,25 @@ test('a user on a link appears nowhere', () => {
   expect(JSON.stringify(statusOf({ links: [client] }))).not.toContain('alice')
 })
 
+test('a user who has more than the others appears nowhere, and is counted', async () => {
+  const clock = new ManualClock()
+  const shares = roomShares(limitsWith(), clock, ['b.example'])
+  const [alice, peer] = [shares.tree.user('alice@a.example'), shares.domain('b.example', '')]
+  shares.tree.sender(peer, 'eve@b.example')
+  for (let turn = 0; turn < 5; turn++) {
+    shares.charge(alice, 100)
+    shares.charge(peer, 30)
+    clock.stall(160)
+    await clock.advance(0)
+  }
+  const status = statusOf({ shares })
+  const [time] = status.shares.resources
+  expect(time).toMatchObject({ name: 'time', scarce: true, classes: { ours: { over: 1 } } })
+  expect(status.shares.most.map(({ name }) => name)).toEqual(['b.example'])
+  expect(status.leftOut.shares).toBe(0)
+  expect(JSON.stringify(status)).not.toMatch(/alice|eve|@/)
+})
+
 test('what failed most stands first, and what went well is no failure', () => {
   const meter = new Meter()
   const count = (result: string, n: number) => {
@@ -96,7 +118,11 @@ test('what failed most stands first, and what went well is no failure', () => {
 })
 
 test('a domain with other letters is told as people read it, too', () => {
+  const shares = roomShares(limitsWith(), new ManualClock(), ['xn--wgv71a.test'])
+  shares.charge(shares.domain('xn--wgv71a.test', ''), 1)
+  shares.charge(shares.domain('xn--fiqs8s.test', '192.0.2.0/24'), 1)
   const { names } = statusOf({
+    shares,
     domains: [ownDomain('a.example', 0)],
     destinations: [destination('xn--bcher-kva.example', 'running')],
     links: [link('xn--mgbh0fb.test')],
@@ -104,6 +130,8 @@ test('a domain with other letters is told as people read it, too', () => {
   expect(names).toEqual({
     'xn--bcher-kva.example': 'bücher.example',
     'xn--mgbh0fb.test': 'مثال.test',
+    'xn--wgv71a.test': '日本.test',
+    'xn--fiqs8s.test': '中国.test',
   })
 })
 
@@ -114,5 +142,5 @@ test('lists are bounded, and what is left out is counted', () => {
     links: many.map((i) => link(`${i}.test`)),
   })
   expect([destinations.length, links.length]).toEqual([200, 200])
-  expect(leftOut).toEqual({ destinations: 9800, links: 9800 })
+  expect(leftOut).toEqual({ destinations: 9800, links: 9800, shares: 0 })
 })

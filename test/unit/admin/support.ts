@@ -4,6 +4,7 @@ import type { DestinationView, LinkView, RunningView } from '../../../src/admin/
 import type { Status } from '../../../src/errors.ts'
 import type { Vitals } from '../../../src/lib/vitals.ts'
 import type { Explanation } from '../../../src/resolve/resolver.ts'
+import { roomShares } from '../../support/room-shares.ts'
 
 export const dayMs = 86_400_000
 
@@ -13,6 +14,7 @@ export type Wish = {
   readonly domains?: RunningView['domains']
   readonly ports?: RunningView['ports']
   readonly resolver?: RunningView['resolver']
+  readonly shares?: RunningView['gateway']['shares']
   readonly journal?: RunningView['gateway']['journal']
   readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
 }
@@ -34,6 +36,7 @@ export const runningWith = (wish: Wish = {}): RunningView => ({
   gateway: {
     isProven: () => false,
     ruling: () => ({ verdict: 'allow', rule: undefined }),
+    shares: wish.shares ?? roomShares(),
     journal: wish.journal ?? { of: () => [] },
     sessions: {
       all: wish.links ?? [],

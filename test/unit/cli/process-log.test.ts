@@ -52,7 +52,7 @@ test('for people: nothing that a far side says moves the cursor or begins a line
   log.error('config.reload-refused', { message: 'x has 2 mistakes:\none\ntwo' })
   await clock.advance(0)
   expect(sink.lines).toEqual([
-    '14:13:20 INFO  link.closed detail="bye\\\\u001b[2J\\\\u0007\\n14:13:20 ERROR gateway.stopped"',
+    '14:13:20 INFO  link.closed detail="bye\\u001b[2J\\u0007\\n14:13:20 ERROR gateway.stopped"',
     '14:13:20 ERROR config.reload-refused message=x has 2 mistakes:',
     '         one',
     '         two',

@@ -2,12 +2,19 @@ import { beforeEach, expect, test } from 'vitest'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import { PeerMetrics, placeOf } from '../../../src/observe/peer-metrics.ts'
+import type { Shares } from '../../../src/shares/shares.ts'
+import { ManualClock } from '../../support/manual-clock.ts'
+import { roomShares } from '../../support/room-shares.ts'
 
 const ok = placeOf('in', 'ok')
 
 let meter: Meter
 let up: Set<string>
+let clock: ManualClock
+let shares: Shares
 beforeEach(() => {
+  clock = new ManualClock()
+  shares = roomShares(limitsWith(), clock, ['a.test'])
   meter = new Meter()
   up = new Set(['a.test', 'b.test', 'c.test', 'd.test'])
 })
@@ -16,6 +23,7 @@ const tallyOf = (metricPeers: number, peers = 100): PeerMetrics =>
   new PeerMetrics({
     limits: limitsWith({ metricPeers, peers }),
     meter,
+    shares,
     isUp: (domain) => up.has(domain),
   })
 
@@ -128,4 +136,47 @@ test('what is remembered is bounded, and who is silent is forgotten', () => {
   expect(messages('_other')).toBe(10)
   for (let i = 0; i < 8; i++) tally.turn()
   expect(gauge('metric_peers', 'kind=folded')).toBe(0)
+})
+
+test('what a named peer uses is told, and nothing of one that has no name', () => {
+  const tally = tallyOf(1)
+  send(tally, 'a.test', 1)
+  send(tally, 'b.test', 1)
+  for (const [domain, ms] of [['a.test', 4] as const, ['b.test', 5] as const]) {
+    shares.charge(shares.domain(domain, '192.0.2.0/24'), ms)
+    shares.take(shares.domain(domain, '192.0.2.0/24'), 'lanes', 3)
+  }
+  expect(gauge('peer_share', 'peer=a.test,resource=time')).toBe(4)
+  expect(gauge('peer_share', 'peer=a.test,resource=lanes')).toBe(3)
+  expect(gauge('peer_share', 'peer=b.test,resource=time')).toBeNaN()
+})
+
+test('a watched peer that uses nothing, and has no account, uses nothing', () => {
+  tallyOf(1).watch(['w.test'])
+  expect(gauge('peer_share', 'peer=w.test,resource=time')).toBe(0)
+  expect(gauge('peer_over', 'peer=w.test')).toBe(0)
+  expect(shares.tree.find('w.test')).toBeUndefined()
+})
+
+test('a peer with more than its share is told from one with less', async () => {
+  const tally = tallyOf(2)
+  send(tally, 'a.test', 1)
+  send(tally, 'b.test', 1)
+  for (let turn = 0; turn < 5; turn++) {
+    shares.charge(shares.domain('a.test', '192.0.2.0/24'), 70)
+    shares.charge(shares.domain('b.test', '198.51.100.0/24'), 70)
+    clock.stall(160)
+    await clock.advance(0)
+  }
+  expect(gauge('peer_over', 'peer=a.test')).toBe(0)
+  expect(gauge('peer_over', 'peer=b.test')).toBe(1)
+})
+
+test('with its name a peer loses all that is told of it', () => {
+  const tally = tallyOf(1)
+  send(tally, 'a.test', 1)
+  tally.watch(['w.test'])
+  const told = [...meter.gauges.values()].flatMap((series) => [...series.values()])
+  expect(told.filter(({ labels }) => labels['peer'] === 'w.test').length).toBeGreaterThan(2)
+  expect(told.filter(({ labels }) => labels['peer'] === 'a.test')).toEqual([])
 })

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Service } from '../../../src/address/address.ts'
 import type { Limits } from '../../../src/limits.ts'
 import type { RequestView } from '../../../src/link/link.ts'
 import { Keys } from '../../../src/peer/keys.ts'
@@ -22,20 +23,21 @@ function makeKeys(limits: Partial<Limits> = {}) {
   const dialling = Promise.withResolvers<Session>()
   const looks: string[] = []
   const missing = new Set<string>()
+  const services = new Map<string, Service>()
   const keys = new Keys(
     env,
     {
       hosted: hostedBy('b.example', 'b2.example'),
       isNamed: (name) => named.has(name),
-      isThere: async (name, _signal, payer) => {
+      foundBy: async (name, _signal, payer) => {
         looks.push(`${name} for ${payer.name}`)
-        return !missing.has(name)
+        return missing.has(name) ? undefined : (services.get(name) ?? 'im')
       },
     },
     { all },
     {
-      dialForKeys: (local, remote) => {
-        dialled.push(`${local} ${remote}`)
+      dialForKeys: (local, remote, service) => {
+        dialled.push(`${local} ${remote} ${service}`)
         return dialling.promise
       },
     },
@@ -51,7 +53,7 @@ function makeKeys(limits: Partial<Limits> = {}) {
     fetching.catch(() => undefined)
     return fetching
   }
-  return { env, all, dialled, named, looks, missing, dialling, keys, open, fetch }
+  return { env, all, dialled, named, looks, missing, services, dialling, keys, open, fetch }
 }
 
 describe('[LINK-6.2-2] KEYS that is asked here', () => {
@@ -88,7 +90,7 @@ describe('[LINK-6.2-2] KEYS that is asked here', () => {
     Object.assign(hosted, { keySet: () => keySet })
     const keys = new Keys(
       env,
-      { hosted, isNamed: () => false, isThere: async () => true },
+      { hosted, isNamed: () => false, foundBy: async () => 'im' },
       { all: new Set() },
       { dialForKeys: () => Promise.reject(new Error('no dial')) },
     )
@@ -143,10 +145,23 @@ describe('[LINK-6.2-1] the keys of another domain', () => {
       { dialled: { needsKnownKey: true }, remote: 'z.example', certified: ['a.example'] },
     ],
   ] as const)('are not asked for on a link %s: one is dialled for them', async (_, wish) => {
-    const { open, fetch, dialled } = makeKeys()
+    const { env, open, fetch, dialled } = makeKeys()
     await open(wish)
     void fetch()
-    expect(dialled).toEqual(['b.example a.example'])
+    await env.clock.advance(0)
+    expect(dialled).toEqual(['b.example a.example im'])
+  })
+
+  test.each([
+    ['where presence leads, if messages lead nowhere', 'pres', false],
+    ['somewhere even if nothing is said of it: the dial tells why', 'im', true],
+  ] as const)('are asked for %s', async (_, service, isMissing) => {
+    const { env, fetch, dialled, services, missing } = makeKeys()
+    services.set('a.example', 'pres')
+    if (isMissing) missing.add('a.example')
+    void fetch()
+    await env.clock.advance(0)
+    expect(dialled).toEqual([`b.example a.example ${service}`])
   })
 
   test('are asked for on a link that is dialled for it, which is let go of then', async () => {
@@ -219,7 +234,7 @@ describe('[LINK-6.2-3] keys that a stranger makes us fetch', () => {
     expect([begun, told.length, looks.length]).toEqual([['c.example'], 0, 10])
     await env.clock.advance(1)
     expect(told.length).toBe(10)
-    expect(looks[0]).toBe('nowhere.example for c00002')
+    expect(looks[0]).toBe('nowhere.example for 192.0.2.0/24')
   })
 
   test('are fetched at once while there are places; then the network with fewest goes first', async () => {

@@ -277,8 +277,12 @@ describe('our own domains', () => {
     )
   })
 
-  test('offer what they are set to', () => {
-    const hosted = new Hosted([hostedDomain(b, { services: ['im'] })])
-    expect([hosted.services(b), hosted.services('elsewhere')]).toEqual([['im'], ['im', 'pres']])
+  test('[LINK-9.1-7] offer what they are set to, and what all of them do where one link is for all', () => {
+    const hosted = new Hosted([hostedDomain(b), hostedDomain(b2, { services: ['im'] })])
+    expect([hosted.services(domain(b)), hosted.services(domain(b2))]).toEqual([
+      ['im', 'pres'],
+      ['im'],
+    ])
+    expect(hosted.services()).toEqual(['im'])
   })
 })

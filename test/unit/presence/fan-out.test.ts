@@ -1,6 +1,7 @@
 /** What many watchers cost is paid by their domain, and nobody waits behind them. */
 import { describe, expect, test } from 'vitest'
 import type { Address } from '../../../src/address/address.ts'
+import { wayOf } from '../../../src/presence/ways.ts'
 import {
   address,
   alice,
@@ -14,13 +15,13 @@ import {
   via,
 } from './support.ts'
 
-const many = 5000
+const crowd = 5000
 const bea = address('bea@a.example')
 const known = address('ken@known.example')
 const hostile = (n: number): Address => address(`eve${n % 50}@hostile.example`)
 
 /** Alice, whom many of one domain watch, and bea, whom a known peer watches. */
-async function makeCrowd() {
+async function makeCrowd(many = crowd) {
   const authority = makeAuthority({ notifyMs: 2000 }, 1, true)
   const { clock, shares, presentities, sent, subscriptions } = authority
   const subscribe = (name: string, watcher: Address, presentity: Address): undefined => {
@@ -63,7 +64,7 @@ describe('a change that many of one domain watch', () => {
     const [theirs = 0, its = 0] = [hostile, known].map(
       (one, at) => shares.used(one, 'time') - (before[at] ?? 0),
     )
-    expect(theirs / its).toBeCloseTo(many)
+    expect(theirs / its).toBeCloseTo(crowd)
     expect(its).toBeGreaterThan(0.005)
     expect(shares.used(shares.tree.ours, 'time')).toBe(0)
   })
@@ -79,7 +80,7 @@ describe('a change that many of one domain watch', () => {
     expect(at).toBeLessThan(1024)
     expect(toldTo(known.text)).toHaveLength(2)
     await clock.advance(second)
-    expect(sent).toHaveLength(many + 2)
+    expect(sent).toHaveLength(crowd + 2)
   })
 
   test('comes later to a domain that has too much of the time, once and with the last value', async () => {
@@ -95,7 +96,41 @@ describe('a change that many of one domain watch', () => {
     change(alice)
     await clock.advance(minute)
     const told = toldTo('hostile.example')
-    expect(told).toHaveLength(many)
+    expect(told).toHaveLength(crowd)
     expect(new Set(told)).toEqual(new Set([toldTo(known.text).at(-1)]))
+  })
+
+  test('is looked at for so many of them in one turn, and told to each with its last value', async () => {
+    const many = 20_000
+    const { clock, change, meter, sent } = await makeCrowd(many)
+    const late = () => meter.total('presence_updates_total', { action: 'coalesced' })
+    change(alice)
+    await clock.advance(0)
+    expect(sent).toHaveLength(many + 1)
+    change(alice)
+    change(alice)
+    expect(late()).toBeLessThan(many / 2)
+    await clock.advance(0)
+    expect([late(), sent.length]).toEqual([many + 1, many + 1])
+    const [first] = sent
+    sent.length = 0
+    await clock.advance(minute)
+    expect(new Set(sent.map(({ id: name, document }) => `${name} ${document}`)).size).toBe(many + 1)
+    expect(new Set(sent.map(({ document }) => document)).size).toBe(1)
+    expect(sent[0]?.document).not.toBe(first?.document)
+  })
+
+  test('of a domain that was away is looked at in parts when it is back', async () => {
+    const many = 20_000
+    const { clock, change, subscriptions, sent } = await makeCrowd(many)
+    const [far, way] = [hostile(0).domain, wayOf(via, alice.domain)]
+    subscriptions.pause(far, way)
+    change(alice)
+    await clock.advance(second)
+    expect(sent).toHaveLength(1)
+    subscriptions.resume(far, way)
+    expect(sent.length).toBeLessThan(1024)
+    await clock.advance(0)
+    expect(sent).toHaveLength(many + 1)
   })
 })

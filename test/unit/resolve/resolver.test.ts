@@ -154,6 +154,43 @@ describe('a domain with SRV records', () => {
   })
 })
 
+describe('the service by which a domain is found', () => {
+  const at = (service: 'im' | 'pres', host: string) =>
+    `_${service === 'im' ? 'im._mitp' : 'pres._pitp'}.b.example 60 SRV 0 0 ${host}`
+  const none = '0 .'
+  const host = '5279 gw.b.example'
+  test.for([
+    ['im', 'both, in one place', [at('im', host), at('pres', host), gw]],
+    ['im', 'messages alone', [at('im', host), gw, own]],
+    ['pres', 'presence alone', [at('pres', host), gw]],
+    ['pres', 'presence alone, beside an address', [at('pres', host), gw, own]],
+    ['pres', 'presence, and declines messages', [at('im', none), at('pres', host), gw, own]],
+    [
+      'pres',
+      'a host for messages that has no address',
+      [at('im', '1 x.example'), at('pres', host), gw],
+    ],
+    ['im', 'nothing, but has an address', [own]],
+    ['pres', 'that it declines messages, and has an address', [at('im', none), own]],
+    [undefined, 'that it declines both', [at('im', none), at('pres', none), own]],
+    [undefined, 'nothing', []],
+  ] as const)('is %s where DNS names %s', async ([service, , lines]) => {
+    expect(await setUp(lines).resolver.foundBy(b, open)).toBe(service)
+  })
+
+  test('is unknown while DNS cannot say, and asked of nobody where a route says it', async () => {
+    const { dns, clock, resolver } = setUp([own])
+    dns.fail('_im._mitp.b.example', 'servfail')
+    dns.fail('_pres._pitp.b.example', 'servfail')
+    const unknown = resolver.foundBy(b, open)
+    await clock.advance(minute)
+    expect(await unknown).toBeUndefined()
+    const routes = new Map([['b.example', [{ host: '198.51.100.1', port: 5279 }]]])
+    const routed = setUp([], { staticRoutes: routes })
+    expect([await routed.resolver.foundBy(b, open), routed.dns.questions]).toEqual(['im', []])
+  })
+})
+
 describe('a domain without SRV records', () => {
   test('is at its own addresses and the default port', async () => {
     const { targets } = setUp([own, 'b.example 60 AAAA 2a00::99'])

@@ -104,22 +104,34 @@ describe('time of the event loop', () => {
     const others = Array.from({ length: 999 }, (_, n) => `u${n}`)
     await busy(10, () => {
       shares.charge(domain, 140)
-      for (let n = 0; n < 5000; n++) shares.isGreedy(domain, 'flooder')
-      for (const one of others) shares.isGreedy(domain, one)
+      for (let n = 0; n < 5000; n++) shares.isFloodOf(domain, 'flooder')
+      for (const one of others) shares.isFloodOf(domain, one)
       return 0
     })
     expect(shares.isOver(domain, 'time')).toBe(true)
-    expect(shares.isGreedy(domain, 'flooder')).toBe(true)
-    expect(others.some((one) => shares.isGreedy(domain, one) !== false)).toBe(false)
+    expect(shares.isFloodOf(domain, 'flooder')).toBe(true)
+    expect(others.some((one) => shares.isFloodOf(domain, one) !== false)).toBe(false)
+  })
+
+  test('many users of a domain who all want as much give way together, by credit alone', async () => {
+    const domain = acquaintance('provider.example')
+    const users = Array.from({ length: 50 }, (_, n) => `u${n}`)
+    await busy(20, () => {
+      shares.charge(domain, 140)
+      for (let n = 0; n < 20; n++) for (const one of users) shares.isFloodOf(domain, one)
+      return 0
+    })
+    expect(shares.isOver(domain, 'time')).toBe(true)
+    expect(users.some((one) => shares.isFloodOf(domain, one) !== false)).toBe(false)
   })
 
   test('senders of one domain are told apart up to a number', async () => {
     const domain = acquaintance('provider.example')
     const names = Array.from({ length: 1025 }, (_, n) => `u${n}`)
-    const told = names.map((name) => shares.isGreedy(domain, name))
+    const told = names.map((name) => shares.isFloodOf(domain, name))
     expect(told.filter((one) => one === undefined).length).toBe(1)
-    expect(shares.isGreedy(domain, 'u0')).toBe(false)
-    expect(shares.isGreedy(domain, 'one more')).toBe(undefined)
+    expect(shares.isFloodOf(domain, 'u0')).toBe(false)
+    expect(shares.isFloodOf(domain, 'one more')).toBe(undefined)
   })
 
   test('our users come before strangers, who want as much', async () => {
@@ -142,6 +154,15 @@ describe('time of the event loop', () => {
     await quiet(30_000)
     expect(shares.used(stranger('a.example'), 'time')).toBeLessThan(0.01)
     expect(shares.tree.size).toBe(2)
+  })
+
+  test('is told as of now in quiet times, too', async () => {
+    shares.charge(stranger('a.example'), 8)
+    const told = () =>
+      meter.gauges.get('share_used')?.get('class=strangers,resource=time')?.value() ?? Number.NaN
+    expect(told()).toBe(8)
+    await quiet(4000)
+    expect(told()).toBeCloseTo(8 / Math.E ** 2, 1)
   })
 
   test('is nobody too much of five seconds after it was', async () => {

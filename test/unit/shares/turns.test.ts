@@ -116,6 +116,48 @@ describe('round robin', () => {
   })
 })
 
+describe('work that takes a while', () => {
+  test('is done at once, and in turns once there is more than one turn takes', async () => {
+    const done: string[] = []
+    const work = (name: string, count: number): undefined => {
+      const account = shares.tree.network(name)
+      for (let n = 0; n < count; n++) {
+        turns.work(account, () => {
+          clock.stall(4)
+          done.push(name)
+        })
+      }
+    }
+    work('crowd', 64)
+    expect(done.length).toBeLessThan(5)
+    work('one', 1)
+    const from = clock.now()
+    while (!done.includes('one')) await clock.advance(1)
+    // Not behind all of those that came before.
+    expect(clock.now() - from).toBeLessThan(30)
+    while (turns.links > 0) await clock.advance(1)
+    expect(done.length).toBe(65)
+    expect(shares.used(shares.tree.network('crowd'), 'time')).toBeGreaterThan(200)
+  })
+})
+
+describe('a pause of the host', () => {
+  test("in the middle of a slice is nobody's use", () => {
+    const account = shares.domain('a.example', 'x')
+    const link: Reader = {
+      account,
+      read: (chunk) => {
+        clock.stall(500)
+        return chunk.length
+      },
+      pause: () => undefined,
+      resume: () => undefined,
+    }
+    turns.read(link, Buffer.alloc(1))
+    expect(shares.used(account, 'time')).toBeLessThan(10)
+  })
+})
+
 describe('five hundred strangers with much to read, each of a network of its own', () => {
   test('hold up what comes from a known domain by no more than a turn', async () => {
     shares = roomShares(undefined, clock, ['known.example'])
@@ -141,7 +183,7 @@ describe('several domains on one link', () => {
       read: (chunk) => {
         clock.stall(1)
         turns.switchTo(b)
-        clock.stall(10)
+        clock.stall(5)
         turns.switchTo(a)
         clock.stall(2)
         return chunk.length
@@ -150,7 +192,7 @@ describe('several domains on one link', () => {
       resume: () => undefined,
     }
     turns.read(link, Buffer.alloc(1))
-    expect(shares.used(b, 'time')).toBeCloseTo(10)
+    expect(shares.used(b, 'time')).toBeCloseTo(5)
     expect(shares.used(a, 'time')).toBeCloseTo(3, 1)
   })
 })

@@ -149,13 +149,7 @@ export class Keys {
     const payer = this.#env.shares.remote(remote)
     // Where it is nowhere, the dial says why.
     const service = (await foundBy(remote, signal, payer)) ?? 'im'
-    const session = await this.#dialler.dialForKeys(
-      hosted.main,
-      remote,
-      service,
-      payer,
-      signal,
-    )
+    const session = await this.#dialler.dialForKeys(hosted.main, remote, service, payer, signal)
     try {
       return await this.#ask(session, remote, signal)
     } finally {

@@ -125,8 +125,6 @@ export class Account {
 
 /** Where the ways from the root to two accounts part. */
 export function parting(one: Account, other: Account): readonly [Account, Account] {
-  // Most are networks.
-  if (one.parent === other.parent) return [one, other]
   const [a, b] = [wayTo(one), wayTo(other)]
   const at = a.findIndex((step, i) => step !== b[i])
   return [a[at] ?? one, b[at] ?? other]

@@ -119,13 +119,11 @@ test('five hundred networks of hostile strangers keep a newcomer out for 10 s at
   }
   const crowd = new Crowd(world, dns)
   // All places are taken before the newcomer comes.
-  for (let n = 0; n < 2; n++) {
-    crowd.claim()
-    await world.run(1000)
-  }
+  crowd.claim()
+  await world.run(2000)
   const one = new Newcomer(world)
   for (let n = 0; n < 60 && one.ms === undefined; n++) {
-    if (n % 5 === 0) crowd.claim()
+    if (n % 10 === 0) crowd.claim()
     await one.turn()
     await say()
     await world.run(200)
@@ -141,13 +139,15 @@ test('whose claims take all the time that strangers have do not make those of a 
   const crowd = networks.map((remote) => shares.tree.network(networkOf(remote)))
   await world.lag(crowd.map((account) => [account, 0.28] as const))
   expect(crowd.every((account) => shares.isOver(account, 'time'))).toBe(true)
-  const claim = async (remote: string): Promise<string> => {
-    const link = world.dialIn('gateway', 'a.example', false, remote)
+  const claim = async (remote: string, domain: string): Promise<string> => {
+    const link = world.dialIn('gateway', domain, false, remote)
     link.sayHello()
-    const id = link.prove()
+    const id = link.prove({ key: forgeKey(`script: ${domain}`), claims: { iss: domain } })
     await world.run()
     return link.status(id)
   }
-  expect(await claim(networks[7] as string)).toBe('rate-limited')
-  expect(await claim('198.51.100.1:40000')).toBe('ok')
+  expect(await claim(networks[7] as string, 'x.example')).toBe('rate-limited')
+  expect(await claim('198.51.100.1:40000', newcomer)).toBe('no answer')
+  expect(world.dialled.map(({ domain }) => domain)).toEqual([newcomer])
+  expect(await claim('192.0.2.1:40000', 'a.example')).toBe('ok')
 })

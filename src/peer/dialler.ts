@@ -85,14 +85,15 @@ export class Dialler {
     return this.#open(local, remote, service, payer)
   }
 
-  /** A link on which `local` asks for the keys of `remote`, whoever the far side is. */
+  /** A link on which `local` asks for the keys of `remote`, whoever the far side is; there before `signal`. */
   async dialForKeys(
     local: Domain,
     remote: Domain,
     service: Service,
     payer: Account,
+    signal: AbortSignal,
   ): Promise<Session> {
-    const connected = await this.#connect(remote, service, payer)
+    const connected = await this.#connect(remote, service, payer, signal)
     const { channel, host, needsKnownKey } = connected
     const refuse = (why: string): never => {
       channel.destroy()
@@ -143,8 +144,14 @@ export class Dialler {
     })
   }
 
-  async #connect(remote: Domain, service: Service, payer: Account): Promise<Connected> {
-    const { signal } = this.#stopping
+  async #connect(
+    remote: Domain,
+    service: Service,
+    payer: Account,
+    until?: AbortSignal,
+  ): Promise<Connected> {
+    const stopping = this.#stopping.signal
+    const signal = until === undefined ? stopping : AbortSignal.any([stopping, until])
     try {
       const connected = await this.#find(remote, service, signal, payer)
       if (!signal.aborted) return connected
@@ -152,7 +159,8 @@ export class Dialler {
     } catch (cause) {
       if (!signal.aborted) throw cause
     }
-    throw new GatewayError('link-stopped', 'stopping')
+    if (stopping.aborted) throw new GatewayError('link-stopped', 'stopping')
+    throw new GatewayError('remote-timeout', `no link to ${remote} in time`)
   }
 
   #start(

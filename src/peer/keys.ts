@@ -17,6 +17,7 @@ import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { Line } from '../shares/line.ts'
+import { dialMs } from '../shares/prices.ts'
 import { fields, responseHeadBytes } from '../wire/registry.ts'
 import { type Dialler, mayTellKeys } from './dialler.ts'
 import type { Hosted } from './hosted.ts'
@@ -62,6 +63,7 @@ export class Keys {
       places: limits.strangerDials,
       few: 1,
       most: limits.strangerClaims,
+      priceMs: dialMs,
       waits: () => meter.hit('strangerDials'),
     })
   }
@@ -147,7 +149,7 @@ export class Keys {
     const payer = this.#env.shares.remote(remote)
     // Where it is nowhere, the dial says why.
     const service = (await foundBy(remote, signal, payer)) ?? 'im'
-    const session = await this.#dialler.dialForKeys(hosted.main, remote, service, payer)
+    const session = await this.#dialler.dialForKeys(hosted.main, remote, service, payer, signal)
     try {
       return await this.#ask(session, remote, signal)
     } finally {

@@ -29,6 +29,7 @@ import type { Message } from '../operation/message.ts'
 import type { Adapter, Core, Question } from '../operation/ports.ts'
 import type { Audience } from '../operation/presence.ts'
 import type { Account } from '../shares/account.ts'
+import { dialMs } from '../shares/prices.ts'
 import { Admission, wayTo } from './admission.ts'
 import { native } from './callers.ts'
 import { commandTable } from './command-table.ts'
@@ -124,6 +125,7 @@ export class Peer implements Adapter {
     this.pool = new Pool(env, journal, (local, remote, service, user) => {
       const { shares } = env
       const payer = user === '' ? shares.remote(remote) : shares.tree.user(user)
+      shares.charge(payer, dialMs)
       return this.#dialler.dial(local, remote, service, payer)
     })
     this.#reports = new LinkReports(core, this.pool)

@@ -9,6 +9,7 @@ import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
 import type { Account } from '../shares/account.ts'
 import { Line } from '../shares/line.ts'
+import { questionMs } from '../shares/prices.ts'
 import type { Shares } from '../shares/shares.ts'
 import { type DnsExchange, silent } from './exchange.ts'
 
@@ -18,6 +19,7 @@ export const questionLine = (shares: Shares, limits: Limits, meter: Meter): Line
     // The first contact of one user with one domain.
     few: 10,
     most: limits.dnsWaiting,
+    priceMs: questionMs,
     waits: () => meter.hit('dnsSockets'),
   })
 

@@ -4,12 +4,13 @@
  * In:    for whom a place is wanted, and until when; places that are given back.
  * Out:   a place, at once or in its turn. Nobody may have more than so many times what is free (dynamic thresholds, as
  *        of shared buffers in switches), and who had some lately less than who had none, so that something is always left
- *        for whoever comes next. Of those who wait the one goes first whose account has least for its weight, from the
- *        root of the tree down (max-min fairness); of equals the one that was served longest ago.
+ *        for whoever comes next. Of those who wait they have their turns first who had few lately, down the tree of
+ *        accounts; then the others.
  * Fails: never. `false`: the signal ended first, or as many wait for the same account as may.
- * Cost:  one comparison a step for a place, and a pass over the accounts that wait for each that is given back.
+ * Cost:  one comparison a step for a place, and a few for each that is given back, however many wait.
  */
-import { type Account, type Held, parting } from './account.ts'
+import type { Account, Held } from './account.ts'
+import { Rotation } from './rotation.ts'
 import type { Shares } from './shares.ts'
 import { mostAccounts } from './tree.ts'
 
@@ -19,6 +20,8 @@ export type LineOptions = {
   readonly few: number
   /** Who waits for one account; more get nothing. */
   readonly most: number
+  /** What it costs of the event loop to serve one, in ms: who is served pays. */
+  readonly priceMs: number
   /** Told when somebody has to wait. */
   readonly waits: () => undefined
 }
@@ -26,19 +29,25 @@ export type LineOptions = {
 /** Strangers, alone, have two thirds of all, and so has any one user; up to three quarters is for those who had few. */
 const timesFree = { usual: 2, few: 3 }
 const lately = 60_000
+/** Accounts without room that are passed over for one place: they have their next turn after all others. */
+const mostTries = 8
 
-/** When it was served last, and how often since when. */
-type Service = { readonly at: number; readonly since: number; readonly count: number }
+/** How often it was served, and since when. */
+type Service = { readonly since: number; readonly count: number }
 
-const longAgo = Number.NEGATIVE_INFINITY
-const never: Service = { at: longAgo, since: longAgo, count: 0 }
+const never: Service = { since: Number.NEGATIVE_INFINITY, count: 0 }
+
+/** All who wait for one account, in the order of asking. */
+type Queue = { readonly account: Account; readonly enters: Set<() => undefined> }
 
 export class Line {
   readonly #shares: Shares
   readonly #resource: Held
   readonly #options: LineOptions
-  /** In the order of asking. */
-  readonly #waiting = new Map<Account, Set<() => undefined>>()
+  readonly #queues = new Map<Account, Queue>()
+  /** Accounts that had few lately, and the others. */
+  readonly #few = new Rotation<Queue>()
+  readonly #others = new Rotation<Queue>()
   /** By the name of the account, which may have been forgotten meanwhile; who was served longest ago comes first. */
   readonly #services = new Map<string, Service>()
 
@@ -56,55 +65,78 @@ export class Line {
       return Promise.resolve(true)
     }
     this.#options.waits()
-    const own = this.#waiting.get(account) ?? new Set()
-    if (own.size >= this.#options.most) return Promise.resolve(false)
-    this.#waiting.set(account, own)
+    const queue = this.#queues.get(account) ?? { account, enters: new Set() }
+    const { enters } = queue
+    if (enters.size >= this.#options.most) return Promise.resolve(false)
+    if (enters.size === 0) this.#wait(queue)
     return new Promise((resolve) => {
       const leave = () => {
-        this.#drop(account, own, enter)
+        enters.delete(enter)
+        if (enters.size === 0) this.#leave(queue)
         resolve(false)
       }
       const enter = (): undefined => {
-        this.#drop(account, own, enter)
         signal.removeEventListener('abort', leave)
         resolve(true)
       }
-      own.add(enter)
+      enters.add(enter)
       signal.addEventListener('abort', leave, { once: true })
     })
   }
 
   give(account: Account): undefined {
     this.#shares.give(account, this.#resource)
-    for (let next = this.#next(); next !== undefined; next = this.#next()) {
-      this.#enter(next)
-      const [enter] = this.#waiting.get(next) as Set<() => undefined>
-      enter?.()
-    }
+    for (let next = this.#next(); next !== undefined; next = this.#next()) this.#serve(next)
+  }
+
+  #wait(queue: Queue): undefined {
+    const { account } = queue
+    this.#queues.set(account, queue)
+    const rotation = this.#hadFew(account) ? this.#few : this.#others
+    rotation.add(account, queue)
+  }
+
+  #leave(queue: Queue): undefined {
+    const { account } = queue
+    this.#queues.delete(account)
+    this.#few.remove(account, queue)
+    this.#others.remove(account, queue)
+  }
+
+  /** The first of those who wait for an account that has its turn. */
+  #serve(queue: Queue): undefined {
+    const { account, enters } = queue
+    this.#enter(account)
+    const [enter] = enters
+    if (enter !== undefined) enters.delete(enter)
+    if (enters.size > 0) this.#wait(queue)
+    else this.#queues.delete(account)
+    enter?.()
   }
 
   #enter(account: Account): undefined {
     this.#shares.hold(account, this.#resource)
+    this.#shares.charge(account, this.#options.priceMs)
     const { now } = this.#shares
     const { since, count } = this.#serviceOf(account)
     const isNew = now - since > lately
     this.#services.delete(account.name)
-    this.#services.set(account.name, {
-      at: now,
-      since: isNew ? now : since,
-      count: isNew ? 1 : count + 1,
-    })
+    const service = isNew ? { since: now, count: 1 } : { since, count: count + 1 }
+    this.#services.set(account.name, service)
     const [oldest] = this.#services.keys()
     if (oldest !== undefined && this.#services.size > mostAccounts) this.#services.delete(oldest)
   }
 
   #hasRoom(account: Account): boolean {
-    const free = this.#options.places - this.#shares.used(this.#shares.tree.all, this.#resource)
-    const most = free * (this.#hadFew(account) ? timesFree.few : timesFree.usual)
+    const most = this.#free * (this.#hadFew(account) ? timesFree.few : timesFree.usual)
     for (let a = account; a.parent !== undefined; a = a.parent) {
       if (this.#part(a) >= most) return false
     }
     return true
+  }
+
+  get #free(): number {
+    return this.#options.places - this.#shares.used(this.#shares.tree.all, this.#resource)
   }
 
   #hadFew(account: Account): boolean {
@@ -112,26 +144,26 @@ export class Line {
     return this.#shares.now - since > lately || count < this.#options.few
   }
 
-  #drop(account: Account, own: Set<() => undefined>, enter: () => undefined): undefined {
-    own.delete(enter)
-    if (own.size === 0) this.#waiting.delete(account)
-  }
-
   /** Whose turn it is; nobody's, while there is no room for any of them. */
-  #next(): Account | undefined {
-    let first: Account | undefined
-    for (const account of this.#waiting.keys()) {
-      if (first !== undefined && !this.#isBefore(account, first)) continue
-      if (this.#hasRoom(account)) first = account
-    }
-    return first
+  #next(): Queue | undefined {
+    return this.#nextOf(this.#few) ?? this.#nextOf(this.#others)
   }
 
-  #isBefore(one: Account, other: Account): boolean {
-    const [a, b] = parting(one, other)
-    const [least, most] = [this.#part(a), this.#part(b)]
-    if (least !== most) return least < most
-    return this.#serviceOf(one).at < this.#serviceOf(other).at
+  #nextOf(rotation: Rotation<Queue>): Queue | undefined {
+    const passed: Queue[] = []
+    let found: Queue | undefined
+    while (found === undefined && passed.length < mostTries) {
+      const queue = rotation.next()
+      if (queue === undefined) break
+      const { account } = queue
+      // An account that went elsewhere in the tree has left its queue behind.
+      if (this.#queues.get(account) !== queue) continue
+      if (rotation === this.#few && !this.#hadFew(account)) this.#others.add(account, queue)
+      else if (this.#hasRoom(account)) found = queue
+      else passed.push(queue)
+    }
+    for (const queue of passed) rotation.add(queue.account, queue)
+    return found
   }
 
   #serviceOf({ name }: Account): Service {

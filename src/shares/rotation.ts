@@ -30,10 +30,20 @@ export class Rotation<T extends object> {
     this.#size++
   }
 
+  /** It waits no more. What is left of its way goes when its turn comes. */
+  remove(account: Account, item: T): undefined {
+    if (this.#find(account)?.waiting.delete(item) === true) this.#size--
+  }
+
   next(): T | undefined {
     const item = this.#take(this.#root)
     if (item !== undefined) this.#size--
     return item
+  }
+
+  #find(account: Account): Branch<T> | undefined {
+    const { parent } = account
+    return parent === undefined ? this.#root : this.#find(parent)?.waiting.get(account)
   }
 
   #branchOf(account: Account): Branch<T> {

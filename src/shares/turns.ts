@@ -9,6 +9,7 @@
  */
 import type { Clock } from '../lib/clock.ts'
 import type { Account } from './account.ts'
+import { byteMs, readMs } from './prices.ts'
 import { Rotation } from './rotation.ts'
 import type { Shares } from './shares.ts'
 
@@ -34,9 +35,6 @@ const [leastSliceMs, mostSliceMs] = [0.25, 1.5]
 const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */
 const overDivisor = 8
-/** What the stopwatch misses: decryption by the byte, and a read. */
-export const byteMs = 4e-6
-const readMs = 0.003
 /** Reading that is worth a look at where a turn ends. */
 const worthMs = 1
 

@@ -8,7 +8,7 @@
  */
 import { createHash, randomBytes } from 'node:crypto'
 import { connect as connectTcp } from 'node:net'
-import { connect, createServer, type SecureContext, type TLSSocket } from 'node:tls'
+import { connect, createServer, type SecureContext, type Server, type TLSSocket } from 'node:tls'
 import { encodeProve } from '../../src/command/prove.ts'
 import { generateKeyPair } from '../../src/credential/ed25519.ts'
 import { keySetOf } from '../../src/credential/publish-keys.ts'
@@ -228,7 +228,8 @@ export async function serveKeys(
   identities: readonly Identity[],
   port: number,
   { cert, key }: Leaf,
-): Promise<undefined> {
+): Promise<readonly Server[]> {
+  const servers: Server[] = []
   const addresses = new Set(identities.map(({ address }) => address))
   for (const address of addresses) {
     const own = identities.filter((identity) => identity.address === address)
@@ -239,7 +240,9 @@ export async function serveKeys(
       server.once('error', reject)
       server.listen(port, address, resolve)
     })
+    servers.push(server)
   }
+  return servers
 }
 
 function answerKeys(socket: TLSSocket, identities: readonly Identity[]): undefined {

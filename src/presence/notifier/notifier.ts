@@ -15,8 +15,8 @@ import type { Counter } from '../../lib/meter.ts'
 import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Presence } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
+import { byteMs } from '../../shares/prices.ts'
 import type { Shares } from '../../shares/shares.ts'
-import { byteMs } from '../../shares/turns.ts'
 import type { Subscription, WatchedPresentity } from './subscription.ts'
 
 const tickMs = 100

@@ -290,6 +290,21 @@ describe('bytes that one domain holds', () => {
   })
 })
 
+test('time that dials take is that of the user who wants them', async () => {
+  const world = new World()
+  const [bob, carol] = [await world.attached(), await world.attached('carol@b.example')]
+  for (let n = 0; n < 20; n++) {
+    bob.message({ reference: 0, sequence: 1, to: `x@x${n}.example`, id: messageId(`x ${n}`) })
+  }
+  carol.message({ reference: 0, sequence: 1, to: 'y@y.example', id: messageId('y') })
+  await world.run(100)
+  const { shares } = world.gateway
+  const timeOf = (user: string): number => shares.used(shares.tree.user(user), 'time')
+  expect(world.dialled.length).toBe(21)
+  expect(timeOf('bob@b.example')).toBeGreaterThan(18)
+  expect(timeOf('carol@b.example')).toBeLessThan(2)
+})
+
 describe('time that signatures take', () => {
   /** How each of `count` credentials that nobody has seen is answered. */
   const show = async (world: World, peer: ScriptedPeer, user: string, count = 3) => {

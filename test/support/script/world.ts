@@ -63,7 +63,11 @@ export class World {
   dialFault: Status | undefined
   needsKnownKey = false
   /** What a look into DNS says about a domain that is claimed. */
-  foundBy: (domain: string, payer: Account) => Service | undefined = () => 'im'
+  foundBy: (
+    domain: Domain,
+    payer: Account,
+    signal: AbortSignal,
+  ) => Service | undefined | Promise<Service | undefined> = () => 'im'
   /** The services for which certificates of far sides name their domain, by SRV-IDs if it is not all. */
   certified: readonly Service[] = ['im', 'pres']
   /** Dials take until then. */
@@ -99,7 +103,7 @@ export class World {
       pinned: new Map(pinned.map((name) => [name, pinnedKeys(name)])),
       discontinuity: wish.discontinuity ?? 'accept',
       connect: (remote, service) => this.#connect(remote, service),
-      foundBy: async (domain, _signal, payer) => this.foundBy(domain, payer),
+      foundBy: async (domain, signal, payer) => this.foundBy(domain, payer, signal),
       required: () => required,
       provenChannel: () => undefined,
       clock,

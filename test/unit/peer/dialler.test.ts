@@ -20,6 +20,7 @@ const [local, other, remote] = ['b.example', 'b2.example', 'a.example'].map(doma
   ReturnType<typeof domain>,
 ]
 
+const open = new AbortController().signal
 const payer = roomShares().tree.user('alice@b.example')
 
 function makeDialler() {
@@ -200,9 +201,22 @@ describe('a link that is there serves as well', () => {
 })
 
 describe('a link for keys', () => {
+  test('is not dialled any longer than whoever asks has time, nor used when it comes later', async () => {
+    const { dialler, dials, destroyed, all } = makeDialler()
+    const [early, late] = [new AbortController(), new AbortController()]
+    const calledOff = dialler.dialForKeys(local, remote, 'im', payer, early.signal)
+    early.abort()
+    await expect(calledOff).rejects.toMatchObject({ code: 'remote-timeout' })
+    const tooLate = dialler.dialForKeys(local, remote, 'im', payer, late.signal)
+    dials[1]?.found()
+    late.abort()
+    await expect(tooLate).rejects.toMatchObject({ code: 'remote-timeout' })
+    expect([destroyed, all.size]).toEqual([[remote], 0])
+  })
+
   test('claims nothing and proves nothing', async () => {
     const { dialler, dials, told } = makeDialler()
-    const dialling = dialler.dialForKeys(local, remote, 'pres', payer)
+    const dialling = dialler.dialForKeys(local, remote, 'pres', payer, open)
     dials[0]?.found()
     await dialling
     expect(told).toEqual(['connect a.example pres'])
@@ -210,7 +224,7 @@ describe('a link for keys', () => {
 
   test('[LINK-9.1-5] is not opened to a host that was found by fallback: its keys would make it known', async () => {
     const { dialler, dials, destroyed } = makeDialler()
-    const dialling = dialler.dialForKeys(local, remote, 'pres', payer)
+    const dialling = dialler.dialForKeys(local, remote, 'pres', payer, open)
     dials[0]?.found({ dialled: { needsKnownKey: true } })
     await expect(dialling).rejects.toMatchObject({ code: 'remote-untrusted' })
     expect(destroyed).toEqual([remote])

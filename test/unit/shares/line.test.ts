@@ -27,7 +27,7 @@ beforeEach(() => {
   const told = (): undefined => {
     waits++
   }
-  line = new Line(shares, 'dials', { places: size, few: 1, most: 3, waits: told })
+  line = new Line(shares, 'dials', { places: size, few: 1, most: 3, priceMs: 2, waits: told })
 })
 
 const network = (name: string): Account => shares.tree.network(name)
@@ -77,7 +77,7 @@ describe('places that are waited for', () => {
     expect(served[0]).toBe('new')
   })
 
-  test('go, of equals, to the one that was served longest ago', async () => {
+  test('go round the others once those who had few lately have theirs', async () => {
     for (const name of ['three', 'one', 'two']) {
       await ask(network(name))
       line.give(network(name))
@@ -88,7 +88,7 @@ describe('places that are waited for', () => {
     for (const name of ['two', 'three', 'new', 'one']) void ask(network(name))
     for (let n = 0; n < 10; n++) line.give(network('big'))
     await settle()
-    expect(served.slice(before).slice(0, 4)).toEqual(['new', 'three', 'one', 'two'])
+    expect(served.slice(before, before + 5)).toEqual(['new', 'big', 'two', 'three', 'one'])
   })
 
   test('are not lost with one who stops waiting', async () => {
@@ -104,6 +104,20 @@ describe('places that are waited for', () => {
     expect(await ask(network('new'), AbortSignal.abort())).toBe(false)
   })
 
+  test('cost the same to give back, however many wait', async () => {
+    await fillUp()
+    for (let n = 0; n < 2000; n++) void ask(network(`new ${n}`))
+    await settle()
+    let looks = 0
+    const used: Shares['used'] = (account, resource) => {
+      looks++
+      return Shares.prototype.used.call(shares, account, resource)
+    }
+    Object.assign(shares, { used })
+    line.give(network('few 0'))
+    expect(looks).toBeLessThan(100)
+  })
+
   test('are waited for by so many of one account and no more', async () => {
     await fill([user('flooder')])
     const more = await Promise.race([ask(user('flooder')), settle().then(() => 'waits')])
@@ -112,6 +126,14 @@ describe('places that are waited for', () => {
     await settle()
     expect(waits).toBeGreaterThan(3)
   })
+})
+
+test('who is served pays for what is done with the place, and who waits does not', async () => {
+  await fillUp()
+  void ask(network('new'))
+  await settle()
+  expect(shares.used(network('few 0'), 'time')).toBe(2)
+  expect(shares.used(network('new'), 'time')).toBe(0)
 })
 
 describe('places of which one user holds most', () => {

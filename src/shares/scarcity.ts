@@ -2,8 +2,8 @@
  * When something is scarce: the event loop by who waits for it and by what was charged, all else by how full it is.
  * Hysteresis: what becomes scarce stays so until there is plenty.
  *
- * In:  the lag of a timer, whether links wait to be read, and the time that was charged since the last turn; how much is
- *      used of how much.
+ * In:  the lag of a timer, how long links waited to be read, and the time that was charged since the last turn; how much
+ *      is used of how much.
  * Out: scarce or not. Pure but for what it remembers.
  */
 
@@ -11,6 +11,8 @@
 const lateMs = 25
 /** So little is none. */
 const calmLateMs = 10
+/** Links that wait so long for a turn, on average, show it as well. */
+const waitMs = 10
 /** So long without lag and waiting links, and there is plenty again. */
 const calmMs = 1000
 /** Lag without work of ours (a busy host, a collection of garbage) sheds nobody. */
@@ -23,11 +25,12 @@ export class LoopScarcity {
   #calmMs = 0
 
   /**
-   * A turn that took `wallMs` instead of `turnMs`, `chargedMs` of it with work for somebody, and left links unread or not.
-   * Reading is cut into slices, so that the loop hardly lags where there is more to read than it can.
+   * A turn that took `wallMs` instead of `turnMs`, `chargedMs` of it with work for somebody, while links waited `waitedMs`
+   * each. Reading is cut into slices, so that the loop hardly lags where there is more to read than it can.
    */
-  turn(wallMs: number, turnMs: number, chargedMs: number, isBehind: boolean): boolean {
+  turn(wallMs: number, turnMs: number, chargedMs: number, waitedMs: number): boolean {
     const late = wallMs - turnMs
+    const isBehind = waitedMs >= waitMs
     const isFull = (isBehind || late >= lateMs) && chargedMs >= workedShare * wallMs
     this.#full = isFull ? this.#full + 1 : 0
     this.#calmMs = late < calmLateMs && !isBehind ? this.#calmMs + wallMs : 0

@@ -279,7 +279,7 @@ export class Shares {
     const wallMs = now - this.#turnAt
     this.#cancel = undefined
     this.#turn = Math.floor(now / turnMs)
-    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged, this.turns.links > 0)
+    const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged, this.turns.takeWait())
     this.#isScarce[0] = isScarce
     if (this.#loop.isFull) this.#capacity = this.tree.all.use(0, this.#turn)
     if (isScarce) this.#share(0, this.#capacity * loopRoom)

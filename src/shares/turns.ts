@@ -24,7 +24,8 @@ export interface Reader {
   resume(): undefined
 }
 
-type Unread = { readonly reader: Reader; rest: Buffer }
+/** `since`: when its last turn ended, or it came. */
+type Unread = { readonly reader: Reader; rest: Buffer; since: number }
 /** Work that is not reading. */
 type Job = { readonly account: Account; readonly run: () => undefined }
 
@@ -45,6 +46,8 @@ export class Turns {
   readonly #run = (): undefined => this.#next()
   #isPlanned = false
   #spent = 0
+  #waitedMs = 0
+  #waits = 0
   /** The read that is going on: for whom, since when, until when. */
   #account: Account | undefined
   #since = 0
@@ -58,6 +61,14 @@ export class Turns {
   /** Links with something that waits for its turn. */
   get links(): number {
     return this.#unread.size
+  }
+
+  /** How long links waited for a turn since this was last asked, on average. */
+  takeWait(): number {
+    const mean = this.#waits === 0 ? 0 : this.#waitedMs / this.#waits
+    this.#waitedMs = 0
+    this.#waits = 0
+    return mean
   }
 
   /** What has come of `reader`; all of it, or a slice. */
@@ -118,7 +129,7 @@ export class Turns {
   }
 
   #wait(reader: Reader, rest: Buffer): undefined {
-    this.#unread.add(reader.account, { reader, rest })
+    this.#unread.add(reader.account, { reader, rest, since: this.#clock.now() })
     reader.pause()
     this.#plan()
   }
@@ -143,7 +154,10 @@ export class Turns {
     if (unread === undefined) return
     if ('run' in unread) return this.#do(unread)
     const { reader, rest } = unread
+    this.#waitedMs += this.#clock.now() - unread.since
+    this.#waits++
     unread.rest = rest.subarray(this.#slice(reader, rest))
+    unread.since = this.#clock.now()
     if (unread.rest.length > 0) this.#unread.add(reader.account, unread)
     else reader.resume()
   }

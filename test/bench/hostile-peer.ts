@@ -230,11 +230,11 @@ export async function serveKeys(
   { cert, key }: Leaf,
 ): Promise<readonly Server[]> {
   const servers: Server[] = []
-  const addresses = new Set(identities.map(({ address }) => address))
-  for (const address of addresses) {
-    const own = identities.filter((identity) => identity.address === address)
+  const addresses = new Map(identities.map((identity) => [identity.address, identity]))
+  for (const [address, { domain }] of addresses) {
     const server = createServer({ cert, key, ALPNProtocols: [alpn], minVersion: 'TLSv1.3' })
-    server.on('secureConnection', (socket) => answerKeys(socket, own))
+    // The certificate names all of them, and so each may be asked for the keys of any.
+    server.on('secureConnection', (socket) => answerKeys(socket, domain, identities))
     server.on('tlsClientError', () => undefined)
     await new Promise<void>((resolve, reject) => {
       server.once('error', reject)
@@ -245,11 +245,11 @@ export async function serveKeys(
   return servers
 }
 
-function answerKeys(socket: TLSSocket, identities: readonly Identity[]): undefined {
+function answerKeys(socket: TLSSocket, domain: string, identities: readonly Identity[]): undefined {
   socket.on('error', () => undefined)
   const reader = new FrameReader(limits.frameBytes, (type, _flags, id, buffer, start, end) => {
     if (type === frame.request) {
-      const asked = identities.find(({ domain }) => buffer.subarray(start, end).includes(domain))
+      const asked = identities.find((one) => buffer.subarray(start, end).includes(one.domain))
       const body = asked?.keySet ?? nothing
       socket.write(makeFrame(frame.response, 0, id, Buffer.concat([ok, body])))
     }
@@ -258,6 +258,5 @@ function answerKeys(socket: TLSSocket, identities: readonly Identity[]): undefin
   socket.on('data', (chunk: Buffer) => {
     reader.push(chunk)
   })
-  const [first] = identities
-  if (first !== undefined) socket.write(helloOf(first.domain))
+  socket.write(helloOf(domain))
 }

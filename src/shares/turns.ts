@@ -30,8 +30,8 @@ type Unread = { readonly reader: Reader; rest: Buffer; since: number }
 type Job = { readonly account: Account; readonly run: () => undefined }
 
 /** All reading and work between two polls of the system. */
-const turnMs = 6
-const [leastSliceMs, mostSliceMs] = [0.25, 1.5]
+const turnMs = 8
+const [leastSliceMs, mostSliceMs] = [0.25, 2]
 /** No slice takes longer by what it does: that was a pause of the host, or of the engine. */
 const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */

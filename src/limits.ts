@@ -68,7 +68,6 @@ export const limitTable = {
   lentRequests: row(512, 'count', 'Requests by which that window is wider while half of it waits for answers.'),
   windowBytes: row(1_048_576, 'bytes', 'Request bytes of one class that may be under way towards us on one link (credit).'),
   bodiesUnderWay: row(16, 'count', 'Bodies of one class that arrive in chunks at the same time on one link; more is flow-exceeded.'),
-  answerBytes: row(65_536, 'bytes', 'Answer body that one of our requests accepts.'),
   requestMs: row(30 * second, 'ms', 'A request that is passed on or made to another domain, from when it came to its answer, whatever it waits for; then remote-timeout or unknown-outcome.'),
   socketBytes: row(131_072, 'bytes', 'Bytes handed to a socket ahead of its drain; beyond it frames wait in their class.'),
   waitingOutBytes: row(4_194_304, 'bytes', 'Bytes of one class waiting to be written on one link; beyond it new requests are answered busy, and beyond half of it those of a user who has an eighth of it.'),
@@ -135,9 +134,6 @@ export const limitTable = {
   keyFailureMs: row(minute, 'ms', 'First wait after a failed key fetch; doubles.'),
   keyFailureCapMs: row(15 * minute, 'ms', 'Longest wait after a failed key fetch.'),
   keySets: row(10_000, 'count', 'Key sets kept while nothing rests on them.'),
-  verificationsPerSecond: row(2000, 'per second', 'Signatures of credentials checked for one issuing domain, and as many of PROVE in all; more are rate-limited.'),
-  verificationsInAll: row(6000, 'per second', 'Signatures of credentials checked in all; more are rate-limited.'),
-  claimVerificationsPerNetwork: row(200, 'per second', 'Signatures of PROVE checked for gateways of one IPv4 /24 or IPv6 /48; more are rate-limited.'),
 
   // Policy
   hops: row(4, 'hops', 'Hops of a request; more is hop-limit.'),

@@ -36,14 +36,13 @@ export type Totals = {
 /** Tables that hold something for each user have room for all, twice over; no default is lowered. */
 function roomFor(users: number): Partial<Limits> {
   const most = 2 * users + 1000
-  const { links, references, owners, lanes, ...others } = limitsWith()
+  const { links, clients, references, owners, lanes } = limitsWith()
   return {
     links: Math.max(links, most),
+    clients: Math.max(clients, most),
     references: Math.max(references, most),
     owners: Math.max(owners, most),
     lanes: Math.max(lanes, most),
-    verificationsPerSecond: Math.max(others.verificationsPerSecond, 1000 * most),
-    verificationsInAll: Math.max(others.verificationsInAll, 1000 * most),
   }
 }
 
@@ -54,6 +53,9 @@ const doorOnly: Partial<Limits> = {
   clientHandshakesPerAddressBurst: raised.clientHandshakesPerAddressBurst,
 }
 
+/** More than make a domain known. */
+const greeters = 25
+
 export class GatewayPair implements Subject {
   readonly name = 'gateway pair'
   readonly #children: Children
@@ -61,6 +63,8 @@ export class GatewayPair implements Subject {
   readonly #limits: Partial<Limits>
   #quartet: Quartet | undefined
   #site: Site | undefined
+  /** Of clients, at b and at a. */
+  #ports: readonly [number, number] = [0, 0]
 
   constructor(children: Children, shape: Shape, limits: 'raised' | 'default' = 'raised') {
     this.#children = children
@@ -74,6 +78,7 @@ export class GatewayPair implements Subject {
     this.#site = site
     const a = await this.#gateway('a', routed('a.example', firstPort, 'b.example', firstPort + 1))
     const b = await this.#gateway('b', routed('b.example', firstPort + 1, 'a.example', firstPort))
+    this.#ports = [b.facts.clientPort, a.facts.clientPort]
     const common = { users: site.users, bodyBytes }
     const receiving = await this.#children.start(
       file('gateway-receiver'),
@@ -123,6 +128,26 @@ export class GatewayPair implements Subject {
   /** The link between the two breaks; who needs it opens another one. */
   async cut(): Promise<undefined> {
     await this.#use().askA('cut')
+  }
+
+  /** Users of b write to users of a, who take it: since then a is known at b. */
+  async greet(): Promise<undefined> {
+    const { bodyBytes } = this.#shape
+    const [from, to] = this.#ports
+    const common = { bodyBytes, users: this.#site?.users.slice(0, greeters) ?? [] }
+    const receiving = await this.#children.start(file('gateway-receiver'), {
+      ...common,
+      port: to,
+      domain: 'a.example',
+    } satisfies receiver.Settings)
+    const sending = await this.#children.start(file('gateway-sender'), {
+      ...common,
+      port: from,
+      domain: 'b.example',
+      peerDomain: 'a.example',
+    } satisfies sender.Settings)
+    await sending.child.ask('paced', { perSecond: greeters, ms: 2000 }, 30_000)
+    await Promise.all([sending.child.stop(), receiving.child.stop()])
   }
 
   /** Answers but `delivered` so far, by status. */

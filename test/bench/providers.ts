@@ -33,7 +33,7 @@ const mostPairs = 3900
 export const pairsFor = (perSecond: number): number =>
   Math.min(mostPairs, Math.ceil(perSecond / lanePerSecond))
 
-/** They meet, and are known from then on: a few messages a second for a moment. */
+/** They meet, and are known from then on: a few messages a second for a moment, in both directions. */
 const meetMs = 2000
 const meetPerSecond = 20
 
@@ -50,6 +50,7 @@ export async function exchange(
     await pair.start()
     onStep('meet')
     await pair.paced(meetPerSecond, meetMs)
+    await pair.greet()
     const before = await pair.refusals()
     const { limitsHit, linksEnded } = await pair.totals()
     onStep(`${perSecond} messages a second`)

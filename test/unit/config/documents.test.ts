@@ -1,5 +1,6 @@
 /** What is made from the tables is committed: `UPDATE_DOCS=1 vitest …` writes it anew. */
-import { readFileSync, writeFileSync } from 'node:fs'
+import { globSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
 import { configurationPage, limitsPage } from '../../../src/config/documents.ts'
@@ -26,6 +27,14 @@ test('every limit stands in docs/limits.md', () => {
   const page = limitsPage()
   const missing = Object.keys(limitTable).filter((name) => !page.includes(`| \`${name}\` |`))
   expect(missing).toEqual([])
+})
+
+test('every limit bounds something', () => {
+  const root = fileURLToPath(new URL('../../../src', import.meta.url))
+  const files = globSync('**/*.ts', { cwd: root }).filter((file) => file !== 'limits.ts')
+  const text = files.map((file) => readFileSync(join(root, file), 'utf8')).join('\n')
+  const words = new Set(text.match(/\w+/g))
+  expect(Object.keys(limitTable).filter((name) => !words.has(name))).toEqual([])
 })
 
 test('every setting has one sentence and a mark for reload', () => {

@@ -91,6 +91,15 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   expect(one.lines.at(-1)).toMatchObject({ event: 'config.reloaded' })
 })
 
+test('a reload is no end, whatever stands before the command', async () => {
+  const { a } = await twoSites()
+  const one = start(['--verbose', 'run', '--config', a.config])
+  await one.line(({ event }) => event === 'gateway.started')
+  await reload(one, 'config.reloaded')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+})
+
 test('a reload that is asked for while the program starts is done once it runs', async () => {
   const { a } = await twoSites()
   const config = join(a.folder, 'piped.yaml')

@@ -64,6 +64,7 @@ const host: Host = {
   env,
   folder: process.cwd(),
   out: print,
+  written,
   err: (text) => {
     stderr.write(text)
   },
@@ -187,6 +188,13 @@ function print(text: string): undefined {
   } catch (error) {
     outputFailed(error as NodeJS.ErrnoException)
   }
+}
+
+function written(): Promise<undefined> | undefined {
+  if (stdout.writableLength === 0) return undefined
+  return new Promise((resolve) => {
+    stdout.write('', (error) => (error ? undefined : resolve(undefined)))
+  })
 }
 
 /** Even nothing cannot be written to a device that is full. */

@@ -8,7 +8,7 @@
  *        [LINK-4.4-8] those that take too long
  */
 import type { Status } from '../errors.ts'
-import { ownPages } from '../lib/own-pages.ts'
+import { giveBack, ownPages } from '../lib/own-pages.ts'
 import type { Limits } from '../limits.ts'
 import type { TrafficClass } from '../wire/registry.ts'
 
@@ -118,8 +118,9 @@ export class Reassembly {
     if (body.filled > payload.length || isFull !== isLast) return 'bad-frame'
     payload.set(piece, filled)
     if (!isLast) return 'more'
+    const whole = { trafficClass, payload: copyOf(payload) }
     this.#forget(id, body)
-    return { trafficClass, payload: copyOf(payload) }
+    return whole
   }
 
   /** It is not wanted any more: the rest is passed over. What is here of it, if it was wanted. */
@@ -133,8 +134,9 @@ export class Reassembly {
   cancel(id: number): Cut | undefined {
     const body = this.#byId.get(id)
     if (body === undefined) return undefined
+    const cut = cutOf(id, body)
     this.#forget(id, body)
-    return cutOf(id, body)
+    return cut
   }
 
   /**
@@ -163,8 +165,12 @@ export class Reassembly {
   #forget(id: number, { trafficClass, payload, release }: Body): undefined {
     this.#byId.delete(id)
     release()
-    if (payload === undefined) this.#passedOver--
-    else this.#kept[trafficClass] = (this.#kept[trafficClass] as number) - 1
+    if (payload === undefined) {
+      this.#passedOver--
+      return
+    }
+    this.#kept[trafficClass] = (this.#kept[trafficClass] as number) - 1
+    giveBack(payload)
   }
 }
 

@@ -19,7 +19,8 @@ import { systemRandom } from './lib/random.ts'
 import { whyUnreadable } from './lib/why-unreadable.ts'
 
 const { stdin, stdout, stderr, argv, env } = process
-const isService = argv[2] === 'run'
+/** Options of the program may stand before the command; none of them takes a value. */
+const isService = argv.slice(2).find((word) => !word.startsWith('-')) === 'run'
 
 /** From here on SIGHUP does not end a service; one that nobody takes yet is kept for whoever does. */
 let reload: (() => undefined) | undefined
@@ -63,6 +64,7 @@ const host: Host = {
   env,
   folder: process.cwd(),
   out: print,
+  written,
   err: (text) => {
     stderr.write(text)
   },
@@ -186,6 +188,13 @@ function print(text: string): undefined {
   } catch (error) {
     outputFailed(error as NodeJS.ErrnoException)
   }
+}
+
+function written(): Promise<undefined> | undefined {
+  if (stdout.writableLength === 0) return undefined
+  return new Promise((resolve) => {
+    stdout.write('', (error) => (error ? undefined : resolve(undefined)))
+  })
 }
 
 /** Even nothing cannot be written to a device that is full. */

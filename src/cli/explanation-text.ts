@@ -6,7 +6,7 @@
 
 import type { Conclusion, Diagnosis, EventRow } from '../diagnose/diagnosis.ts'
 import { spanText } from '../diagnose/span.ts'
-import { printable } from '../lib/printable.ts'
+import { printableLine } from '../lib/printable.ts'
 import type { Host } from './host.ts'
 import { type Paint, painter } from './paint.ts'
 import { columns, widthOf } from './table.ts'
@@ -34,7 +34,7 @@ function byText({ by }: Diagnosis): string {
     return `${by.why}: explained by this command itself, with empty caches.\n`
   }
   const up = spanText(by.uptimeSeconds * 1000)
-  return `As the running gateway sees it: ${printable(by.software)}, process ${by.pid}, up for ${up}.\n`
+  return `As the running gateway sees it: ${printableLine(by.software)}, process ${by.pid}, up for ${up}.\n`
 }
 
 function knownText({ rules, isKnown }: Diagnosis): string {
@@ -65,13 +65,13 @@ function narrow(titles: readonly string[], rows: Rows, paint: Paint): string {
 const stepRows = ({ steps }: Diagnosis, paint: Paint): Rows =>
   steps.map((step, i) => [
     `${i + 1} ${step.phase}`,
-    printable(step.asked),
+    printableLine(step.asked),
     step.server ?? step.source,
-    printable(step.answer),
+    printableLine(step.answer),
     seconds(step.ageMs),
     seconds(step.leftMs),
     paint(colours[step.decision], step.decision),
-    printable(step.reason),
+    printableLine(step.reason),
   ])
 
 const colours = { use: 'green', 'go-on': 'yellow', skip: 'yellow', stop: 'red' } as const
@@ -87,7 +87,7 @@ const linkHead = ['LINK', 'OURS', 'PROVEN BY', 'AGE', 'AT', 'SOFTWARE']
 const linkRows = ({ links }: Diagnosis): Rows =>
   links.map(({ local, direction, state, ageMs, proof, address, software }) => [
     `${direction}, ${state}`,
-    ...[local, proof.join('+'), spanText(ageMs), address, printable(software ?? '-')],
+    ...[local, proof.join('+'), spanText(ageMs), address, printableLine(software ?? '-')],
   ])
 
 const destinationHead = ['DESTINATION', 'OURS', 'STATE', 'LINKS', 'NEXT DIAL', 'LAST FAILURE']
@@ -107,7 +107,7 @@ const eventRows = ({ events, at }: Diagnosis, paint: Paint): Rows =>
     event.direction,
     event.local ?? '-',
     paint(event.cause === 'ok' ? 'green' : 'red', event.cause),
-    ...[event.side, `${event.times}`, spanText(at - event.at), printable(event.detail)],
+    ...[event.side, `${event.times}`, spanText(at - event.at), printableLine(event.detail)],
   ])
 
 const eventName = ({ kind, cause, service }: EventRow): string =>
@@ -121,11 +121,11 @@ const names = {
 
 function conclusionText({ result, sentence, next }: Conclusion, paint: Paint): string {
   const code = paint(result === 'ok' ? 'green' : 'red', result)
-  return `${code}: ${printable(sentence)}\n${next === '' ? '' : `${next}\n`}`
+  return `${code}: ${printableLine(sentence)}\n${next === '' ? '' : `${next}\n`}`
 }
 
 const inboundText = (inbound: Conclusion | null): string => {
   if (inbound === null) return ''
   const next = inbound.next === '' ? '' : `${inbound.next}\n`
-  return `The other way: ${printable(inbound.sentence)}\n${next}`
+  return `The other way: ${printableLine(inbound.sentence)}\n${next}`
 }

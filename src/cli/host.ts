@@ -14,6 +14,8 @@ export type Host = {
   /** Where relative paths start. */
   readonly folder: string
   readonly out: (text: string) => undefined
+  /** While some of what was printed waits for whoever reads it: resolves once all has left, and never if it is lost. */
+  readonly written: () => Promise<undefined> | undefined
   readonly err: (text: string) => undefined
   /** What of the three standard streams is a terminal. */
   readonly terminal: { readonly in: boolean; readonly out: boolean; readonly err: boolean }

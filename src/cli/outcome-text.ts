@@ -2,14 +2,14 @@
 
 import type { Outcome } from '../client/outcome.ts'
 import { isSuccess, type Status, statuses } from '../errors.ts'
-import { printable } from '../lib/printable.ts'
+import { printableLine } from '../lib/printable.ts'
 import type { Paint } from './paint.ts'
 
 /** `refused: The recipient does not exist … Found by b.example (policy); do not repeat it.` */
 export function outcomeText(outcome: Outcome, paint: Paint): string {
   const { status, reporter, stage, text, retryAfterMs } = outcome
   if (isSuccess(status)) return paint('green', status)
-  const said = text === undefined ? statuses[status].meaning : printable(text)
+  const said = text === undefined ? statuses[status].meaning : printableLine(text)
   const where = reporter === undefined ? '' : ` Found by ${reporter}${stage ? ` (${stage})` : ''};`
   const colour = status === 'unknown-outcome' ? 'yellow' : 'red'
   return `${paint(colour, status)}: ${said}${where} ${advice(outcome)}${waitText(retryAfterMs)}.`

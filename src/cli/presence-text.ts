@@ -1,7 +1,7 @@
 /** Presence documents and notices, for a person and for a program. */
 
 import type { PresenceDocument, PresenceNotice, Tuple } from '../client/presence.ts'
-import { printable } from '../lib/printable.ts'
+import { printableLine } from '../lib/printable.ts'
 import type { Paint } from './paint.ts'
 import { columns } from './table.ts'
 
@@ -13,10 +13,10 @@ function tupleRow(id: string, { basic, note, contact }: Tuple, paint: Paint): re
   const status = basic ?? 'unknown'
   const colour = status === 'open' ? 'green' : 'yellow'
   return [
-    printable(id),
-    paint(colour, printable(status)),
-    note === undefined ? '' : printable(JSON.stringify(note)),
-    contact === undefined ? '' : printable(contact),
+    printableLine(id),
+    paint(colour, printableLine(status)),
+    note === undefined ? '' : printableLine(JSON.stringify(note)),
+    contact === undefined ? '' : printableLine(contact),
   ]
 }
 

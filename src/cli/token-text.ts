@@ -1,5 +1,5 @@
 /** A token and the verdict on it, explained line by line. */
-import { printable } from '../lib/printable.ts'
+import { printableLine } from '../lib/printable.ts'
 import type { Host } from './host.ts'
 import { type Paint, painter } from './paint.ts'
 import { columns } from './table.ts'
@@ -35,7 +35,7 @@ export function inspectionText(host: Host, inspection: Inspection): string {
   const paint = painter(host, 'out')
   const { kind, header, claims, now } = inspection
   const rows = [...membersOf(header), ...membersOf(claims)].map(([name, value]) => [
-    paint('bold', printable(name)),
+    paint('bold', printableLine(name)),
     valueText(name, value, now),
     paint('dim', meanings[name] ?? 'not known here, and ignored'),
   ])
@@ -47,7 +47,7 @@ const membersOf = (value: unknown): readonly (readonly [string, unknown])[] =>
 
 function valueText(name: string, value: unknown, now: number): string {
   if (typeof value === 'number' && times.has(name)) return timeText(value, now)
-  return printable(typeof value === 'string' ? value : JSON.stringify(value))
+  return printableLine(typeof value === 'string' ? value : JSON.stringify(value))
 }
 
 /** `1790000000 (12 s ago)` */
@@ -55,7 +55,7 @@ const timeText = (seconds: number, now: number): string =>
   `${seconds} (${seconds <= now ? `${now - seconds} s ago` : `in ${seconds - now} s`})`
 
 function verdict({ ok, signature, faults }: Inspection, paint: Paint): string {
-  const lines = faults.map(({ code, detail }) => `${paint('red', code)}: ${printable(detail)}`)
+  const lines = faults.map(({ code, detail }) => `${paint('red', code)}: ${printableLine(detail)}`)
   const checked =
     signature === 'not checked'
       ? 'not checked: --keys or --config gives keys'

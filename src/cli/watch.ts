@@ -100,10 +100,12 @@ class Lines {
     if (notice.state === 'terminated') this.#finish(codeOf(notice.reason))
   }
 
-  readonly message = ({ from, id, contentType, body }: ReceivedMessage): undefined => {
+  /** Confirmed once it is printed: whoever does not read has no more messages under way than the gateway lets be. */
+  readonly message = ({ from, id, contentType, body }: ReceivedMessage): unknown => {
     const text = printable(body.toString())
     const facts = { from: from.text, id, contentType, body: body.toString() }
     this.#line(`${this.#paint('bold', from.text)}: ${text.replaceAll('\n', '\n  ')}`, facts)
+    return this.#host.written()
   }
 
   #line(text: string, facts: object): undefined {

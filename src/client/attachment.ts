@@ -13,6 +13,7 @@ import { signUserLink } from '../credential/sign.ts'
 import { GatewayError, isSuccess, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
 import type { Clock } from '../lib/clock.ts'
+import { printableLine } from '../lib/printable.ts'
 import { jitter, type Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Channel } from '../link/channel.ts'
@@ -128,7 +129,7 @@ export class Attachment implements LinkOwner {
   #judged(answer: AnswerView): undefined {
     if (isSuccess(answer.status)) return this.#attached()
     const { status, retryAfterMs, text } = outcomeOf(answer)
-    const detail = `the gateway refused to attach ${this.#needs.user.text}: ${text ?? status}`
+    const detail = `the gateway refused to attach ${this.#needs.user.text}: ${text === undefined ? status : printableLine(text)}`
     this.refusal = new GatewayError(status, detail, { retryAfterMs })
     this.link.release('domain-not-proven')
   }

@@ -3,7 +3,8 @@
  *
  * In:    the document that is to hold, or none; the link as it comes and goes; a tick each second.
  * Out:   the outcome of each change. Refreshed at 60 to 80 % of its lease and after each reconnect.
- * Fails: a refused change leaves what was published before; what may pass is told and tried again.
+ * Fails: a refused change leaves what was published before; what may pass, and what has no answer within
+ *        `limits.requestMs` (`link-lost`, `remote-timeout`), is told and tried again.
  * Spec:  RFC 3903 §4 [LINK-6.8-1]: a request without an answer is repeated as it was, with the same entity-tag.
  *
  * One request at a time: a change that another one overtakes before it was sent is never sent, and ends with it.
@@ -48,7 +49,11 @@ type Wish = {
   readonly replaces: string | undefined
 }
 
-type Change = Wish & { told: Told[] }
+type Change = Wish & {
+  told: Told[]
+  /** Then they are told that there is no answer yet. */
+  readonly until: number
+}
 
 /** What the gateway holds, as far as is known. */
 type Held = {
@@ -95,7 +100,9 @@ export class Publication {
       return
     }
     const replaces = wish.replaces ?? this.#change?.replaces
-    this.#change = { ...wish, replaces, told: [...(this.#change?.told ?? []), told] }
+    const { clock, limits } = this.#needs
+    const until = clock.now() + limits.requestMs
+    this.#change = { ...wish, replaces, until, told: [...(this.#change?.told ?? []), told] }
     this.#tryAt = 0
     this.#work()
   }
@@ -113,8 +120,16 @@ export class Publication {
   }
 
   /** Once a second. */
-  tick(): undefined {
+  tick(now: number): undefined {
     this.#work()
+    const outcome = localOutcome(
+      this.#way === undefined ? 'link-lost' : 'remote-timeout',
+      undefined,
+    )
+    for (const change of [this.#step?.change, this.#change]) {
+      if (change === undefined || change.until > now) continue
+      this.#tell(change, outcome, this.#held?.leaseSeconds ?? 0)
+    }
   }
 
   stop(): undefined {
@@ -232,7 +247,13 @@ export class Publication {
     const document = step.document ?? held?.document
     if (document === undefined) return this.#tell(step.change, outcome, 0)
     const { leaseSeconds } = step
-    const change = step.change ?? { document, leaseSeconds, replaces: undefined, told: [] }
+    const change = step.change ?? {
+      document,
+      leaseSeconds,
+      replaces: undefined,
+      told: [],
+      until: never,
+    }
     const entityTag = this.#newTag()
     this.#step = { kind: 'put', change, entityTag, ifMatch: undefined, document, leaseSeconds }
   }

@@ -22,6 +22,9 @@ export const printable = (text: string): string =>
     ? text
     : text.replace(unfit, (sign, at: number) => (isHarmless(text, sign, at) ? sign : escaped(sign)))
 
+/** The same for a place that is one line, or a part of one: nothing that a far side wrote looks like a line of ours. */
+export const printableLine = (text: string): string => printable(text).replaceAll('\n', '\\u000a')
+
 function isHarmless(text: string, sign: string, at: number): boolean {
   if (sign === '\u200d') return isForeign(text[at - 1]) && isForeign(text[at + 1])
   if (sign === '\u200c') return isForeign(text[at - 1])

@@ -36,6 +36,7 @@ export function hostOf(words: readonly string[], given: Given = {}) {
     out: (text) => {
       said.out += text
     },
+    written: () => undefined,
     err: (text) => {
       said.err += text
     },

@@ -2,9 +2,12 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { connectClient } from '../../src/client/client.ts'
+import { generateKeyPair } from '../../src/credential/ed25519.ts'
+import { systemRandom } from '../../src/lib/random.ts'
 import { temporaryFolder } from '../support/cli-host.ts'
-import { main, type Ran, start } from '../support/gatehouse.ts'
-import { site } from '../support/sites.ts'
+import { main, type Ran, run, start } from '../support/gatehouse.ts'
+import { gateway, set, site } from '../support/sites.ts'
 
 /** As the shell starts it; `$0 $@` is the command. */
 const shell = (line: string, words: readonly string[]): Promise<Ran> => {
@@ -81,4 +84,36 @@ describe('input without an end', () => {
     const { code, err } = await start(words as string[]).ended
     expect([code, lastLine(err)]).toEqual([66, 'gatehouse: cannot read /dev/zero: it is too large'])
   })
+})
+
+test('a message is confirmed once it is printed', async () => {
+  const one = await site(await temporaryFolder(), 'a.example')
+  await set(one.config, { limits: '{confirmMs: 1000}' })
+  await gateway(one)
+  const words = ['watch', '--messages', '--json', '--user', 'bob', '--config', one.config]
+  const watch = start(words)
+  await watch.until(() => (watch.err.includes('attached') ? true : undefined))
+  watch.child.stdout?.pause()
+  const key = generateKeyPair(systemRandom)
+  const issue = ['credential', 'issue', 'alice', '--config', one.config]
+  const { out: issued } = await run([...issue, '--public-key', key.publicKey.x])
+  await using alice = await connectClient({
+    user: 'alice@a.example',
+    key,
+    credential: issued.trim(),
+    host: '127.0.0.1',
+    port: one.client,
+    ca: [await readFile(join(one.folder, 'certificates/development-ca.pem'), 'utf8')],
+  })
+  const body = 'x'.repeat(60_000)
+  const send = (id?: string) => alice.send({ to: 'bob@a.example', body, id, repeat: false })
+  const sent = [await send()]
+  // What the system takes for a reader that is slow.
+  while (sent.at(-1)?.status === 'delivered' && sent.length < 20) sent.push(await send())
+  const last = sent.at(-1)
+  expect(last?.status).toBe('unknown-outcome')
+  watch.child.stdout?.resume()
+  await watch.until(() => (watch.lines.length === sent.length ? true : undefined))
+  expect((await send(last?.id)).status).toBe('delivered')
+  expect(watch.lines.map(({ id }) => id)).toEqual(sent.map(({ id }) => id))
 })

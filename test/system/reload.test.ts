@@ -91,6 +91,32 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   expect(one.lines.at(-1)).toMatchObject({ event: 'config.reloaded' })
 })
 
+test('a reload is no end, whatever stands before the command', async () => {
+  const { a } = await twoSites()
+  const one = start(['--verbose', 'run', '--config', a.config])
+  await one.line(({ event }) => event === 'gateway.started')
+  await reload(one, 'config.reloaded')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+})
+
+test('a file that is a pipe without an end holds up no end', async () => {
+  const { a } = await twoSites()
+  const one = await gateway(a)
+  const file = inFolder(a, 'a.example.pem')
+  await rm(file)
+  execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', file])
+  one.signal('SIGHUP')
+  // Opened once the program reads it; nothing is ever written.
+  const pipe = await open(file, 'w')
+  await pipe.close()
+  await one.line(({ event }) => event === 'config.reload-refused')
+  one.signal('SIGHUP')
+  expect(await (await fetch(`http://127.0.0.1:${a.admin}/healthz`)).text()).toBe('alive\n')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+})
+
 test('a reload that is asked for while the program starts is done once it runs', async () => {
   const { a } = await twoSites()
   const config = join(a.folder, 'piped.yaml')

@@ -133,6 +133,11 @@ describe('an outcome', () => {
     expect(outcomeText(outcome({}), plain)).toBe('delivered')
   })
 
+  test('is one line, whatever the far side says: none of it looks like another outcome', () => {
+    const told = outcomeText(outcome({ status: 'refused', text: 'no\ndelivered\n' }), plain)
+    expect(told).toMatch(/^refused: no\\u000adelivered\\u000a .*$/)
+  })
+
   test('that is bad says what, who found it, where, and what to do', () => {
     const refused = {
       status: 'refused',

@@ -3,6 +3,7 @@ import type { Client } from '../../../src/client/client.ts'
 import type { PresenceDocument, PresenceNotice } from '../../../src/client/presence.ts'
 import type { Notify } from '../../../src/command/notify.ts'
 import type { Status } from '../../../src/errors.ts'
+import { limitsWith } from '../../../src/limits.ts'
 import { fields } from '../../../src/wire/registry.ts'
 import { encodeVersion } from '../../../src/wire/version.ts'
 import type { Recorded, Reply, ScriptedGateway } from '../../support/scripted-gateway.ts'
@@ -11,6 +12,7 @@ import { attached, bob, watched } from './support.ts'
 const open: PresenceDocument = { tuples: { laptop: { basic: 'open' } } }
 const away: PresenceDocument = { tuples: { laptop: { basic: 'open', note: 'away' } } }
 const hour = 3_600_000
+const { requestMs } = limitsWith()
 
 const leased = (seconds: number, status: Status = 'ok'): Reply => ({
   status,
@@ -117,6 +119,30 @@ describe('publishing', () => {
     const [first, second] = publishes(gateway)
     expect(second).toEqual(first)
     expect(made.value()?.status).toBe('ok')
+  })
+
+  test.each([
+    ['remote-timeout', 'a gateway that does not answer'],
+    ['link-lost', 'a gateway that is away'],
+  ] as const)('%s is told of %s, and it is tried on', async (status, what) => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    if (what === 'a gateway that is away') {
+      gateway.dialFault = new Error('away')
+      gateway.link.pair.cut('both')
+      await clock.advance(0)
+    }
+    const made = watched(client.publish(open))
+    await clock.advance(requestMs + 2000)
+    expect(made.value()).toMatchObject({ status, leaseSeconds: 0 })
+    gateway.dialFault = undefined
+    gateway.reply = () => leased(3600)
+    await clock.advance(60_000)
+    const held = publishes(gateway).at(-1)
+    const changed = watched(client.publish(away))
+    await clock.advance(0)
+    expect(changed.value()?.status).toBe('ok')
+    expect(publishes(gateway).at(-1)).toMatchObject({ match: held?.['tag'] })
   })
 
   test('changes that come while one is under way are one change, and all are told', async () => {

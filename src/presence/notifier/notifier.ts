@@ -35,7 +35,7 @@ const turnNotifications = 1024
 const accountNotifications = 64
 
 /** What one takes, beside its bytes: found by measuring, since a stopwatch for each would cost more than it tells. */
-const notificationMs = 0.01
+const notificationMs = 0.012
 /** Wait of what an account has too much of. */
 const overMs = 2000
 /** No version. */

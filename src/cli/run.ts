@@ -14,7 +14,7 @@ import { type Running, startGateway } from '../run.ts'
 import { configOption, readConfig } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
 import { type Place, unavailable } from './free-ports.ts'
-import { withinHeap } from './heap-room.ts'
+import { heapLimits, withinHeap } from './heap-room.ts'
 import type { Host } from './host.ts'
 import { openFilesIn, withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
@@ -92,10 +92,15 @@ async function open(host: Host, { config, files, meter, log }: Inside): Promise<
 function fitting(host: Host, { limits }: Config, log: Log): Limits {
   const [openFiles, heapBytes] = [openFilesIn(host.bounds()), host.heapBytes()]
   const fit = withinHeap(withinOpenFiles(limits, openFiles), heapBytes)
-  for (const limit of ['unprovenLinks', 'links', 'clients', 'heldBytes'] as const) {
-    if (fit[limit] === limits[limit]) continue
-    const cause = limit === 'heldBytes' ? { heapBytes } : { openFiles }
-    log.warn('limits.lowered', { limit, from: limits[limit], to: fit[limit], ...cause })
+  const lowered = [
+    [{ openFiles }, ['unprovenLinks', 'links', 'clients']],
+    [{ heapBytes }, heapLimits],
+  ] as const
+  for (const [cause, names] of lowered) {
+    for (const limit of names) {
+      if (fit[limit] === limits[limit]) continue
+      log.warn('limits.lowered', { limit, from: limits[limit], to: fit[limit], ...cause })
+    }
   }
   return fit
 }

@@ -2,7 +2,7 @@
  * JSON with one reading only (RFC 8259 inside the bounds of RFC 7493), for what strangers send.
  *
  * In:    bytes, and how deep objects and arrays may stand in each other (1: a flat one).
- * Out:   objects without a prototype, arrays, strings, safe integers, booleans, null.
+ * Out:   objects without a prototype, arrays, strings, safe integers, booleans, null; none of them keeps the bytes.
  * Fails: `ok: false` with what was wrong and where; for invalid UTF-8, a byte order mark, a duplicate member (also
  *        one that is spelled with escapes), a fraction, an exponent, -0, an integer that a double cannot hold,
  *        half of a surrogate pair, too much depth, and anything after the end.
@@ -36,6 +36,12 @@ export const isObject = (value: JsonValue | undefined): value is JsonObject =>
 export const isArray = (value: JsonValue | undefined): value is JsonArray => Array.isArray(value)
 
 class JsonFault extends Error {}
+
+/**
+ * A copy. A slice of a string keeps the whole of it in memory: a key id of a few characters the key set with all that is
+ * written beside it.
+ */
+const ownText = (part: string): string => Buffer.from(part).toString()
 
 const quote = 0x22
 const backslash = 0x5c
@@ -125,7 +131,7 @@ class Reader {
       this.#at++
     }
     const raw = this.#text.slice(start, this.#at++)
-    return escaped ? this.#unescape(raw) : raw
+    return escaped ? this.#unescape(raw) : ownText(raw)
   }
 
   #unescape(raw: string): string {

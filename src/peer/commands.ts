@@ -17,7 +17,7 @@ import { later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Core } from '../operation/ports.ts'
 import { commandOf, commands, travelling } from '../wire/registry.ts'
 import type { CommandRow, CommandTable } from './command-table.ts'
-import { notShown } from './credentials.ts'
+import { notShown, refusedWith } from './credentials.ts'
 import type { Held } from './held-credentials.ts'
 import type { Session } from './session.ts'
 
@@ -85,7 +85,7 @@ export class Commands {
     if (held === undefined) {
       // [LINK-6.3-14]
       const code = session.held.refusal(reference)?.code ?? 'credential-ref-unknown'
-      return deny(session, request, code)
+      return session.refuse(refusableOf(request), refusedWith(code))
     }
     const { state, expiresAt } = held.grant
     if (state === 'good') {

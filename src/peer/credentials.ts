@@ -15,7 +15,7 @@ import type { Env } from '../env.ts'
 import type { Status } from '../errors.ts'
 import type { RequestView } from '../link/link.ts'
 import { type Refusable, refusableOf } from '../link/refusal.ts'
-import { outcomeOf } from '../operation/call.ts'
+import { later, type Outcome, outcomeOf } from '../operation/call.ts'
 import type { Grant } from './held-credentials.ts'
 import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
@@ -133,7 +133,7 @@ export class Credentials {
     const { clock, log } = this.#env
     this.#count(code)
     log.warn('credential.refused', { ...session.who, cause: code, detail })
-    session.refuse(asked, outcomeOf(code))
+    session.refuse(asked, refusedWith(code))
     // [LINK-8.1-1] The dear check was made for nothing.
     const isCostly = code === 'credential-signature'
     if (isCostly && !session.badSignatures.take(clock.now())) {
@@ -145,6 +145,12 @@ export class Credentials {
     this.#env.meter.counter('credential_checks_total', { result }).n++
   }
 }
+
+/** [LINK-6.3-14] Without room, and above a rate, for a time: that long, in ms. */
+const waitsMs: Partial<Record<Status, number>> = { busy: 10_000, 'rate-limited': 2000 }
+
+/** What a credential that is refused with `code`, and whatever names it, is answered. */
+export const refusedWith = (code: Status): Outcome => later(code, waitsMs[code] ?? -1)
 
 /** [LINK-6.3-14] A CREDENTIAL that was refused before its token was read: what names its new numbers is refused alike. */
 export function notShown({ held }: Session, request: RequestView, code: Status): undefined {

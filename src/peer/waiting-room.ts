@@ -13,6 +13,8 @@ import type { Limits } from '../limits.ts'
 import type { Link, RequestView } from '../link/link.ts'
 import { type Refusable, refusableOf } from '../link/refusal.ts'
 
+/** Of whoever finds it full: a proof or a key is here soon, or not at all. */
+const againMs = 1000
 /** What waits for one pair leaves room for others. */
 const mostPairs = 8
 
@@ -61,7 +63,7 @@ export class WaitingRoom {
     const giveUp = (): undefined => this.#leave((one) => one.release === release, 'busy')
     const release = hasRoom ? this.#link.payer.reserve(bytes, giveUp) : undefined
     if (release === undefined) {
-      this.#link.refuse(refusableOf(request), 'busy', -1)
+      this.#link.refuse(refusableOf(request), 'busy', againMs)
       return left?.('busy')
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
@@ -114,7 +116,7 @@ export class WaitingRoom {
     this.#parked = this.#parked.filter((one) => !goes(one))
     for (const one of leaving) {
       one.release()
-      this.#link.refuse(one, code, -1)
+      this.#link.refuse(one, code, code === 'busy' ? againMs : -1)
       one.left?.(code)
     }
   }

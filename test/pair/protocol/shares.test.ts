@@ -39,6 +39,10 @@ async function meet(
 const lanesOf = ({ meter }: World): number | undefined =>
   meter.gauges.get('lanes')?.values().next().value?.value()
 
+/** For how long it was refused, in ms. */
+const waitOf = (peer: ScriptedPeer, id: number): number | undefined =>
+  peer.answer(id)?.fields.get(tag.retryAfter)?.readUInt32BE(0)
+
 describe('duplicate records', () => {
   test('of a domain that settles none make room for another domain, and for itself', async () => {
     const { flooder, other, say } = await meet({ duplicates: 4 })
@@ -91,7 +95,7 @@ describe('subscriptions', () => {
       ],
     })
     await world.run(10)
-    const wait = peer.answer(asked)?.fields.get(tag.retryAfter)?.readUInt32BE(0)
+    const wait = waitOf(peer, asked)
     return wait === undefined ? peer.status(asked) : `${peer.status(asked)} ${wait}`
   }
   /** Subscriptions of which the peer was told that they had to make room. */
@@ -169,6 +173,11 @@ describe('numbers of credentials', () => {
     await world.run()
     const refused = shown.filter(([peer, id]) => peer.status(id) === 'busy')
     expect(refused.length).toBeGreaterThan(4)
+    // For a time, and so is what names a number of these.
+    expect(refused.map(([peer, id]) => waitOf(peer, id))).not.toContain(undefined)
+    const named = second.message({ reference: 13 })
+    await world.run()
+    expect([second.status(named), waitOf(second, named)]).toEqual(['busy', 10_000])
     const good = other.show(2, 'zara@z.example')
     await world.run()
     expect(other.status(good)).toBe('ok')
@@ -395,6 +404,7 @@ describe('time that signatures take', () => {
     peer.ask(wire.control, { command: command.forget, fields: [[tag.references, wire.u32(1)]] })
     ids.push(peer.message({ reference: 1 }))
     await world.run()
+    expect(ids.slice(0, 4).map((id) => waitOf(peer, id))).not.toContain(undefined)
     expect(ids.map((id) => peer.status(id))).toEqual([
       ...Array(4).fill('rate-limited'),
       ...['credential-ref-unknown', 'rate-limited', 'credential-ref-unknown'],

@@ -1,6 +1,8 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
-import { parseStrictJson } from '../../../src/lib/strict-json.ts'
+import { isObject, parseStrictJson } from '../../../src/lib/strict-json.ts'
 
 // Thousands of cases on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -115,4 +117,24 @@ test('no bytes make it throw', () => {
     }),
     { numRuns: 3000 },
   )
+})
+
+test('a member that is kept does not keep the text that it stood in', () => {
+  setFlagsFromString('--expose-gc')
+  const collect: () => undefined = runInNewContext('gc')
+  const heapBytes = (): number => {
+    collect()
+    return process.memoryUsage().heapUsed
+  }
+  const texts = 200
+  const padBytes = 40_000
+  const kept: unknown[] = []
+  const before = heapBytes()
+  for (let i = 0; i < texts; i++) {
+    const name = `a key id that is long enough to be a part of a text, ${i}`
+    const parsed = parse(JSON.stringify({ name, pad: '€'.padEnd(padBytes, 'x') }))
+    kept.push(parsed.ok && isObject(parsed.value) ? parsed.value['name'] : undefined)
+  }
+  expect(heapBytes() - before).toBeLessThan((texts * padBytes) / 4)
+  expect(new Set(kept).size).toBe(texts)
 })

@@ -85,6 +85,9 @@ describe('[LINK-5.4-4] requests that wait', () => {
     const more = ['d', 'e', 'f', 'g', 'h', 'i', 'j'].flatMap((name) => enter(name, 16))
     await env.clock.advance(0)
     expect(busy(more)).toBe(16)
+    const refused = more.filter((id) => far.status(id) === 'busy')
+    const waits = refused.map((id) => far.answer(id)?.fields.get(wire.tag.retryAfter))
+    expect(waits).toEqual(refused.map(() => wire.u32(1000)))
   })
 
   test('come back, if they still have to wait', async () => {

@@ -3,10 +3,12 @@
  *
  * In:    nothing. With `--quick` only what needs no servers and no processes, with few seeds of the simulator and few
  *        thrown frames: less than a minute of two cores.
- * Out:   what each step prints; the last line is `N passed, N failed`, a step counting as one.
+ * Out:   what each step prints, the tests as they run, the others when they are done; the last line is
+ *        `N passed, N failed`, a step counting as one.
  * Fails: exit code 1 if anything failed. Every step runs, so that one run shows all that is wrong.
  */
-import { spawnSync } from 'node:child_process'
+import { execFile, spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -26,15 +28,26 @@ const isQuick = process.argv.includes('--quick')
 /** How much chance has its say (`support/simulator/seeds.ts`, `support/fuzz/test-frames.ts`). */
 const doses = isQuick ? { SEEDS: '4', FRAMES: '5000' } : {}
 
-function run(name: string, command: string, words: readonly string[]): boolean {
-  console.log(`\n== ${name}`)
-  const { status, error } = spawnSync(command, words, {
+/** Beside the others, and tells all at its end. */
+function step(name: string, command: string, words: readonly string[]): Promise<boolean> {
+  return new Promise((resolve) => {
+    execFile(command, words, { cwd: root, maxBuffer: 2 ** 26 }, (error, stdout, stderr) => {
+      console.log(`\n== ${name}\n${stdout}${stderr}`)
+      if (error !== null && typeof error.code !== 'number') console.log(error.message)
+      resolve(error === null)
+    })
+  })
+}
+
+async function runVitest(words: readonly string[]): Promise<boolean> {
+  const child = spawn('vitest', words, {
     cwd: root,
     env: { ...doses, ...process.env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
-  if (error !== undefined) console.log(`${command}: ${error.message}`)
-  return status === 0
+  const [code] = await once(child, 'exit').catch((error: unknown) => [String(error)])
+  if (code !== 0) console.log(`vitest ended with ${code}`)
+  return code === 0
 }
 
 /** Installs the servers that are missing. Where that cannot be done, the tests that need them say so. */
@@ -64,12 +77,13 @@ function checkPage(report: Report): boolean {
 }
 
 /** The tests themselves; they count one by one, and what the page says of them as one more. */
-function runTests(): Counts {
+async function runTests(): Promise<Counts> {
   const dir = mkdtempSync(join(tmpdir(), 'gatehouse-test-'))
   const file = join(dir, 'report.json')
   const projects = folders.flatMap((folder) => ['--project', folder])
   const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
-  const isGreen = run('tests', 'vitest', [
+  console.log('\n== tests')
+  const isGreen = await runVitest([
     'run',
     '--config',
     'test/vitest.config.ts',
@@ -95,12 +109,14 @@ function runTests(): Counts {
 }
 
 if (!isQuick && !installPeers()) console.log('some of them could not be installed')
-const steps = [
-  run('types', 'tsc', []),
-  run('style', 'biome', ['ci', '.']),
-  run('dead code', 'knip', []),
-]
-const tests = runTests()
+/** What was found before is kept, where it holds as long as the files do. */
+const cache = join(root, 'node_modules/.cache')
+const [tests, ...steps] = await Promise.all([
+  runTests(),
+  step('types', 'tsc', ['--incremental', '--tsBuildInfoFile', join(cache, 'types.tsbuildinfo')]),
+  step('style', 'biome', ['ci', '.']),
+  step('dead code', 'knip', ['--cache', '--cache-location', join(cache, 'knip')]),
+])
 const passed = steps.filter(Boolean).length + tests.passed
 const failed = steps.filter((isGreen) => !isGreen).length + tests.failed
 console.log(`\n${passed} passed, ${failed} failed`)

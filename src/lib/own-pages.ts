@@ -10,3 +10,8 @@
 /** V8 maps an ArrayBuffer that might be resized, and unmaps it. */
 export const ownPages = (bytes: number): Buffer =>
   Buffer.from(new ArrayBuffer(bytes, { maxByteLength: bytes }), 0, bytes)
+
+/** Now, not when garbage is collected, which may be long after a burst; of any other memory nothing is given back. */
+export function giveBack({ buffer }: Buffer): undefined {
+  if (buffer instanceof ArrayBuffer && buffer.resizable) buffer.resize(0)
+}

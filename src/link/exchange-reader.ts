@@ -102,8 +102,8 @@ export class ExchangeReader {
     this.#fieldBytes = limits.fieldBytes
     const { bodiesUnderWay } = limits
     this.#requests = new Reassembly(bodiesUnderWay, bodiesUnderWay)
-    // Those that are wanted were asked for, and each has its credit.
-    this.#answers = new Reassembly(Number.POSITIVE_INFINITY, bodiesUnderWay)
+    // Those that are wanted were asked for, and each has its credit; of others a flood is the end.
+    this.#answers = new Reassembly(Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY)
     const nothing = { fields: this.#fields, buffer: empty, bodyAt: 0, end: 0 }
     const noRequest = { id: 0, command: 0, hops: 0, reference: 0, at: 0, payloadAt: 0 }
     this.#request = { ...nothing, ...noRequest, trafficClass: classes.control }
@@ -365,7 +365,7 @@ export class ExchangeReader {
     // [LINK-4.4-7] One that came too late: its pieces are passed over.
     if (outgoing === undefined) {
       const code = this.#answers.passOver(id, classes.control, this.now)
-      return code === undefined || this.#fault(code, 'too many answers that nobody waits for')
+      return code === undefined ? this.#isSeldom('late answers') : this.#fault(code, 'begun twice')
     }
     const declared = this.#fields.u32(fields.bodyLength.tag)
     if (declared > outgoing.answerCredit) {

@@ -148,11 +148,6 @@ export class Inbox {
     this.#exchanges.stopTaking()
   }
 
-  /** The link lets go: no more credit. */
-  stopGiving(): undefined {
-    this.#window.close()
-  }
-
   close(): undefined {
     this.#isClosed = true
     this.#exchanges.close()

@@ -373,7 +373,6 @@ export class Link {
         return this.#sendRelease(reason)
       case 'start-drain':
         this.#drainAt = clock.now()
-        this.#inbox.stopGiving()
         owner.draining(this, reason)
         return this.#leaveUntaken()
       case 'end':

@@ -59,8 +59,9 @@ export class Outbox {
   #isResting = false
   /** Clock time of the last sweep, or of the end of the rest: exact enough for what takes seconds, and costs nothing. */
   #now: number
-  /** One timer for all that is awaited, while there is any. */
+  /** One timer for all that is awaited, while there is any, and when it is due: what is asked again may be awaited less. */
   #stopAwaiting: Cancel | undefined
+  #awaitedUntil = Number.POSITIVE_INFINITY
   /** By class: since when requests wait for credit of which none has come. */
   readonly #drySince: (number | undefined)[] = [undefined, undefined, undefined]
 
@@ -277,15 +278,19 @@ export class Outbox {
 
   /** [LINK-6.5-6] Its answer is awaited from now on, and for no longer than the time allowed. */
   #await({ since, expectsAnswer }: Pick<Outgoing, 'since' | 'expectsAnswer'>): undefined {
-    if (this.#stopAwaiting !== undefined || !expectsAnswer) return
+    const until = since + this.#answerMs
+    if (until >= this.#awaitedUntil || !expectsAnswer) return
+    this.#stopAwaiting?.()
+    this.#awaitedUntil = until
     // At least one: what is left may be less than the clock can tell.
-    const ms = Math.max(1, since + this.#answerMs - this.#clock.now())
+    const ms = Math.max(1, until - this.#clock.now())
     this.#stopAwaiting = this.#clock.after(ms, () => this.#giveUp())
   }
 
   /** What was awaited too long, written or not. */
   #giveUp(): undefined {
     this.#stopAwaiting = undefined
+    this.#awaitedUntil = Number.POSITIVE_INFINITY
     const latest = this.#clock.now() - this.#answerMs
     const [written, waiting] = [
       this.#pending.takeOlder(latest),

@@ -8,7 +8,7 @@
  *        [LINK-4.4-8] those that take too long
  */
 import type { Status } from '../errors.ts'
-import { ownPages } from '../lib/own-pages.ts'
+import { giveBack, ownPages } from '../lib/own-pages.ts'
 import type { Limits } from '../limits.ts'
 import type { TrafficClass } from '../wire/registry.ts'
 
@@ -46,9 +46,9 @@ export class Reassembly {
   readonly #byId = new Map<number, Body>()
   /** Per class. */
   readonly #kept = [0, 0, 0]
-  #passedOver = 0
+  readonly #passedOver = [0, 0, 0]
 
-  /** `mostKept`: of each class at once; so many bodies, so much memory. */
+  /** Of each class at once. `mostKept`: so many bodies, so much memory. */
   constructor(mostKept: number, mostPassedOver: number) {
     this.#mostKept = mostKept
     this.#mostPassedOver = mostPassedOver
@@ -69,9 +69,8 @@ export class Reassembly {
     release: () => undefined = nothing,
   ): Status | undefined {
     if (this.#byId.has(id)) return 'protocol-state'
-    const kept = this.#kept[trafficClass] as number
-    if (kept >= this.#mostKept) return 'flow-exceeded'
-    this.#kept[trafficClass] = kept + 1
+    if ((this.#kept[trafficClass] as number) >= this.#mostKept) return 'flow-exceeded'
+    this.#count(this.#kept, trafficClass, 1)
     const payload = total < longBytes ? Buffer.allocUnsafeSlow(total) : ownPages(total)
     payload.set(first)
     const { length } = first
@@ -83,7 +82,8 @@ export class Reassembly {
   /** A body that nobody wants: what comes of it is passed over. */
   passOver(id: number, trafficClass: TrafficClass, since: number): Status | undefined {
     if (this.#byId.has(id)) return 'protocol-state'
-    if (this.#passedOver >= this.#mostPassedOver) return 'flow-exceeded'
+    const passedOver = this.#passedOver[trafficClass] as number
+    if (passedOver >= this.#mostPassedOver) return 'flow-exceeded'
     this.#setPassedOver(id, trafficClass, since)
     return undefined
   }
@@ -118,8 +118,9 @@ export class Reassembly {
     if (body.filled > payload.length || isFull !== isLast) return 'bad-frame'
     payload.set(piece, filled)
     if (!isLast) return 'more'
+    const whole = { trafficClass, payload: copyOf(payload) }
     this.#forget(id, body)
-    return { trafficClass, payload: copyOf(payload) }
+    return whole
   }
 
   /** It is not wanted any more: the rest is passed over. What is here of it, if it was wanted. */
@@ -133,8 +134,9 @@ export class Reassembly {
   cancel(id: number): Cut | undefined {
     const body = this.#byId.get(id)
     if (body === undefined) return undefined
+    const cut = cutOf(id, body)
     this.#forget(id, body)
-    return cutOf(id, body)
+    return cut
   }
 
   /**
@@ -155,16 +157,20 @@ export class Reassembly {
   }
 
   #setPassedOver(id: number, trafficClass: TrafficClass, since: number): undefined {
-    this.#passedOver++
+    this.#count(this.#passedOver, trafficClass, 1)
     const unwanted = { payload: undefined, filled: 0, firstBytes: 0, release: nothing }
     this.#byId.set(id, { trafficClass, since, ...unwanted })
+  }
+
+  #count(counts: number[], trafficClass: TrafficClass, change: number): undefined {
+    counts[trafficClass] = (counts[trafficClass] as number) + change
   }
 
   #forget(id: number, { trafficClass, payload, release }: Body): undefined {
     this.#byId.delete(id)
     release()
-    if (payload === undefined) this.#passedOver--
-    else this.#kept[trafficClass] = (this.#kept[trafficClass] as number) - 1
+    this.#count(payload === undefined ? this.#passedOver : this.#kept, trafficClass, -1)
+    if (payload !== undefined) giveBack(payload)
   }
 }
 

@@ -85,11 +85,6 @@ export class ReceiveWindow {
     }
   }
 
-  /** Gives no more. */
-  close(): undefined {
-    this.#isOpen = false
-  }
-
   /** Once a second: lends what those who are slow hold. */
   tick(): undefined {
     for (const trafficClass of Object.values(classes)) if (this.#isOpen) this.#lend(trafficClass)

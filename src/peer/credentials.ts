@@ -68,9 +68,10 @@ export class Credentials {
     // [LINK-6.3-8] Its pair may be the one whose proof is still being checked.
     if (session.claimsUnderWay > 0 && !session.isProven(aud, iss)) {
       const [first = 0] = numbers.filter((number) => number !== 0)
-      if (!session.waiting.enter(request, first, clock.now(), grant.awaited)) {
-        session.held.refuse(grant, numbers, 'busy')
-      }
+      session.held.wait(grant)
+      // [LINK-6.3-14]
+      const left = (code: Status) => session.held.refuse(grant, numbers, code)
+      session.waiting.enter(request, first, clock.now(), grant.awaited, left)
       return
     }
     const verdict = this.#verify(session, token.value)

@@ -141,6 +141,8 @@ export class HeldCredentials {
   readonly #most: number
   readonly #places: NumberPlaces
   #highest = 0
+  /** Of tokens that wait for a proof, by the request that shows them and comes again. */
+  readonly #waiting = new Map<number, Grant>()
   /** The oldest first. Numbers of one are all above those of the one before. */
   #refused: Refused[] = []
 
@@ -172,6 +174,9 @@ export class HeldCredentials {
    * or new; new ones are used from now on. Else the code to refuse with.
    */
   place(numbers: readonly number[], request: number): Grant | Status {
+    // [LINK-6.3-13] They have their places, but for those that were forgotten meanwhile.
+    const placed = this.#waiting.get(request)
+    if (placed !== undefined) return placed
     const fresh: number[] = []
     const seen = new Set<number>()
     let highest = this.#highest
@@ -179,10 +184,7 @@ export class HeldCredentials {
       if (number === 0) continue
       if (seen.has(number)) return 'bad-request'
       seen.add(number)
-      const held = this.#byNumber.get(number)
-      // It waited for a proof, and comes again.
-      if (held !== undefined && isWaiting(held, request)) return held.grant
-      if (held !== undefined) continue
+      if (this.#byNumber.has(number)) continue
       // [LINK-6.3-3] A number that was given up is never used again on this link.
       if (number <= highest) return 'bad-request'
       highest = number
@@ -204,11 +206,17 @@ export class HeldCredentials {
     return grant
   }
 
+  /** The request that shows its numbers is put aside, and comes again. */
+  wait(grant: Grant): undefined {
+    this.#waiting.set(grant.request, grant)
+  }
+
   /** The token is good: each number stands for the user in its place. False: one stands for another already. */
   accept(grant: Grant, numbers: readonly number[], senders: Senders, said: Said): boolean {
     const { local } = said.pair
     const fits = numbers.every((number, i) => this.get(number)?.isSame(senders[i], local) !== false)
     if (!fits) return false
+    this.#waiting.delete(grant.request)
     grant.accept(said)
     for (const [i, number] of numbers.entries()) {
       const sender = senders[i]
@@ -227,6 +235,7 @@ export class HeldCredentials {
       return held !== undefined && isWaiting(held, grant.request)
     })
     for (const number of fresh) this.forget(number)
+    this.#waiting.delete(grant.request)
     this.#remember({ numbers: fresh, code, named: grant.named })
   }
 

@@ -5,9 +5,12 @@
  * were not taken are sent again in a new epoch.
  * Spec: [LINK-6.7-4] numbers, [LINK-6.7-6] epochs, [LINK-6.7-7] one link, [LINK-6.7-11] settled, [LINK-6.7-18] search
  */
+import type { Cancel } from '../lib/clock.ts'
 import type { HopLane } from '../operation/lane.ts'
 import type { Carrier } from './carrier.ts'
 import type { Sending } from './messages-out.ts'
+
+const nothing = (): undefined => undefined
 
 export class LaneOut implements HopLane {
   /** The link that the lane is on while something of it is unanswered there. */
@@ -20,6 +23,8 @@ export class LaneOut implements HopLane {
   lowEpoch = 0
   /** Messages that were not taken: they go first, as soon as all others of their count have their answer. */
   back: Sending[] = []
+  /** Ends the wait of those. */
+  stopWaiting: Cancel = nothing
   /** Messages that wait until then, or until the lane may change its link. */
   waiting: Sending[] = []
   #epoch = 0
@@ -78,6 +83,7 @@ export class LaneOut implements HopLane {
 
   /** What was not taken and what waits, in its order; none of it is here any more. */
   takeUnsent(): Sending[] {
+    this.stopWaiting()
     const unsent = [...this.back.sort(byPlace), ...this.waiting]
     this.back = []
     this.waiting = []

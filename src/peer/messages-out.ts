@@ -172,6 +172,18 @@ export class MessagesOut {
     lane.asked--
     lane.back.push(sending)
     this.#moveOn(lane)
+    if (lane.back.length > 0) this.#keepTime(lane)
+  }
+
+  /** [LINK-6.5-6] What is under way may have more time left than what came back and waits for it. */
+  #keepTime(lane: LaneOut): undefined {
+    const { clock, limits } = this.#env
+    const until = Math.min(...lane.back.map(({ since }) => since)) + limits.requestMs
+    lane.stopWaiting()
+    lane.stopWaiting = clock.after(Math.max(1, until - clock.now()), () => {
+      lane.failedEpoch = lane.back.at(-1)?.laneEpoch ?? lane.failedEpoch
+      for (const late of lane.takeUnsent()) late.asker.ended(late.message, outcomeOf('order'))
+    })
   }
 
   #end({ lane, message, asker }: Sending, outcome: Outcome): undefined {

@@ -246,10 +246,8 @@ export class Requests {
 
   /** A user, ours or one that a credential names; else it is answered. */
   #asker(session: Session, request: RequestView, held: Held | undefined) {
-    const caller = callerOf(session, held)
-    if (caller === undefined) return deny(session, request, 'credential-missing')
     if (request.fields.has(fields.from.tag)) return deny(session, request, 'bad-request')
-    return caller
+    return callerOf(session, held) ?? deny(session, request, 'credential-missing')
   }
 }
 

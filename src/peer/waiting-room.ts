@@ -21,6 +21,8 @@ type Parked = Refusable & {
   readonly waitsFor: number
   readonly pair: string
   readonly since: number
+  /** It was answered with this, and does not come again. */
+  readonly left: ((code: Status) => undefined) | undefined
   /** Gives its bytes back. */
   readonly release: () => undefined
 }
@@ -41,10 +43,16 @@ export class WaitingRoom {
   }
 
   /**
-   * Puts the request aside, or answers `busy`: false. `pair`: the domains whose proof or key it waits for, as far as is
-   * known.
+   * Puts the request aside, or answers `busy`. `pair`: the domains whose proof or key it waits for, as far as is known;
+   * `left`: told if it is answered from here.
    */
-  enter(request: RequestView, waitsFor: number, now: number, pair = ''): boolean {
+  enter(
+    request: RequestView,
+    waitsFor: number,
+    now: number,
+    pair = '',
+    left?: Parked['left'],
+  ): undefined {
     const { trafficClass, buffer, payloadAt, end } = request
     const bytes = end - payloadAt
     const inClass = this.#parked.filter((one) => one.trafficClass === trafficClass)
@@ -54,13 +62,12 @@ export class WaitingRoom {
     const release = hasRoom ? this.#link.payer.reserve(bytes, giveUp) : undefined
     if (release === undefined) {
       this.#link.refuse(refusableOf(request), 'busy', -1)
-      return false
+      return left?.('busy')
     }
     const payload = Buffer.from(buffer.subarray(payloadAt, end))
     const since = this.#since ?? now
     this.#stirred()
-    this.#parked.push({ ...refusableOf(request), payload, waitsFor, pair, since, release })
-    return true
+    this.#parked.push({ ...refusableOf(request), payload, waitsFor, pair, since, left, release })
   }
 
   /** Something changed: everything is handed up again in order; what still has to wait comes back. */
@@ -108,6 +115,7 @@ export class WaitingRoom {
     for (const one of leaving) {
       one.release()
       this.#link.refuse(one, code, -1)
+      one.left?.(code)
     }
   }
 }

@@ -24,7 +24,7 @@ import { observeShares } from './gauges.ts'
 import { Greatest } from './greatest.ts'
 import { reportOf, type SharesReport } from './report.ts'
 import { bytesMarks, isScarceNow, LoopScarcity, loopRoom, placesMarks } from './scarcity.ts'
-import { AccountTree, type DomainStanding } from './tree.ts'
+import { AccountTree, type DomainStanding, reachOf } from './tree.ts'
 import { Turns } from './turns.ts'
 import { WaterLevel } from './water-level.ts'
 
@@ -374,10 +374,3 @@ export class Shares {
 }
 
 const marksOf = (at: number) => (at === indexOf.bytes ? bytesMarks : placesMarks)
-
-/** The last tenth of everything is for our users, and some before it for them and for known peers. */
-const reachOf = (account: Account): number => {
-  let a = account
-  while (a.parent?.parent !== undefined) a = a.parent
-  return a.name === 'ours' ? 1 : a.name === 'known' ? 0.9 : 0.75
-}

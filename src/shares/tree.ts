@@ -8,7 +8,7 @@
  *
  * In:    names. What a domain proves never gives it more: until it is known, it stands under the network that it came from.
  * Out:   accounts; the same one for the same name, as long as anything is left of what it used.
- * Fails: never. Beyond `mostAccounts` newcomers share one account of their parent.
+ * Fails: never. Beyond `mostAccounts`, and strangers some time before, newcomers share one account of their parent.
  */
 import { Account } from './account.ts'
 
@@ -104,7 +104,8 @@ export class AccountTree {
   #childOf(parent: Account, name: string, weight: number): Account {
     const known = parent.children?.get(name)
     if (known !== undefined) return known
-    if (this.#leaves.size >= this.#most && name !== rest) return this.#childOf(parent, rest, 1)
+    if (this.#leaves.size >= this.#most * reachOf(parent) && name !== rest)
+      return this.#childOf(parent, rest, 1)
     const account = parent.adopt(new Account(name, parent, weight))
     this.#leaves.add(account)
     return account
@@ -121,4 +122,11 @@ export class AccountTree {
     this.#leaves.delete(account)
     if (this.#domains.get(account.name) === account) this.#domains.delete(account.name)
   }
+}
+
+/** The last tenth of everything is for our users, and some before it for them and for known peers. */
+export const reachOf = (account: Account): number => {
+  let a = account
+  while (a.parent?.parent !== undefined) a = a.parent
+  return a.name === 'ours' ? 1 : a.name === 'known' ? 0.9 : 0.75
 }

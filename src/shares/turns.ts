@@ -73,7 +73,8 @@ export class Turns {
 
   /** What has come of `reader`; all of it, or a slice. */
   read(reader: Reader, chunk: Buffer): undefined {
-    const taken = this.#spent < turnMs ? this.#slice(reader, chunk) : 0
+    const taken =
+      this.#spent < this.#partOf(reader.account, turnMs) ? this.#slice(reader, chunk) : 0
     if (taken < chunk.length) this.#wait(reader, chunk.subarray(taken))
   }
 
@@ -103,7 +104,7 @@ export class Turns {
     const { account } = reader
     const now = this.#clock.now()
     const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.links + 1)))
-    this.#until = now + (this.#shares.isOver(account, 'time') ? fair / overDivisor : fair)
+    this.#until = now + this.#partOf(account, fair)
     this.#account = account
     this.#since = now
     const taken = reader.read(chunk, now)
@@ -145,14 +146,24 @@ export class Turns {
     this.#isPlanned = false
     this.#spent = 0
     // Half of it is for what comes with the next poll.
-    while (this.links > 0 && this.#spent < turnMs / 2) this.#readOn()
+    for (let most = turnMs / 2; this.links > 0 && this.#spent < most; ) {
+      most = this.#partOf(this.#readOn(), turnMs / 2)
+    }
     if (this.links > 0) this.#plan()
   }
 
-  #readOn(): undefined {
-    const unread = this.#unread.next()
-    if (unread === undefined) return
-    if ('run' in unread) return this.#do(unread)
+  /** Of so much time; who is over its share has little of it, so that the system is polled often for others. */
+  #partOf(account: Account, ms: number): number {
+    return this.#shares.isOver(account, 'time') ? ms / overDivisor : ms
+  }
+
+  /** For whom. */
+  #readOn(): Account {
+    const unread = this.#unread.next() as Unread | Job
+    if ('run' in unread) {
+      this.#do(unread)
+      return unread.account
+    }
     const { reader, rest } = unread
     this.#waitedMs += this.#clock.now() - unread.since
     this.#waits++
@@ -160,5 +171,6 @@ export class Turns {
     unread.since = this.#clock.now()
     if (unread.rest.length > 0) this.#unread.add(reader.account, unread)
     else reader.resume()
+    return reader.account
   }
 }

@@ -29,7 +29,7 @@ export const chosen = (only: string | undefined): readonly Flood[] =>
 
 /** About how long a run takes. */
 export const hostileMs = (list: readonly Flood[]): number =>
-  15_000 + warmMs + quietMs + list.reduce((sum, { ms }) => sum + ms + restMs / 2 + 3000, 0)
+  25_000 + 2 * warmMs + quietMs + list.reduce((sum, { ms }) => sum + ms + restMs / 2 + 3000, 0)
 
 export async function runHostile(
   children: Children,
@@ -48,6 +48,8 @@ export async function runHostile(
         stage = await openStage(children)
         await stage.attacker.ask('meet', undefined, 2 * graceMs)
         await measure(stage, { ms: warmMs, newcomers: newcomersEach })
+        onStep('warm up')
+        await warmUp(stage)
         onStep('quiet')
         quiet.push(await measure(stage, { ms: quietMs, newcomers: newcomersEach }))
       }
@@ -63,6 +65,14 @@ export async function runHostile(
     await stage?.stop()
   }
   return { quiet, endured }
+}
+
+/** A process that is new grows by any work at all: what is looked at is what a flood leaves behind in one that has worked. */
+async function warmUp({ attacker }: Stage): Promise<undefined> {
+  await attacker.ask('begin', 'crowd', 2 * graceMs)
+  await attacker.ask('run', warmMs, warmMs + graceMs)
+  await attacker.ask('end', undefined, graceMs)
+  await sleepMs(2 * sleepOffMs)
 }
 
 const measure = (stage: Stage, order: Order): Promise<Measured> =>

@@ -37,7 +37,7 @@ const accountNotifications = 64
 const turnMs = 4
 
 /** What one takes, beside its bytes: found by measuring, since a stopwatch for each would cost more than it tells. */
-const notificationMs = 0.01
+const notificationMs = 0.012
 /** Wait of what an account has too much of. */
 const overMs = 2000
 /** No version. */

@@ -162,6 +162,28 @@ describe('every request', () => {
     expect(bob.requestsOf(command.message).length).toBe(1)
   })
 
+  test.each([
+    ['FETCH', command.fetch],
+    ['SUBSCRIBE', command.subscribe],
+    ['UNSUBSCRIBE', command.unsubscribe],
+  ])(
+    '[LINK-6.5-1] that says who asks is malformed before its credential is missed: %s',
+    async (_, of) => {
+      const world = new World()
+      const peer = await world.provenPeer()
+      const fields = [
+        [tag.from, 'alice@a.example'],
+        [tag.to, 'bob@b.example'],
+        [tag.subscription, Buffer.alloc(16)],
+      ] as const
+      const ids = [fields, fields.slice(1)].map((list) =>
+        peer.ask(wire.pres, { command: of, hops: 1, fields: list }),
+      )
+      await world.run()
+      expect(ids.map((id) => peer.status(id))).toEqual(['bad-request', 'credential-missing'])
+    },
+  )
+
   test('[LINK-6.5-2] comes from the subject of its credential, or from the attached user', async () => {
     const world = new World()
     const bob = await world.attached()

@@ -161,6 +161,34 @@ describe('places', () => {
     expect(places(far).slice(2)).toEqual([1, 2, 3].map((n) => [world.seconds + 1, n, `${n}`]))
   })
 
+  test('[LINK-6.5-6] what has to come again is told in time, whatever is under way', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const ids = [say(bob, 1)]
+    const far = await world.accepted()
+    const wait = async (ms: number) => {
+      await world.run(ms)
+      for (const peer of [bob, far]) peer.pong()
+    }
+    await wait(25_000)
+    ids.push(say(bob, 2))
+    await wait(4000)
+    far.respond(far.requestsOf(command.message)[0]?.id ?? 0, 'order')
+    await wait(500)
+    ids.push(say(bob, 3))
+    await wait(1500)
+    expect(ids.map((id) => bob.status(id))).toEqual(['order', 'no answer', 'order'])
+    far.respond(far.requestsOf(command.message)[1]?.id ?? 0, 'order')
+    await wait(100)
+    const last = say(bob, 4)
+    await wait(100)
+    // Nothing overtakes what was told, and the next one begins anew.
+    expect(ids.map((id) => bob.statuses(id))).toEqual([['order'], ['order'], ['order']])
+    answerAll(far, 2)
+    await wait(100)
+    expect([bob.status(last), places(far).length]).toEqual(['delivered', 3])
+  })
+
   test('[LINK-6.7-8] after a failure for a time it is told, and a new epoch begins', async () => {
     const world = new World()
     const bob = await world.attached()

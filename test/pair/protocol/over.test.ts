@@ -102,6 +102,8 @@ async function meet() {
     for (let end = world.clock.now() + ms, next = 0; world.clock.now() < end; ) {
       if (world.clock.now() >= next) {
         next = world.clock.now() + 50
+        // The host is busy, too, so that time is scarce.
+        world.clock.stall(14)
         bob.message({ reference: 0, to: 'alice@a.example', sequence: ++asked })
       }
       for (const link of links) link.turn()

@@ -137,6 +137,31 @@ describe('RELEASE', () => {
     expect(bob.status(sent)).toBe('unknown-outcome')
   })
 
+  test('[LINK-8.2-1] [LINK-7.1-4] what bodies under way take comes back until they are here', async () => {
+    const world = new World({ limits: { windowBytes: 65_536 } })
+    const peer = await world.provenPeer()
+    peer.show(1, 'alice@a.example')
+    const fields = [
+      [tag.bodyLength, 65_536],
+      [tag.lane, wire.u32(1, 1)],
+      [tag.to, 'bob@b.example'],
+      [tag.id, messageId('long')],
+    ] as const
+    const shape = { command: command.message, hops: 1, reference: 1, fields }
+    const id = peer.ask(wire.im | wire.more, { ...shape, body: Buffer.alloc(16_000) })
+    await world.run()
+    void world.gateway.drain()
+    peer.write(type.chunk, wire.more, id, Buffer.alloc(16_384))
+    peer.write(type.chunk, wire.more, id, Buffer.alloc(16_384))
+    await world.run()
+    expect(peer.release?.reason).toBe('shutdown')
+    expect(peer.granted[1]?.[1]).toBeGreaterThan(32_768)
+    peer.write(type.chunk, wire.more, id, Buffer.alloc(16_384))
+    peer.write(type.chunk, 0, id, Buffer.alloc(384))
+    await world.run()
+    expect(peer.status(id)).toBe('inbox-closed')
+  })
+
   test('[LINK-8.2-1] of a gateway that stops goes to everybody', async () => {
     const world = new World()
     const bob = await world.attached()

@@ -275,6 +275,18 @@ describe('bodies', () => {
     expect(peer.release?.reason).toBe('flow-exceeded')
   })
 
+  test('[LINK-4.4-3] counts those of each class for themselves', async () => {
+    const world = new World()
+    const peer = await world.provenPeer()
+    const tooLong = [[tag.bodyLength, 100_000]] as const
+    for (let i = 0; i < 32; i++) {
+      peer.ask((i % 2 === 0 ? wire.im : wire.pres) | wire.more, { command: 0x7f, fields: tooLong })
+    }
+    await world.run()
+    expect(peer.release).toBeUndefined()
+    expect(peer.answers.filter(({ status }) => status === 0x0201).length).toBe(32)
+  })
+
   test('[LINK-4.4-4] an answer over one frame needs a grant', async () => {
     const world = new World({ domains: ['b.example'] })
     const peer = await world.provenPeer()
@@ -379,5 +391,25 @@ describe('bodies', () => {
     far.write(type.chunk, wire.ofAnswer, got?.id ?? 0, Buffer.alloc(1000))
     await world.run()
     expect(far.release).toBeUndefined()
+  })
+
+  test('[LINK-4.4-7] however many of them come too late', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const fetch = { command: command.fetch, fields: [[tag.to, 'zoe@z.example']] } as const
+    for (let i = 0; i < 15; i++) bob.ask(wire.pres, fetch)
+    const far = await world.accepted()
+    far.grant(2, 16, 65_536)
+    await world.run(25_000)
+    bob.pong()
+    for (let i = 0; i < 15; i++) bob.ask(wire.pres, fetch)
+    await world.run(25_000)
+    for (const peer of [bob, far]) peer.pong()
+    await world.run(10_000)
+    const asked = far.requestsOf(command.fetch)
+    const head = wire.responsePayload(0, [[tag.bodyLength, 20_000]], Buffer.alloc(100))
+    for (const { id } of asked) far.write(type.response, wire.more, id, head)
+    await world.run()
+    expect([asked.length > 16, far.release]).toEqual([true, undefined])
   })
 })

@@ -263,6 +263,40 @@ describe('while the key of a token for several users is fetched', () => {
   })
 })
 
+describe('a token whose proof is still judged', () => {
+  const forC = { key: forgeKey('script: c.example'), claims: { iss: 'c.example' } }
+
+  async function claimed() {
+    const all = await proven()
+    all.peer.prove(forC)
+    await all.world.run()
+    return all
+  }
+
+  test('[LINK-6.3-13] loses the numbers that are forgotten meanwhile, and no other', async () => {
+    const { world, bob, peer, message, statuses } = await claimed()
+    const shown = peer.showAll([1, 2], ['alice', 'anna'], forC)
+    const named = message(2)
+    const forgotten = peer.ask(wire.control, forget(1))
+    expect(await statuses(shown, named, forgotten)).toEqual(['no answer', 'no answer', 'ok'])
+    await world.tellKeys({ domain: 'c.example' })
+    expect(await statuses(shown, message(1))).toEqual(['ok', 'credential-ref-unknown'])
+    expect(senders(bob)).toEqual(['anna@c.example'])
+  })
+
+  test('[LINK-6.3-14] is refused for all its numbers, if that takes too long', async () => {
+    const { world, peer, message, statuses } = await claimed()
+    const shown = peer.showAll([1, 2], ['alice', 'anna'], forC)
+    for (let n = 0; n < 4; n++) {
+      // Each claim is judged for 5 s, and there is always one.
+      peer.prove({ ...forC, claims: { iss: `d${n}.example` } })
+      await world.run(4500)
+    }
+    expect(await statuses(shown, message(2))).toEqual(Array(2).fill('credential-unverifiable'))
+    expect(peer.release).toBeUndefined()
+  })
+})
+
 describe('[LINK-6.3-14] a refused token', () => {
   test('is remembered for all its new numbers, with the last 64 of its kind', async () => {
     const { peer, message, statuses } = await proven()

@@ -46,3 +46,25 @@ test('the oldest of all users is told, and only in its class', async () => {
   box.grant(1, 1, 1000)
   expect(box.queue(1)).toEqual({ count: 2, since: 7000 })
 })
+
+test('[LINK-6.5-6] what is asked again is awaited from when it came, whatever is awaited already', async () => {
+  const clock = new ManualClock()
+  await clock.advance(60_000)
+  const box = outbox(clock)
+  const told: string[] = []
+  const asked = (name: string, since: number): Outgoing => ({
+    ...message(name),
+    ...{ expectsAnswer: true, since },
+    failed: (code) => {
+      told.push(`${name} ${code}`)
+    },
+  })
+  box.ask(asked('new', clock.now()))
+  box.ask(asked('old', clock.now() - 25_000))
+  await clock.advance(5000)
+  expect(told).toEqual(['old remote-timeout'])
+  await clock.advance(24_999)
+  expect(told.length).toBe(1)
+  await clock.advance(1)
+  expect(told).toEqual(['old remote-timeout', 'new remote-timeout'])
+})

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { later, outcomeOf } from '../../../src/operation/call.ts'
 import { Attached, DomainItself } from '../../../src/peer/callers.ts'
+import type { Grant } from '../../../src/peer/held-credentials.ts'
 import { Hosted } from '../../../src/peer/hosted.ts'
 import { AttachedSession } from '../../../src/peer/user-session.ts'
 import { commands } from '../../../src/wire/registry.ts'
@@ -212,6 +213,7 @@ describe('[LINK-6.3-1] the credentials that the far side showed', () => {
     const table = held()
     expect(table.place([0], 1)).toBe('bad-request')
     const five = table.place([5], 3)
+    table.wait(five as Grant)
     expect(table.place([5], 3)).toBe(five)
     expect(table.place([4], 5)).toBe('bad-request')
     table.forget(5)

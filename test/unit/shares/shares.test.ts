@@ -316,6 +316,13 @@ describe('accounts', () => {
     expect(shares.tree.size).toBe(0)
   })
 
+  test('that strangers fill leave some to our users and to whom they know', () => {
+    for (let n = 0; n < 20_000; n++) stranger(`d${n}.example`, `net${n}`)
+    expect(stranger('one.more.example', 'one more').name).toBe('_rest')
+    expect(acquaintance('known.example').name).toBe('known.example')
+    expect(shares.tree.user('new@a.example').name).toBe('new@a.example')
+  })
+
   test('a stranger that our users come to know takes along what it holds', () => {
     const before = stranger('b.example')
     shares.take(before, 'lanes', 7)

@@ -48,6 +48,12 @@ export class Backlog {
   readonly #bodies = [0, 0, 0]
   /** Of fields and bodies. */
   readonly #bytes = [0, 0, 0]
+  /** The same, of each user: who has much waiting is known without a look at all of it. */
+  readonly #bytesOf = [
+    new Map<string, number>(),
+    new Map<string, number>(),
+    new Map<string, number>(),
+  ]
   /** Those whose body is on its way, by id. */
   readonly #begun = new Map<number, Waiting>()
   #imInARow = 0
@@ -83,9 +89,7 @@ export class Backlog {
     const most = this.#limits.waitingOutBytes
     const bytes = (this.#bytes[trafficClass] as number) + written
     if (bytes <= most / 2) return false
-    let own = 0
-    for (const { outgoing } of this.#queue(trafficClass).of(user)) own += lengthOf(outgoing)
-    return bytes > most || own > most / 8
+    return bytes > most || (this.#ownBytes(trafficClass).get(user) ?? 0) > most / 8
   }
 
   isEmpty(trafficClass: TrafficClass): boolean {
@@ -253,8 +257,16 @@ export class Backlog {
     return control + im + pres
   }
 
-  #add({ trafficClass }: Outgoing, bytes: number): undefined {
+  #add({ trafficClass, user }: Outgoing, bytes: number): undefined {
     this.#bytes[trafficClass] = (this.#bytes[trafficClass] as number) + bytes
+    const own = this.#ownBytes(trafficClass)
+    const left = (own.get(user) ?? 0) + bytes
+    if (left > 0) own.set(user, left)
+    else own.delete(user)
+  }
+
+  #ownBytes(trafficClass: TrafficClass): Map<string, number> {
+    return this.#bytesOf[trafficClass] as Map<string, number>
   }
 
   #queue(trafficClass: TrafficClass): FairQueue<Waiting> {

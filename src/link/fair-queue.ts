@@ -21,11 +21,6 @@ export class FairQueue<T> {
     this.#length++
   }
 
-  /** What waits of `user`. */
-  of(user: string): readonly T[] {
-    return this.#byUser.get(user) ?? []
-  }
-
   /** Of each user the item that waits longest. */
   *firsts(): Generator<T> {
     for (const own of this.#byUser.values()) if (own[0] !== undefined) yield own[0]

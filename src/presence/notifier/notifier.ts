@@ -33,6 +33,8 @@ const crowdLooks = 1024
 const turnNotifications = 1024
 /** Of them, those to one account before it is the next one's turn. */
 const accountNotifications = 64
+/** Where they take longer than they should, there are fewer of them. */
+const turnMs = 4
 
 /** What one takes, beside its bytes: found by measuring, since a stopwatch for each would cost more than it tells. */
 const notificationMs = 0.012
@@ -139,8 +141,9 @@ export class Notifier {
     this.#look()
     // Who is last in a crowd is not to wait for all that it is told.
     let left = this.#walks.size > 0 ? accountNotifications : turnNotifications
+    const until = this.#clock.now() + turnMs
     for (const [account, own] of this.#ready) {
-      if (left === 0) break
+      if (left === 0 || this.#clock.now() > until) break
       left -= this.#serve(account, own, Math.min(left, accountNotifications))
       this.#ready.delete(account)
       // Whoever has more to get stands at the end.

@@ -69,6 +69,26 @@ describe('a user who has much waiting', () => {
     expect(told.length).toBe(20)
   })
 
+  test('costs nobody a look at each of what waits', () => {
+    const { ask, dry, told } = makeOutbox({ waitingOutBytes: 80_000 })
+    dry()
+    for (let n = 0; n < 60; n++) ask(`user ${n}`, 1000)
+    const first = ask('alice', 1000)
+    const { end } = first
+    let looks = 0
+    Object.defineProperty(first, 'end', {
+      get: () => {
+        looks++
+        return end
+      },
+    })
+    for (let n = 0; n < 9; n++) ask('alice', 1000)
+    expect([told, looks]).toEqual([[], 0])
+    ask('alice', 1000)
+    ask('alice', 1000)
+    expect(told).toEqual(['alice busy'])
+  })
+
   test('too long for an answer takes nobody along, and has nothing of its own overtaken', async () => {
     const { clock, box, ask, dry, told, requests } = makeOutbox()
     dry()

@@ -120,6 +120,24 @@ describe('a change that many of one domain watch', () => {
     expect(sent[0]?.document).not.toBe(first?.document)
   })
 
+  test('is told to fewer of them in one turn where that takes long', async () => {
+    const { clock, change, sent } = await makeCrowd()
+    const push = sent.push.bind(sent)
+    sent.push = (...ones) => {
+      clock.stall(0.05)
+      return push(...ones)
+    }
+    change(alice)
+    let most = 0
+    for (let before = 0; sent.length > before; ) {
+      most = Math.max(most, sent.length - before)
+      before = sent.length
+      await clock.advance(0)
+    }
+    expect(most * 0.05).toBeLessThan(8)
+    expect(sent).toHaveLength(crowd + 1)
+  })
+
   test('of a domain that was away is looked at in parts when it is back', async () => {
     const many = 20_000
     const { clock, change, subscriptions, sent } = await makeCrowd(many)

@@ -84,7 +84,7 @@ export const limitTable = {
   links: row(4096, 'count', 'Links with gateways, those that prove nothing aside; short of it idle ones are released, of those who have most first. Lowered at start where the process may not open as many files.'),
   clients: row(8192, 'count', 'Attached clients; more are refused busy. Lowered at start where the process may not open as many files.'),
   sessionsPerUser: row(16, 'count', 'Attached sessions of one user; more are refused with limit-reached.'),
-  credentials: row(200_000, 'count', 'Credentials held for all links; those who hold most are answered busy first. Lowered at start in proportion where the heap may have less than 4 GiB.'),
+  credentials: row(200_000, 'count', 'Credentials held for all links; those who hold most are answered busy first. Unless set, lowered at start in proportion where the heap may have less than 4 GiB.'),
   references: row(16_384, 'count', 'Credentials held for one link, advertised in HELLO.'),
   subjects: row(64, 'count', 'Users of one credential that we take, advertised in HELLO; more is bad-request.'),
 
@@ -133,7 +133,7 @@ export const limitTable = {
   keyRefetchMs: row(30 * second, 'ms', 'Shortest time between two fetches because of an unknown key id.'),
   keyFailureMs: row(minute, 'ms', 'First wait after a failed key fetch; doubles.'),
   keyFailureCapMs: row(15 * minute, 'ms', 'Longest wait after a failed key fetch.'),
-  keySets: row(10_000, 'count', 'Key sets kept while nothing rests on them. Lowered at start in proportion where the heap may have less than 4 GiB.'),
+  keySets: row(10_000, 'count', 'Key sets kept while nothing rests on them. Unless set, lowered at start in proportion where the heap may have less than 4 GiB.'),
 
   // Policy
   hops: row(4, 'hops', 'Hops of a request; more is hop-limit.'),
@@ -158,11 +158,11 @@ export const limitTable = {
   // Messages
   heldBytes: row(268_435_456, 'bytes', 'Requests that wait for a directory, a key, their lane or a link, bodies that arrive in pieces, and what is written on a link and not out, beyond 64 KiB; near it who holds most is answered busy first, and loses links on which it reads nothing. Lowered at start to a quarter of what the heap may have.'),
   laneInFlight: row(16, 'count', 'Messages of one lane without an answer; a gateway answers more of its own clients busy.'),
-  lanes: row(100_000, 'count', 'Lanes remembered, and senders; beyond it the domain that has most loses those idle longest. Lowered at start in proportion where the heap may have less than 4 GiB.'),
+  lanes: row(100_000, 'count', 'Lanes remembered, and senders; beyond it the domain that has most loses those idle longest. Unless set, lowered at start in proportion where the heap may have less than 4 GiB.'),
   recipientMessages: row(128, 'count', 'Messages without an answer to one user of ours, and requests that wait for the facts about one; more are answered busy. A sixteenth of it while the sessions of the user let messages pass without a word.'),
   recipientBytes: row(262_144, 'bytes', 'Bytes of such messages; more are answered busy.'),
   confirmMs: row(5 * second, 'ms', 'From the arrival of a message to its confirmation by a session, whether it could be written or not; then unknown-outcome or inbox-closed.'),
-  duplicates: row(200_000, 'count', 'Duplicate records; the oldest settled ones go first, then the oldest of the domain that holds most; while all are under way the answer is busy. Lowered at start in proportion where the heap may have less than 4 GiB.'),
+  duplicates: row(200_000, 'count', 'Duplicate records; the oldest settled ones go first, then the oldest of the domain that holds most; while all are under way the answer is busy. Unless set, lowered at start in proportion where the heap may have less than 4 GiB.'),
   duplicateMs: row(73 * hour, 'ms', 'How long a duplicate record is kept.'),
   duplicateSettledMs: row(15 * minute, 'ms', 'How long it is kept once the sender holds the answer.'),
 
@@ -176,9 +176,9 @@ export const limitTable = {
   leaseMinSeconds: row(300, 'seconds', 'Shortest lease; a shorter wish is raised to it.'),
   leaseMaxSeconds: row(86_400, 'seconds', 'Longest lease; a longer wish is cut to it.'),
   subscriptionsPerWatcher: row(1000, 'count', 'Live subscriptions of one watcher; more is limit-reached.'),
-  subscriptions: row(1_000_000, 'count', 'Live subscriptions in all, to our users and of our users elsewhere; more are busy, or the domain that has most gives one up. Lowered at start in proportion where the heap may have less than 4 GiB.'),
+  subscriptions: row(1_000_000, 'count', 'Live subscriptions in all, to our users and of our users elsewhere; more are busy, or the domain that has most gives one up. Unless set, lowered at start in proportion where the heap may have less than 4 GiB.'),
   tuples: row(32, 'count', 'Tuples of one presentity; more is limit-reached.'),
-  presentities: row(1_000_000, 'count', 'Presentities with a published tuple; more are busy. Lowered at start in proportion where the heap may have less than 4 GiB.'),
+  presentities: row(1_000_000, 'count', 'Presentities with a published tuple; more are busy. Unless set, lowered at start in proportion where the heap may have less than 4 GiB.'),
   snapshotMs: row(30 * second, 'ms', 'Shortest time between two documents that one watcher draws of one presentity by subscribing again.'),
   unknownMs: row(45 * second, 'ms', 'How long the last value is shown without a link to its domain, or after the retry time of its RELEASE; then unknown.'),
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),

@@ -31,7 +31,7 @@ test('tables of a smaller heap are smaller by as much', () => {
   })
 })
 
-test('what the operator sets lower stays', () => {
-  const own = { heldBytes: 1000, lanes: 1000 }
+test('tables that the operator sets stay', () => {
+  const own = { heldBytes: 1000, lanes: 1000, subscriptions: 2_000_000 }
   expect(withinHeap(limitsWith(own), 1024 * mib)).toMatchObject(own)
 })

@@ -12,11 +12,11 @@ const lateMs = 25
 /** So little is none. */
 const calmLateMs = 10
 /** Links that wait so long for a turn, on average, show it as well. */
-const waitMs = 6
+const waitMs = 5
 /** So long without lag and waiting links, and there is plenty again. */
 const calmMs = 1000
 /** Lag without work of ours (a busy host, a collection of garbage) sheds nobody. */
-const workedShare = 0.5
+const workedShare = 0.35
 
 export class LoopScarcity {
   isScarce = false

@@ -12,7 +12,7 @@ const lateMs = 25
 /** So little is none. */
 const calmLateMs = 10
 /** Links that wait so long for a turn, on average, show it as well. */
-const waitMs = 5
+const waitMs = 6
 /** So long without lag and waiting links, and there is plenty again. */
 const calmMs = 1000
 /** Lag without work of ours (a busy host, a collection of garbage) sheds nobody. */

@@ -36,6 +36,8 @@ const [leastSliceMs, mostSliceMs] = [0.25, 2]
 const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */
 const overDivisor = 8
+/** and so long is a turn, once one of those was read. */
+const overMs = 2
 /** Reading that is worth a look at where a turn ends. */
 const worthMs = 1
 
@@ -74,7 +76,7 @@ export class Turns {
   /** What has come of `reader`; all of it, or a slice. */
   read(reader: Reader, chunk: Buffer): undefined {
     const taken =
-      this.#spent < this.#partOf(reader.account, turnMs) ? this.#slice(reader, chunk) : 0
+      this.#spent < this.#budgetOf(reader.account, turnMs) ? this.#slice(reader, chunk) : 0
     if (taken < chunk.length) this.#wait(reader, chunk.subarray(taken))
   }
 
@@ -104,7 +106,7 @@ export class Turns {
     const { account } = reader
     const now = this.#clock.now()
     const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.links + 1)))
-    this.#until = now + this.#partOf(account, fair)
+    this.#until = now + (this.#shares.isOver(account, 'time') ? fair / overDivisor : fair)
     this.#account = account
     this.#since = now
     const taken = reader.read(chunk, now)
@@ -147,14 +149,14 @@ export class Turns {
     this.#spent = 0
     // Half of it is for what comes with the next poll.
     for (let most = turnMs / 2; this.links > 0 && this.#spent < most; ) {
-      most = this.#partOf(this.#readOn(), turnMs / 2)
+      most = this.#budgetOf(this.#readOn(), turnMs / 2)
     }
     if (this.links > 0) this.#plan()
   }
 
-  /** Of so much time; who is over its share has little of it, so that the system is polled often for others. */
-  #partOf(account: Account, ms: number): number {
-    return this.#shares.isOver(account, 'time') ? ms / overDivisor : ms
+  /** Who is over its share has little of a turn, so that the system is polled often for others. */
+  #budgetOf(account: Account, ms: number): number {
+    return this.#shares.isOver(account, 'time') ? overMs : ms
   }
 
   /** For whom. */

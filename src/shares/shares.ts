@@ -281,7 +281,9 @@ export class Shares {
     this.#turn = Math.floor(now / turnMs)
     const isScarce = this.#loop.turn(wallMs, turnMs, this.#charged, this.turns.takeWait())
     this.#isScarce[0] = isScarce
-    if (this.#loop.isFull) this.#capacity = this.tree.all.use(0, this.#turn)
+    const used = this.tree.all.use(0, this.#turn)
+    // Where more is used than there was, there was more.
+    if (this.#loop.isFull || used > this.#capacity) this.#capacity = used
     if (isScarce) this.#share(0, this.#capacity * loopRoom)
     else this.#relax(0)
     const isQuiet = this.#charged < worthMs && !isScarce

@@ -134,6 +134,22 @@ describe('time of the event loop', () => {
     expect(shares.isFloodOf(domain, 'one more')).toBe(undefined)
   })
 
+  test('is nobody too much of where more is used than there was when it was scarce', async () => {
+    const domain = acquaintance('provider.example')
+    await busy(3, work([[domain, 140]]))
+    for (let n = 0; n < 5; n++) {
+      // The loop lags no more, and is busy with more than one.
+      shares.charge(domain, 50)
+      shares.charge(shares.tree.user('alice@a.example'), 50)
+      await quiet(100)
+    }
+    for (let n = 0; n < 5; n++) {
+      shares.charge(domain, 90)
+      await quiet(100)
+    }
+    expect(shares.isFlood(domain)).toBe(false)
+  })
+
   test('our users come before strangers, who want as much', async () => {
     const ours = shares.tree.user('alice@a.example')
     const other = stranger('b.example')

@@ -102,10 +102,10 @@ export class ReceiveWindow {
   /** What was kept back, unless it has to be kept longer. */
   #giveKept(): undefined {
     const mustWait = this.#payer.isOver && this.#clock.now() - this.#keptAt < mostKeptMs
-    if (this.#isOpen && mustWait) return this.#payer.afterTurn(this.#retry)
+    if (mustWait) return this.#payer.afterTurn(this.#retry)
     this.#keptAt = -1
     for (const trafficClass of Object.values(classes)) {
-      if (this.#isOpen && this.#isDue(trafficClass)) this.#giveAll(trafficClass)
+      if (this.#isDue(trafficClass)) this.#giveAll(trafficClass)
     }
   }
 

@@ -11,7 +11,7 @@ import type { Address, Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { Senders } from '../credential/checks.ts'
 import type { Status } from '../errors.ts'
-import type { Scope } from '../wire/registry.ts'
+import { mostSubjects, type Scope } from '../wire/registry.ts'
 import { type LinkCaller, native } from './callers.ts'
 import type { Pair } from './pair.ts'
 
@@ -126,9 +126,8 @@ export type Refused = {
   readonly named: Domain | undefined
 }
 
-/** [LINK-6.3-14] Refused tokens of a link that are remembered; [LINK-6.3-10] none is about more users. */
+/** [LINK-6.3-14] Refused tokens of a link that are remembered. */
 const mostRefused = 64
-const mostSubjects = 64
 
 /** Places for numbers, of whoever shows them. */
 export type NumberPlaces = {
@@ -241,6 +240,7 @@ export class HeldCredentials {
 
   /** Nobody has looked at the token: its new numbers are not used yet, and may be shown again. */
   notShown(numbers: readonly number[], code: Status): undefined {
+    // [LINK-6.3-10]
     if (numbers.length > mostSubjects) return
     const fresh = numbers.filter((number) => number > this.#highest)
     this.#remember({ numbers: fresh, code, named: undefined })

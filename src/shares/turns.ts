@@ -50,6 +50,8 @@ export class Turns {
   #spent = 0
   #waitedMs = 0
   #waits = 0
+  /** The clock as it was when a read began, or when it ended. */
+  #at = 0
   /** The read that is going on: for whom, since when, until when. */
   #account: Account | undefined
   #since = 0
@@ -75,8 +77,9 @@ export class Turns {
 
   /** What has come of `reader`; all of it, or a slice. */
   read(reader: Reader, chunk: Buffer): undefined {
-    const taken =
-      this.#spent < this.#budgetOf(reader.account, turnMs) ? this.#slice(reader, chunk) : 0
+    this.#at = this.#clock.now()
+    const mayRead = this.#spent < this.#budgetOf(reader.account, turnMs)
+    const taken = mayRead ? this.#slice(reader, chunk) : 0
     if (taken < chunk.length) this.#wait(reader, chunk.subarray(taken))
   }
 
@@ -104,13 +107,14 @@ export class Turns {
 
   #slice(reader: Reader, chunk: Buffer): number {
     const { account } = reader
-    const now = this.#clock.now()
+    const now = this.#at
     const fair = Math.min(mostSliceMs, Math.max(leastSliceMs, turnMs / (this.links + 1)))
     this.#until = now + (this.#shares.isOver(account, 'time') ? fair / overDivisor : fair)
     this.#account = account
     this.#since = now
     const taken = reader.read(chunk, now)
     const end = this.#clock.now()
+    this.#at = end
     const ms = Math.min(end - this.#since, mostMs)
     this.#shares.charge(this.#account, ms + taken * byteMs + readMs)
     this.#account = undefined
@@ -132,7 +136,7 @@ export class Turns {
   }
 
   #wait(reader: Reader, rest: Buffer): undefined {
-    this.#unread.add(reader.account, { reader, rest, since: this.#clock.now() })
+    this.#unread.add(reader.account, { reader, rest, since: this.#at })
     reader.pause()
     this.#plan()
   }
@@ -167,10 +171,11 @@ export class Turns {
       return unread.account
     }
     const { reader, rest } = unread
-    this.#waitedMs += this.#clock.now() - unread.since
+    this.#at = this.#clock.now()
+    this.#waitedMs += this.#at - unread.since
     this.#waits++
     unread.rest = rest.subarray(this.#slice(reader, rest))
-    unread.since = this.#clock.now()
+    unread.since = this.#at
     if (unread.rest.length > 0) this.#unread.add(reader.account, unread)
     else reader.resume()
     return reader.account

@@ -66,9 +66,7 @@ type Watch = {
   readonly subscription: Buffer
 }
 
-async function watching(wish: WorldWish = {}): Promise<Watch> {
-  const world = new World({ pinned: ['z.example'], ...wish, limits: { ...quiet, ...wish.limits } })
-  const bob = await world.attached()
+const watchZoe = (bob: ScriptedPeer): number =>
   bob.ask(wire.pres, {
     command: command.subscribe,
     fields: [
@@ -76,6 +74,11 @@ async function watching(wish: WorldWish = {}): Promise<Watch> {
       [tag.subscription, messageId('of bob')],
     ],
   })
+
+async function watching(wish: WorldWish = {}): Promise<Watch> {
+  const world = new World({ pinned: ['z.example'], ...wish, limits: { ...quiet, ...wish.limits } })
+  const bob = await world.attached()
+  watchZoe(bob)
   const far = await world.accepted({ state: 'first' })
   const [asked] = far.requestsOf(command.subscribe)
   far.respond(asked?.id ?? 0, 'ok', [[tag.lease, 3600]])
@@ -596,13 +599,7 @@ const release = (retryMs: number): Buffer =>
 test('[LINK-6.10-7] NOTIFY that comes by another link, before the answer to SUBSCRIBE, is shown', async () => {
   const world = new World({ pinned: ['z.example'], limits: quiet })
   const bob = await world.attached()
-  bob.ask(wire.pres, {
-    command: command.subscribe,
-    fields: [
-      [tag.to, 'zoe@z.example'],
-      [tag.subscription, messageId('of bob')],
-    ],
-  })
+  watchZoe(bob)
   const asked = await world.accepted({ services: ['pres'] })
   const [{ id, fields } = { id: 0, fields: new Map<number, Buffer>() }] = asked.requestsOf(
     command.subscribe,

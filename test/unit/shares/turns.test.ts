@@ -52,6 +52,16 @@ beforeEach(() => {
   log = []
 })
 
+/** One chunk of a link of `account`, read whole: `work` is what that does. */
+function readOnce(account: Account, work: () => void): void {
+  const read = (chunk: Buffer): number => {
+    work()
+    return chunk.length
+  }
+  const nothing = (): undefined => undefined
+  turns.read({ account, read, pause: nothing, resume: nothing }, Buffer.alloc(1))
+}
+
 const readAll = async (): Promise<void> => {
   while (turns.links > 0) await clock.advance(1)
 }
@@ -144,16 +154,7 @@ describe('work that takes a while', () => {
 describe('a pause of the host', () => {
   test("in the middle of a slice is nobody's use", () => {
     const account = shares.domain('a.example', 'x')
-    const link: Reader = {
-      account,
-      read: (chunk) => {
-        clock.stall(500)
-        return chunk.length
-      },
-      pause: () => undefined,
-      resume: () => undefined,
-    }
-    turns.read(link, Buffer.alloc(1))
+    readOnce(account, () => clock.stall(500))
     expect(shares.used(account, 'time')).toBeLessThan(10)
   })
 })
@@ -178,20 +179,13 @@ describe('five hundred strangers with much to read, each of a network of its own
 describe('several domains on one link', () => {
   test('pay each for their own', () => {
     const [a, b] = [shares.domain('a.example', 'x'), shares.domain('b.example', 'x')]
-    const link: Reader = {
-      account: a,
-      read: (chunk) => {
-        clock.stall(1)
-        turns.switchTo(b)
-        clock.stall(5)
-        turns.switchTo(a)
-        clock.stall(2)
-        return chunk.length
-      },
-      pause: () => undefined,
-      resume: () => undefined,
-    }
-    turns.read(link, Buffer.alloc(1))
+    readOnce(a, () => {
+      clock.stall(1)
+      turns.switchTo(b)
+      clock.stall(5)
+      turns.switchTo(a)
+      clock.stall(2)
+    })
     expect(shares.used(b, 'time')).toBeCloseTo(5)
     expect(shares.used(a, 'time')).toBeCloseTo(3, 1)
   })

@@ -170,12 +170,15 @@ describe('a client', () => {
 })
 
 describe('[LINK-4.1-5] a field that has to be understood', () => {
-  test.each(Object.keys(rows) as CommandName[])('in %s is looked at where it ends', async (name) => {
-    const { proven, ask, taken } = makeCommands()
-    const status = await ask(await proven(), name, { fields: unknownField })
-    const travels = name === 'message' || name === 'fetch'
-    expect([status, taken]).toEqual(travels ? ['ok', [name]] : ['feature-required', []])
-  })
+  test.each(Object.keys(rows) as CommandName[])(
+    'in %s is looked at where it ends',
+    async (name) => {
+      const { proven, ask, taken } = makeCommands()
+      const status = await ask(await proven(), name, { fields: unknownField })
+      const travels = name === 'message' || name === 'fetch'
+      expect([status, taken]).toEqual(travels ? ['ok', [name]] : ['feature-required', []])
+    },
+  )
 
   test.each([0x7f, commands.verify.number])(
     '[LINK-4.2-4] in the command %i, which is not offered, says nothing',

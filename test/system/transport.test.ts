@@ -69,6 +69,16 @@ describe('who was dialled', () => {
     expect(door.came).toEqual([])
   })
 
+  test('[LINK-3.1-2] chooses the version that it speaks from a list with later ones', async () => {
+    const door = await open()
+    const ALPNProtocols = ['pitp-mitp/3', 'pitp-mitp/2', 'pitp-mitp/1']
+    const socket = rawTls(door.port, { servername: 'b.example', ALPNProtocols })
+    await once(socket, 'secureConnect')
+    expect(socket.alpnProtocol).toBe('pitp-mitp/1')
+    await door.channel(0)
+    socket.destroy()
+  })
+
   test.for([
     ['no name', ''],
     ['another name', 'c.example'],

@@ -7,10 +7,13 @@ import type { Spoken } from '../credential/verify.ts'
 import type { Env } from '../env.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
+import { printableLine } from '../lib/printable.ts'
 import type { RequestView } from '../link/link.ts'
 import type { Outgoing } from '../link/outgoing.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
+import type { FieldTable } from '../wire/fields.ts'
+import { fields } from '../wire/registry.ts'
 import { judgeClient } from './client-proofs.ts'
 import { ownRequest } from './own-requests.ts'
 import type { ProofKind } from './pair.ts'
@@ -35,7 +38,8 @@ export function createProofs(env: Env, ports: ProofPorts): Proofs {
 function judge(needs: ProofNeeds, session: Session, request: RequestView): undefined {
   const { link } = session
   const asked = refusableOf(request)
-  const answer: Answer = (code, named) => session.refuse({ ...asked, named }, outcomeOf(code))
+  const answer: Answer = (code, named, text) =>
+    session.refuse({ ...asked, named, text }, outcomeOf(code))
   // [LINK-6.1-2] Not read: what is too much costs nothing.
   if (!link.mayClaim()) return answer('rate-limited')
   // [LINK-6.1-4] Anybody may name any domain: what it costs is on the account of where it comes from.
@@ -69,7 +73,8 @@ function judgeDomain(
     count(needs, 'key', verdict.ok ? 'ok' : verdict.code)
     if (!verdict.ok || pair === undefined) {
       const { code, detail } = verdict.ok ? refuse('bad-request', '') : verdict
-      answer(code, named)
+      // [LINK-6.1-5]
+      answer(code, named, code === 'credential-unverifiable' ? undefined : detail)
       markRefused(session, code)
       if (token.ok && contradicts(session, token.value.claims, code)) {
         session.link.release('domain-not-proven')
@@ -168,6 +173,14 @@ export const proveRequest = (
   ownRequest(
     'prove',
     bytes,
-    (answer) => done(answer.status, 'answer to PROVE'),
+    ({ status, fields: table }) => done(status, saidIn(table) ?? 'answer to PROVE'),
     (code) => done(code, 'PROVE'),
   )
+
+/** What the far side wrote for our log. */
+function saidIn(table: FieldTable): string | undefined {
+  const text = table.bytes(fields.text.tag)?.toString()
+  return text === undefined ? undefined : `they say: ${printableLine(text.slice(0, mostSaid))}`
+}
+
+const mostSaid = 200

@@ -2,6 +2,7 @@
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { DestinationFacts, Facts, LinkFacts } from '../diagnose/gather.ts'
+import type { ClaimSaid, SelfSaid } from '../diagnose/probed.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { SharesReport } from '../shares/report.ts'
 
@@ -47,6 +48,10 @@ export type RunningView = {
     readonly shares: { readonly report: () => SharesReport }
     readonly sessions: {
       readonly all: Iterable<LinkView>
+      readonly probe: {
+        readonly claim: (local: Domain, remote: Domain, service: Service) => Promise<ClaimSaid>
+        readonly self: (local: Domain, service: Service, signal: AbortSignal) => Promise<SelfSaid>
+      }
       readonly pool: {
         readonly states: () => Iterable<DestinationView>
         readonly waiting: (service: 'im' | 'pres') => WaitingView

@@ -43,6 +43,7 @@ import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import { Pool } from './pool.ts'
+import { Probe } from './probe.ts'
 import { createProofs, type Proofs } from './proofs.ts'
 import { Questions } from './questions.ts'
 import { LinkReports } from './reachability.ts'
@@ -69,6 +70,8 @@ export type PeerOptions = {
 export class Peer implements Adapter {
   readonly name = native
   readonly pool: Pool
+  /** For who asks what others say of us. */
+  readonly probe: Probe
   readonly #env: Env
   readonly #journal: Journal
   readonly #options: PeerOptions
@@ -170,6 +173,9 @@ export class Peer implements Adapter {
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
     const { foundBy } = options
     this.#keys = new Keys(env, { hosted, isNamed, foundBy }, this.#table, this.#dialler)
+    const { pool } = this
+    const probed = { proofs: this.#proofs, dialler: this.#dialler, keys: this.#keys }
+    this.probe = new Probe(env, { hosted, pool, ...probed, boot: this.#boot })
     const credentials = new Credentials(env, verifier)
     const requests = new Requests(env, core, hosted)
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }

@@ -25,13 +25,19 @@ export type Proofs = {
   readonly judge: (session: Session, request: RequestView) => undefined
   /** Claims `local` towards `remote`, once. */
   readonly claim: (session: Session, local: Domain, remote: Domain) => undefined
+  /** Claims it again, for who wants to know: nothing follows from the answer. */
+  readonly ask: (session: Session, local: Domain, remote: Domain, done: Said) => undefined
 }
+
+/** What the far side said of a claim of ours. */
+type Said = (code: Status, detail: string) => undefined
 
 export function createProofs(env: Env, ports: ProofPorts): Proofs {
   const needs: ProofNeeds = { ...ports, env }
   return {
     judge: (session, request) => judge(needs, session, request),
     claim: (session, local, remote) => claim(needs, session, local, remote),
+    ask: (session, local, remote, done) => ask(needs, session, [local, remote], done),
   }
 }
 
@@ -143,18 +149,24 @@ const contradicts = ({ dialled }: Session, { iss, aud }: LinkClaims, code: Statu
 
 function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domain): undefined {
   const name = `${local} ${remote}`
-  const { link } = session
-  const { binding } = link
   // On a plain channel the binding comes with the far side's HELLO; the gateway claims again then.
-  if (binding === undefined || session.claimed.has(name)) return
+  if (session.link.binding === undefined || session.claimed.has(name)) return
   session.claimed.add(name)
-  const bytes = encodeProve(assertion(needs, local, remote, binding))
-  link.ask(
-    proveRequest(bytes, (code, detail) => {
-      if (isSuccess(code)) needs.steps.claimAccepted(local, remote)
-      else needs.steps.claimRefused(session, [local, remote], code, detail)
-    }),
-  )
+  ask(needs, session, [local, remote], (code, detail) => {
+    if (isSuccess(code)) needs.steps.claimAccepted(local, remote)
+    else needs.steps.claimRefused(session, [local, remote], code, detail)
+  })
+}
+
+function ask(
+  needs: ProofNeeds,
+  { link }: Session,
+  [local, remote]: readonly [Domain, Domain],
+  done: Said,
+): undefined {
+  const { binding } = link
+  if (binding === undefined) return done('proof-pending', 'the far side said no HELLO yet')
+  link.ask(proveRequest(encodeProve(assertion(needs, local, remote, binding)), done))
 }
 
 /** The assertion of a domain of ours for this channel. */
@@ -166,10 +178,7 @@ const assertion = (
 ): string => hosted.signer(local).signLink({ aud: remote, cb: encodeBase64url(binding) })
 
 /** A PROVE on its way out. */
-export const proveRequest = (
-  bytes: Buffer,
-  done: (code: Status, detail: string) => undefined,
-): Outgoing =>
+export const proveRequest = (bytes: Buffer, done: Said): Outgoing =>
   ownRequest(
     'prove',
     bytes,

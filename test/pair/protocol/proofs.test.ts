@@ -175,7 +175,11 @@ describe('claims', () => {
 
   test.for([
     ['credential-time', { iat: 40 }, "the signer's clock is 40 s ahead of the verifier's"],
-    ['credential-expired', { iat: -160 }, /^expired 40 s ago: .* up to 160 s behind the verifier's$/],
+    [
+      'credential-expired',
+      { iat: -160 },
+      /^expired 40 s ago: .* up to 160 s behind the verifier's$/,
+    ],
     ['credential-audience', { aud: 'c.example' }, 'aud is not a domain of ours'],
   ] as const)('[LINK-6.1-5] %s says what does not fit', async ([code, claims, text]) => {
     const world = new World()

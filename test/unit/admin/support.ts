@@ -16,6 +16,8 @@ export type Wish = {
   readonly resolver?: RunningView['resolver']
   readonly shares?: RunningView['gateway']['shares']
   readonly journal?: RunningView['gateway']['journal']
+  readonly isBarred?: boolean
+  readonly probe?: RunningView['gateway']['sessions']['probe']
   readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
 }
 
@@ -35,11 +37,15 @@ export const runningWith = (wish: Wish = {}): RunningView => ({
   },
   gateway: {
     isProven: () => false,
-    ruling: () => ({ verdict: 'allow', rule: undefined }),
+    ruling: () => ({ verdict: wish.isBarred === true ? 'deny' : 'allow', rule: undefined }),
     shares: wish.shares ?? roomShares(),
     journal: wish.journal ?? { of: () => [] },
     sessions: {
       all: wish.links ?? [],
+      probe: wish.probe ?? {
+        claim: async () => ({ isAsked: true, code: 'ok', detail: '' }),
+        self: async () => ({ at: 'gw.a.example (192.0.2.1:5279)', who: 'us' }),
+      },
       pool: {
         states: () => wish.destinations ?? [],
         waiting: wish.waiting ?? (() => ({ count: 0, since: undefined })),

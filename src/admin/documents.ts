@@ -1,14 +1,33 @@
 /**
  * `docs/metrics.md` as text, made from the table of `metrics.ts`; a test compares it with the file.
  */
-import { type LabelSet, type MetricRow, metricPrefix, metrics } from '../metrics.ts'
+import { type LabelSet, type MetricRow, metricPrefix, metrics, processMetrics } from '../metrics.ts'
 
 export function metricsPage(): string {
-  const rows = Object.entries<MetricRow>(metrics).map(([name, { type, unit, labels, help }]) =>
-    line([`\`${metricPrefix}${name}\``, type, unit, labelText(labels), help]),
-  )
-  return [...introduction, ...head, ...rows, ''].join('\n')
+  const own = rowsOf(metrics, metricPrefix)
+  return [
+    ...introduction,
+    ...head,
+    ...own,
+    ...usual,
+    ...head,
+    ...rowsOf(processMetrics, ''),
+    '',
+  ].join('\n')
 }
+
+const rowsOf = (table: Readonly<Record<string, MetricRow>>, prefix: string): readonly string[] =>
+  Object.entries(table).map(([name, { type, unit, labels, help }]) =>
+    line([`\`${prefix}${name}\``, type, unit, labelText(labels), help]),
+  )
+
+const usual = [
+  '',
+  '## The process',
+  '',
+  'By the names that every exporter uses, without the prefix.',
+  '',
+]
 
 const introduction = [
   '# Metrics',

@@ -86,8 +86,6 @@ export const link = (remote: string, overrides: Partial<LinkView> = {}): LinkVie
 export const vitalsWith = (delays: { seconds: number; resets: number }): Vitals => ({
   node: 'v24.0.0',
   pid: 4711,
-  cpuSeconds: () => 1.5,
-  residentBytes: () => 1000,
   heapBytes: () => 500,
   loopDelay: () => ({
     seconds: (quantile) => delays.seconds * quantile,

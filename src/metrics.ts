@@ -133,8 +133,10 @@ export const metrics = {
 
   // Single peers
   peer_messages_total: counter({ peer: 'peer', direction, outcome: ['ok', 'temporary', 'permanent', 'unknown'] as const }, 'Messages with a peer domain, by how they ended.'),
+  peer_failures_total: counter({ peer: 'peer', what: ['message-in', 'message-out', 'dial', 'proof', 'claim', 'credential', 'link'] as const, cause: 'status' }, 'What failed with a peer domain, and why: messages; dials of ours; its proof to us (or that of somebody who claims to be it); our claim, as it judged it; credentials of its users; links that were lost.'),
   peer_limit_hits_total: counter({ peer: 'peer' }, 'Requests of a peer domain that were refused as rate-limited.'),
-  peer_link_up: gauge({ peer: 'peer' }, '1 if a proven link with the peer is open, else 0; there is none for _other.'),
+  peer_up: gauge({ peer: 'peer' }, '0 if the last attempt to reach the peer failed, or it does not take us for our domain, and there is no link since; else 1, also while nothing is to be sent; there is none for _other.'),
+  peer_link_up: gauge({ peer: 'peer' }, '1 if a proven link with the peer is open, else 0, which is no fault: idle links are let go of; there is none for _other.'),
   peer_share: gauge({ peer: 'peer', resource: resourcesOfPeers }, 'What the peer uses of the resource: time in ms of the last seconds, else bytes or places; there is none for _other.'),
   peer_over: gauge({ peer: 'peer' }, 'Of how many resources the peer has more than its share, so that it gives way; there is none for _other.'),
   metric_peers: gauge({ kind: ['named', 'folded'] as const }, 'Peer domains with a label of their own, and those that are folded into _other.'),

@@ -44,7 +44,14 @@ export type RunningView = {
   readonly gateway: {
     readonly isProven: (domain: Domain) => boolean
     readonly ruling: (domain: Domain) => NonNullable<Facts['ruling']>
-    readonly journal: Pick<Journal, 'of'>
+    readonly journal: Pick<Journal, 'of' | 'peers' | 'claimed'>
+    readonly peers: {
+      /** Proven before, or named by the operator. */
+      readonly isKnown: (domain: Domain) => boolean
+      readonly countsOf: (
+        domain: string,
+      ) => { readonly in: number; readonly out: number; readonly failed: number } | undefined
+    }
     readonly shares: { readonly report: () => SharesReport }
     readonly sessions: {
       readonly all: Iterable<LinkView>
@@ -54,6 +61,7 @@ export type RunningView = {
       }
       readonly pool: {
         readonly states: () => Iterable<DestinationView>
+        readonly isFailing: (domain: Domain) => boolean
         readonly waiting: (service: 'im' | 'pres') => WaitingView
       }
     }

@@ -121,11 +121,18 @@ const eventRows = ({ events, at }: Diagnosis, paint: Paint): Rows =>
   ])
 
 const eventName = ({ kind, cause, service }: EventRow): string =>
-  kind === 'proof' ? (cause === 'ok' ? 'they proved' : 'they were refused') : names[kind](service)
+  (cause === 'ok' ? good[kind] : undefined) ?? bad[kind](service)
 
-const names = {
+const good: Partial<Record<EventRow['kind'], string>> = {
+  proof: 'they proved',
+  claim: 'we were taken',
+}
+
+const bad = {
+  proof: () => 'they were refused',
   dial: (service: string | null) => `dial for ${service}`,
   claim: () => 'we were refused',
+  credential: () => 'their user was refused',
   link: () => 'link ended',
 } as const
 

@@ -26,7 +26,7 @@ export function sideOf(stage: Stage, cause: Status): Side {
   if (cause === 'domain-refused') return stage === 'claim' || stage === 'dial' ? 'peer' : 'us'
   if (stage === 'claim') return seenFromHere[side]
   if (stage === 'ours') return side === 'none' || side === 'network' ? side : 'us'
-  return stage === 'proof' && side === 'sender' ? 'peer' : side
+  return (stage === 'proof' || stage === 'credential') && side === 'sender' ? 'peer' : side
 }
 
 type Advices = Readonly<Partial<Record<Status, string>>>
@@ -102,6 +102,7 @@ const stages: Readonly<Record<Stage, Advices>> = {
   ours: findingUs,
   claim: claiming,
   proof: proving,
+  credential: proving,
 }
 
 const usual: Readonly<Record<Side, string>> = {

@@ -37,13 +37,18 @@ export class Outcomes implements Ends {
   inbound({ caller, operation, at }: Call<Message>, status: Status): undefined {
     if (status === 'order') return this.#in.again()
     const place = this.#in.count(status, at, this.#now)
-    if (caller.door === 'domain') this.#peers.ended(operation.from.domain, place)
+    if (caller.door !== 'domain') return
+    const { domain } = operation.from
+    this.#peers.ended(domain, place)
+    if (!isSuccess(status)) this.#peers.failed(domain, 'message-in', status)
   }
 
   outbound({ operation, at }: Call<Message>, status: Status): undefined {
     if (status === 'order') return this.#out.again()
-    this.#peers.ended(operation.to.domain, this.#out.count(status, at, this.#now))
-    if (isSuccess(status)) this.#memory.met(operation.to.domain, operation.from, at)
+    const { domain } = operation.to
+    this.#peers.ended(domain, this.#out.count(status, at, this.#now))
+    if (isSuccess(status)) this.#memory.met(domain, operation.from, at)
+    else this.#peers.failed(domain, 'message-out', status)
   }
 }
 

@@ -34,7 +34,7 @@ export type ProofSteps = {
     domain: Domain | undefined,
   ) => undefined
   /** A claim of ours: its local and its remote domain. */
-  readonly claimAccepted: (local: Domain, remote: Domain) => undefined
+  readonly claimAccepted: (session: Session, local: Domain, remote: Domain) => undefined
   readonly claimRefused: (
     session: Session,
     claim: readonly [local: Domain, remote: Domain],

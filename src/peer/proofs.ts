@@ -153,7 +153,7 @@ function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domai
   if (session.link.binding === undefined || session.claimed.has(name)) return
   session.claimed.add(name)
   ask(needs, session, [local, remote], (code, detail) => {
-    if (isSuccess(code)) needs.steps.claimAccepted(local, remote)
+    if (isSuccess(code)) needs.steps.claimAccepted(session, local, remote)
     else needs.steps.claimRefused(session, [local, remote], code, detail)
   })
 }

@@ -36,6 +36,7 @@ test('who proved what on a link that came in, and how the link ended', async () 
   const link = { direction: 'in', local: 'b.example', remote: 'a.example', service: undefined }
   expect(noted(world, 'a.example')).toMatchObject([
     { kind: 'proof', ...link, cause: 'ok', detail: 'pinned' },
+    { kind: 'claim', ...link, cause: 'ok' },
     { kind: 'link', ...link, cause: 'link-lost' },
   ])
 })

@@ -484,7 +484,10 @@ describe('a gateway with traffic', () => {
       by: { who: 'gateway', pid: process.pid, domains: ['a.example'] },
       steps: [{ phase: 'route' }, { phase: 'target' }],
       links: [{ local: 'a.example', state: 'open' }],
-      events: [{ kind: 'proof', cause: 'ok' }],
+      events: [
+        { kind: 'claim', cause: 'ok' },
+        { kind: 'proof', cause: 'ok' },
+      ],
     })
     expect((await ask(admin, '/explain?address=b@@b.example')).status).toBe(400)
     expect(joined.a.strangers()).toEqual([])

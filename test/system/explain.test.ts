@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { GatewayStatus } from '../../src/admin/status.ts'
 import type { Diagnosis } from '../../src/diagnose/diagnosis.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
@@ -132,6 +133,13 @@ describe('the running gateway is asked', () => {
     })
     const { out } = await explain(a, 'b.example')
     expect(out).toMatch(/\nTO US .*\n1 srv +_im\._mitp\.a\.example SRV/)
+    const page = await fetch(`http://127.0.0.1:${b.admin}/status`)
+    const { refused, peers } = (await page.json()) as GatewayStatus
+    expect(refused).toMatchObject([
+      { claimed: 'a.example', what: 'proof', cause: 'credential-unverifiable', side: 'network' },
+    ])
+    // Nobody proved that name.
+    expect(peers).toEqual([])
     expect((await explained(a, 'a.example')).told).toMatchObject({ result: 'remote-not-found' })
     const { told: there } = await explained(b, 'a.example')
     expect(there).toMatchObject({

@@ -15,7 +15,9 @@ export type Wish = {
   readonly ports?: RunningView['ports']
   readonly resolver?: RunningView['resolver']
   readonly shares?: RunningView['gateway']['shares']
-  readonly journal?: RunningView['gateway']['journal']
+  readonly journal?: Partial<RunningView['gateway']['journal']>
+  readonly peers?: Partial<RunningView['gateway']['peers']>
+  readonly failing?: readonly string[]
   readonly isBarred?: boolean
   readonly probe?: RunningView['gateway']['sessions']['probe']
   readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
@@ -39,7 +41,8 @@ export const runningWith = (wish: Wish = {}): RunningView => ({
     isProven: () => false,
     ruling: () => ({ verdict: wish.isBarred === true ? 'deny' : 'allow', rule: undefined }),
     shares: wish.shares ?? roomShares(),
-    journal: wish.journal ?? { of: () => [] },
+    journal: { of: () => [], peers: () => [], claimed: () => [], ...wish.journal },
+    peers: { isKnown: () => true, countsOf: () => undefined, ...wish.peers },
     sessions: {
       all: wish.links ?? [],
       probe: wish.probe ?? {
@@ -48,6 +51,7 @@ export const runningWith = (wish: Wish = {}): RunningView => ({
       },
       pool: {
         states: () => wish.destinations ?? [],
+        isFailing: (domain) => wish.failing?.includes(domain) === true,
         waiting: wish.waiting ?? (() => ({ count: 0, since: undefined })),
       },
     },

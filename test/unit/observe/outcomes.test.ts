@@ -11,6 +11,7 @@ test('a message that is told to come again in its order failed for nobody', () =
   const meter = new Meter()
   const peers = new PeerMetrics({
     ...{ limits: limitsWith(), meter, shares: roomShares(), isUp: () => true },
+    ...{ isKnown: () => false, isFailing: () => false },
   })
   const ends = new Outcomes(meter, peers, { met: () => undefined }, () => 0)
   const call = {

@@ -166,6 +166,16 @@ export function readFields(block: Buffer): Fields {
   return found
 }
 
+/** A frame is read once, however often it is looked for among those that came. */
+function once<T>(read: (frame: Frame) => T): (frame: Frame) => T {
+  const known = new WeakMap<Frame, T>()
+  return (frame) => {
+    const value = known.get(frame) ?? read(frame)
+    known.set(frame, value)
+    return value
+  }
+}
+
 export type Request = {
   readonly id: number
   readonly flags: number
@@ -179,7 +189,7 @@ export type Request = {
   readonly body: Buffer
 }
 
-export function readRequest({ id, flags, payload }: Frame): Request {
+export const readRequest = once(({ id, flags, payload }: Frame): Request => {
   const bodyAt = 8 + payload.readUInt16BE(6)
   const fieldBytes = payload.subarray(8, bodyAt)
   return {
@@ -193,7 +203,7 @@ export function readRequest({ id, flags, payload }: Frame): Request {
     fieldBytes,
     body: payload.subarray(bodyAt),
   }
-}
+})
 
 export type Response = {
   readonly id: number
@@ -203,7 +213,7 @@ export type Response = {
   readonly body: Buffer
 }
 
-export function readResponse({ id, flags, payload }: Frame): Response {
+export const readResponse = once(({ id, flags, payload }: Frame): Response => {
   const bodyAt = 4 + payload.readUInt16BE(2)
   return {
     id,
@@ -212,4 +222,4 @@ export function readResponse({ id, flags, payload }: Frame): Response {
     fields: readFields(payload.subarray(4, bodyAt)),
     body: payload.subarray(bodyAt),
   }
-}
+})

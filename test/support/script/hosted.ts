@@ -1,7 +1,6 @@
 /** A domain as a gateway hosts it: its keys follow from its name, so that a scripted far end knows them. */
 import type { Service } from '../../../src/address/address.ts'
 import type { Domain } from '../../../src/address/domain.ts'
-import { type KeyPair, keyPairOf } from '../../../src/credential/ed25519.ts'
 import type { SetKey } from '../../../src/credential/key-set.ts'
 import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { createSigner } from '../../../src/credential/sign.ts'
@@ -9,13 +8,14 @@ import type { Env } from '../../../src/env.ts'
 import type { HostedDomain } from '../../../src/peer/hosted.ts'
 import { forgeKey } from '../forge.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { keyPairFor } from '../simulator/keys.ts'
 
 export function scriptHosted(
   name: string,
   { clock, limits }: Pick<Env, 'clock' | 'limits'>,
   services: readonly Service[] = ['im', 'pres'],
 ): HostedDomain {
-  const pair = pairFor(`script: ${name}`)
+  const pair = keyPairFor(`script: ${name}`)
   const random = seededRandom(8)
   const common = { linkKey: pair, userKey: pair, clock, random, limits }
   const signer = createSigner({ domain: name, ...common })
@@ -34,5 +34,3 @@ export function pinned(name: string): readonly SetKey[] {
   const key = pinKey(forgeKey(`script: ${name}`).x, 'both', undefined)
   return key === undefined ? [] : [key]
 }
-
-export const pairFor = (name: string): KeyPair => keyPairOf(Buffer.from(forgeKey(name).seed, 'hex'))

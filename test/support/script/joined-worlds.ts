@@ -11,7 +11,7 @@ import type { Session } from '../../../src/peer/session.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { memoryChannelPair, tlsLikeFacts } from '../memory-channel.ts'
 import { seededRandom } from '../seeded-random.ts'
-import { pairFor } from './hosted.ts'
+import { keyPairFor } from '../simulator/keys.ts'
 import { World } from './world.ts'
 
 export type JoinedWish = {
@@ -68,7 +68,7 @@ export class JoinedWorlds {
     const certificate = { covers: (asked: Domain) => asked === domain, fingerprint: domain }
     const user = new LibraryUser(
       new ClientSession({
-        ...{ user: address, key: pairFor(`script: ${address}`), clock },
+        ...{ user: address, key: keyPairFor(`script: ${address}`), clock },
         random: seededRandom(100 + ++this.#users),
         connect: async () => {
           const facts = tlsLikeFacts(certificate, `${address} ${++this.#users}`)

@@ -25,8 +25,9 @@ import { b64, forgeKey } from '../forge.ts'
 import { ManualClock } from '../manual-clock.ts'
 import { type MemoryPair, memoryChannelPair, plainFacts, tlsLikeFacts } from '../memory-channel.ts'
 import { seededRandom } from '../seeded-random.ts'
+import { keyPairFor } from '../simulator/keys.ts'
 import * as wire from './codec.ts'
-import { pairFor, pinned as pinnedKeys, scriptHosted } from './hosted.ts'
+import { pinned as pinnedKeys, scriptHosted } from './hosted.ts'
 import { ScriptedPeer } from './peer.ts'
 
 export type WorldWish = {
@@ -309,7 +310,7 @@ export function keySetOf(wish: SetWish): Buffer {
   const { domain = 'a.example', ver = 1, revoked = [], seconds } = wish
   const named: NonNullable<SetWish['keys']> = wish.keys ?? [{ name: `script: ${domain}` }]
   const keys = named.map(({ name, kid = forgeKey(name).kid, use = 'both' }) => ({
-    pair: pairFor(name),
+    pair: keyPairFor(name),
     kid,
     use,
     nbf: seconds - 86_400,

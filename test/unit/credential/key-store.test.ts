@@ -2,6 +2,7 @@ import { expect, test, vi } from 'vitest'
 import { pinKey } from '../../../src/credential/pinned-keys.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import { limitsWith } from '../../../src/limits.ts'
+import { dose } from '../../support/dose.ts'
 import { day, entryOf, forgeKeySet, someKey } from '../../support/forge-key-set.ts'
 import { hour, keyStoreBench, minute, second } from '../../support/key-store-bench.ts'
 import { vectorKeys, vectorNow } from '../../support/token-vectors.ts'
@@ -101,19 +102,20 @@ test('A094: an unknown key id is final while the set is fresh, and worth a fetch
   expect(store.find(a, two.kid, 'user').state).toBe('found')
 })
 
-test('A094: ten thousand invented issuers push out each other, not the domains that are known', async () => {
+test('A094: thousands of invented issuers push out each other, not the domains that are known', async () => {
   const limits = limitsWith({ keySets: 100 })
   const bench = keyStoreBench({ limits })
   await bench.store.ensure(a, one.kid)
   bench.answer = broken
-  const all = Array.from({ length: 10_000 }, (_, i) => bench.store.ensure(`x${i}.example`, 'k'))
+  const count = dose(10_000, 2000)
+  const all = Array.from({ length: count }, (_, i) => bench.store.ensure(`x${i}.example`, 'k'))
   await bench.clock.advance(5 * second)
   await Promise.all(all)
   expect(bench.store.find(a, one.kid, 'link').state).toBe('found')
   // The last ones are remembered as failing, so they are not asked again; the first ones are forgotten.
-  expect(bench.store.find('x9999.example', 'k', 'link').state).toBe('unavailable')
+  expect(bench.store.find(`x${count - 1}.example`, 'k', 'link').state).toBe('unavailable')
   expect(bench.store.find('x1.example', 'k', 'link').state).toBe('absent')
-  expect(bench.meter.total('limit_hits_total', { limit: 'keySets' })).toBe(9900)
+  expect(bench.meter.total('limit_hits_total', { limit: 'keySets' })).toBe(count - 100)
 })
 
 test('key sets beyond the bound push out the one that was used longest ago', async () => {

@@ -2,12 +2,12 @@ import { expect, test } from 'vitest'
 import { OwnKeySet } from '../../../src/credential/own-key-set.ts'
 import { keySetOf } from '../../../src/credential/publish-keys.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { pairFor } from '../../support/script/hosted.ts'
+import { keyPairFor } from '../../support/simulator/keys.ts'
 
 const dayMs = 86_400_000
 
 function setUp(clock: Pick<ManualClock, 'now' | 'wall'>) {
-  const link = pairFor('a key')
+  const link = keyPairFor('a key')
   let signed = 0
   const set = new OwnKeySet(
     clock,
@@ -42,7 +42,7 @@ test('a machine that slept for weeks publishes a new one', () => {
 
 test('a key that ends before the set counts', () => {
   const clock = new ManualClock()
-  const pair = pairFor('a key')
+  const pair = keyPairFor('a key')
   const seconds = clock.wall() / 1000
   const key = { pair, use: 'both', nbf: 0, naf: seconds + 60 } as const
   const content = { ver: seconds, seconds: 1000, keys: [key], revoked: [] }

@@ -103,9 +103,9 @@ export const limitTable = {
   strangerClaims: row(8, 'count', 'Claims from one network, or of one domain that the operator names, that wait for that; more are credential-unverifiable.'),
 
   // DNS
-  dnsTryMs: row(1200, 'ms', 'One question to one server.'),
+  dnsTryMs: row(1200, 'ms', 'Silence of one DNS server before the next one is asked, and twice that before the same one is asked again. An answer counts until the look-up ends.'),
   dnsTotalMs: row(6 * second, 'ms', 'All questions of one look-up.'),
-  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer; then dns-failed.'),
+  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer, from the second on without EDNS; then dns-failed.'),
   dnsSockets: row(256, 'count', 'Questions under way; more wait, and those who have fewest go first: users, domains, networks.'),
   dnsWaiting: row(16, 'count', 'Questions of one user, domain or network that wait for that; with more the look-up is dns-failed.'),
   dnsRecords: row(16, 'count', 'SRV records used of one answer.'),

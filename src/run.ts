@@ -35,7 +35,7 @@ import type { Directory } from './operation/directory.ts'
 import type { Connected } from './peer/dialler.ts'
 import { dialTargets } from './resolve/dial.ts'
 import type { DnsExchange } from './resolve/exchange.ts'
-import { questionLine } from './resolve/in-turn.ts'
+import { QuestionLine } from './resolve/in-turn.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
 import type { Account } from './shares/account.ts'
 
@@ -137,7 +137,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     fallback: config.resolve.fallback,
     defaultPort,
     isProven: (domain) => gateway.isProven(domain),
-    line: questionLine(gateway.shares, limits, meter),
+    line: new QuestionLine(gateway.shares, limits, meter),
     explainer: gateway.shares.tree.admin,
   })
   gateway.peers.watch(config.metrics.watch)

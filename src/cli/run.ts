@@ -75,7 +75,7 @@ async function open(host: Host, { config, files, meter, log }: Inside): Promise<
   const limits = fitting(host, config, log)
   const running = await startGateway({
     ...{ config: { ...config, limits }, files, software, clock, random, meter, log },
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     systemServers,
   })
   try {

@@ -15,13 +15,14 @@ import type { Meter } from '../lib/meter.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Account } from '../shares/account.ts'
-import type { Line } from '../shares/line.ts'
 import { DnsCache } from './cache.ts'
 import type { DnsExchange, DnsServer } from './exchange.ts'
+import type { QuestionLine } from './in-turn.ts'
 import { createLookup } from './lookup.ts'
 import { srvName } from './name.ts'
 import { srvRecords } from './outcome.ts'
 import type { Search } from './search.ts'
+import { ServerList } from './server-list.ts'
 import type { Step } from './steps.ts'
 import type { Fallback, StaticRoute, Target } from './target.ts'
 import { findTargets, type Needs } from './targets.ts'
@@ -42,7 +43,7 @@ export type ResolverOptions = {
   readonly defaultPort: number
   readonly isProven: (domain: Domain) => boolean
   /** Where questions wait for their turn. */
-  readonly line?: Line | undefined
+  readonly line?: QuestionLine | undefined
   /** On whose account DNS is asked for those who ask why. */
   readonly explainer?: Account | undefined
 }
@@ -84,19 +85,30 @@ export type Resolver = {
   ) => Promise<Service | undefined>
   /** Finds every target, from the cache where it knows, and tells each step: all of them, or those before `signal`. */
   readonly explain: (domain: Domain, service: Service, signal?: AbortSignal) => Promise<Explanation>
-  /** Forgets what DNS said about a domain and its targets, or everything; the number of answers forgotten. */
+  /**
+   * What DNS said about a domain and its targets, or everything, has run out; of how many names and types that was. What
+   * was good serves on while DNS fails, as what has run out does.
+   */
   readonly flush: (domain: Domain | undefined) => number
+  /** Other servers from now on, and nothing that others said is believed any more. False: they are the same. */
+  readonly ask: (servers: readonly DnsServer[]) => boolean
 }
 
 export function createResolver(options: ResolverOptions): Resolver {
-  const cache = new DnsCache({ ...options, lookup: createLookup(options) })
+  const servers = new ServerList(options.servers, options.clock, options.limits)
+  const cache = new DnsCache({ ...options, lookup: createLookup({ ...options, servers }) })
   const needs: Needs = { ...options, cache, allowed: options.allowRanges.map(rangeOf) }
   return {
     resolve: (domain, service, signal, payer) => resolve(needs, { domain, service, signal, payer }),
     foundBy: (domain, signal, payer) => foundBy(needs, { domain, signal, payer }),
     explain: (domain, service, signal = never()) =>
       explain(needs, { domain, service, signal, payer: options.explainer }),
-    flush: (domain) => cache.flush(domain === undefined ? () => true : meantBy(cache, domain)),
+    flush: (domain) => cache.flush(domain === undefined ? everything : meantBy(cache, domain)),
+    ask: (next) => {
+      const isOther = servers.replace(next)
+      if (isOther) cache.flush(everything)
+      return isOther
+    },
   }
 }
 
@@ -163,8 +175,10 @@ const searchFor = ({ isProven }: Needs, asked: Asked, steps: Step[]): Search => 
   note: (step) => {
     steps.push(step)
   },
-  tally: { given: 0, blocked: 0, isUnsure: false, hasService: false },
+  tally: { given: 0, blocked: 0, isUnsure: false, hasService: false, faults: new Set() },
 })
+
+const everything = () => true
 
 /** The domain, every name under it, and the hosts that its SRV records named. */
 function meantBy(cache: DnsCache, domain: Domain): (name: string) => boolean {

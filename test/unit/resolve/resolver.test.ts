@@ -3,6 +3,7 @@ import type { Domain } from '../../../src/address/domain.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
+import { type DnsExchange, type Heard, silent } from '../../../src/resolve/exchange.ts'
 import { createResolver, type ResolverOptions } from '../../../src/resolve/resolver.ts'
 import type { Target } from '../../../src/resolve/target.ts'
 import { DnsTable } from '../../support/dns-table.ts'
@@ -152,6 +153,62 @@ describe('a domain with SRV records', () => {
     expect(await targets()).toHaveLength(16)
     expect(meter.total('limit_hits_total', { limit: 'dnsRecords' })).toBe(1)
   })
+})
+
+describe('SRV records that cannot be used', () => {
+  test.for([
+    [
+      'a target with a dot inside a label',
+      '5279 x\\.gw.b.example',
+      'x\\.gw.b.example cannot be used',
+    ],
+    ['a target that is an address', '5279 198.51.100.1', '198.51.100.1 cannot be used'],
+    ['port 0', '0 gw.b.example', 'port 0 cannot be dialled'],
+  ])(
+    'are no reason to go to the addresses of the domain: %s',
+    async ([, record = '', why = '']) => {
+      for (const fallback of ['proven', 'draft', 'strict'] as const) {
+        const { resolver } = setUp([`_im._mitp.b.example 60 SRV 0 0 ${record}`, own], { fallback })
+        const { result, sentence, targets } = await resolver.explain(b, 'im')
+        expect([result, targets]).toEqual(['remote-unreachable', []])
+        expect(sentence).toContain(why)
+      }
+    },
+  )
+
+  test('are left out beside one that can', async () => {
+    const odd = '_im._mitp.b.example 60 SRV 0 0 5279 x\\.gw.b.example'
+    const { targets, meter } = setUp([odd, srv, gw, own], { fallback: 'strict' })
+    expect(await targets()).toEqual(['srv gw.b.example:5270 at 198.51.100.1'])
+    expect(meter.total('dns_refused_total', { reason: 'not-a-host-name' })).toBe(1)
+  })
+})
+
+test('a target that is an alias is named where nothing else is left', async () => {
+  const lines = [srv, 'gw.b.example 60 CNAME real.b.example', 'real.b.example 60 A 198.51.100.1']
+  for (const fallback of ['proven', 'draft', 'strict'] as const) {
+    const { result, sentence } = await setUp(lines, { fallback }).resolver.explain(b, 'im')
+    expect(result).toBe('remote-unreachable')
+    expect(sentence).toContain('gw.b.example is an alias')
+  }
+})
+
+test('a resolver that takes 1.3 s for each question, one after the other, is waited for', async () => {
+  const all = setUp([srv, gw, own])
+  let turn: Promise<unknown> = Promise.resolve()
+  const exchange: DnsExchange = (ask) => {
+    const heard = turn.then(() => all.dns.exchange({ ...ask, signal: open }))
+    turn = heard
+    const ended = new Promise<Heard>((resolve) => {
+      ask.signal.addEventListener('abort', () => resolve(silent('cancelled')))
+    })
+    return Promise.race([heard, ended])
+  }
+  all.dns.latencyMs = 1300
+  const { resolver } = setUp([], { clock: all.clock, exchange })
+  const found = resolver.explain(b, 'im')
+  await all.clock.advance(minute)
+  expect(await found).toMatchObject({ result: 'ok' })
 })
 
 describe('the service by which a domain is found', () => {

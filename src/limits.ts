@@ -108,6 +108,7 @@ export const limitTable = {
   dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer, from the second on without EDNS; then dns-failed.'),
   dnsSockets: row(256, 'count', 'Questions under way; more wait, and those who have fewest go first: users, domains, networks.'),
   dnsWaiting: row(16, 'count', 'Questions of one user, domain or network that wait for that; with more the look-up is dns-failed.'),
+  dnsServersMs: row(5 * second, 'ms', 'Between two looks at whether the system has other DNS servers, where the configuration names none.'),
   dnsRecords: row(16, 'count', 'SRV records used of one answer.'),
   dnsAliases: row(4, 'count', 'CNAME records followed.'),
   dnsCacheEntries: row(10_000, 'count', 'Entries of the DNS cache.'),

@@ -34,8 +34,9 @@ import { type ShownCertificate, shownCertificate, type Trust, trustIn } from './
 import type { Directory } from './operation/directory.ts'
 import type { Connected } from './peer/dialler.ts'
 import { dialTargets } from './resolve/dial.ts'
-import type { DnsExchange } from './resolve/exchange.ts'
+import type { DnsExchange, DnsServer } from './resolve/exchange.ts'
 import { QuestionLine } from './resolve/in-turn.ts'
+import { NameServers } from './resolve/name-servers.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
 import type { Account } from './shares/account.ts'
 
@@ -45,7 +46,7 @@ export type RunNeeds = {
   readonly software: string
   readonly exchange: DnsExchange
   /** Asked where the configuration names no server. */
-  readonly systemServers: () => readonly { readonly ip: string; readonly port: number }[]
+  readonly systemServers: () => readonly DnsServer[]
   /** Who the users of our domains are, where the configuration is not to say it. */
   readonly directories?: ReadonlyMap<Domain, Directory>
   readonly clock: Clock
@@ -73,12 +74,20 @@ export type Running = {
    * the domains whose certificate is another one.
    */
   readonly reload: (config: Config, files: Files) => readonly Domain[]
+  /** DNS is asked anew, and domains that could not be reached are tried again: of one domain, or of all. */
+  readonly flush: (domain: Domain | undefined) => Flushed
   /** Takes no more connections, answers what is under way, closes; at most `limits.drainMs`. */
   readonly drain: () => Promise<undefined>
   readonly close: () => Promise<undefined>
 }
 
+/** Answers of DNS that count no more, and waits after failed dials and key fetches that are over. */
+export type Flushed = { readonly answers: number; readonly waits: number }
+
 const defaultPort = 5279
+
+const serversOf = ({ resolve: { servers } }: Config): readonly DnsServer[] =>
+  servers.map(({ host, port }) => ({ ip: host, port }))
 
 /** Key sets are signed at each start and once a week: long before the set that peers hold runs out. */
 const keySetRenewMs = 7 * 86_400_000
@@ -122,12 +131,10 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     meter,
     log,
   })
+  const nameServers = new NameServers({ ...needs, limits, configured: serversOf(config) })
   const resolver = createResolver({
     exchange: needs.exchange,
-    servers:
-      config.resolve.servers.length > 0
-        ? config.resolve.servers.map(({ host, port }) => ({ ip: host, port }))
-        : needs.systemServers(),
+    servers: nameServers.now,
     clock,
     random,
     limits,
@@ -139,6 +146,15 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     isProven: (domain) => gateway.isProven(domain),
     line: new QuestionLine(gateway.shares, limits, meter),
     explainer: gateway.shares.tree.admin,
+  })
+  const flush = (domain: Domain | undefined): Flushed => {
+    const flushed = { answers: resolver.flush(domain), waits: gateway.sessions.tryAgain(domain) }
+    log.info('dns.flushed', { remote: domain, ...flushed })
+    return flushed
+  }
+  const unfollow = nameServers.follow((servers) => {
+    resolver.ask(servers)
+    gateway.sessions.tryAgain(undefined)
   })
   gateway.peers.watch(config.metrics.watch)
   const open = (listener: ListenerConfig, role: Role): Promise<Listening> => {
@@ -172,6 +188,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       ports.clients.push((doors.at(-1) as Listening).port)
     }
   } catch (error) {
+    unfollow()
     gateway.close()
     await shut()
     throw error
@@ -185,13 +202,18 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       const renewed = shown.replace(nextFiles)
       gateway.obey(next.policy)
       gateway.peers.watch(next.metrics.watch)
+      if (nameServers.take(serversOf(next))) resolver.ask(nameServers.now)
+      flush(undefined)
       return renewed
     },
+    flush,
     drain: async () => {
+      unfollow()
       await Promise.all([shut(), gateway.drain()])
       return undefined
     },
     close: async () => {
+      unfollow()
       gateway.close()
       return shut()
     },

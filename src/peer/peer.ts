@@ -248,6 +248,11 @@ export class Peer implements Adapter {
     }
   }
 
+  /** Ends the waits of dials and key fetches that failed, for one domain or for all; how many there were. */
+  tryAgain(domain: Domain | undefined): number {
+    return this.pool.tryAgain(domain) + this.#keyStore.tryAgain(domain)
+  }
+
   /** Stops accepting, lets go of every link and resolves when all are closed. */
   async drain(reason: Status): Promise<undefined> {
     this.#stopDials()

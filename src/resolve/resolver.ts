@@ -90,8 +90,8 @@ export type Resolver = {
    * was good serves on while DNS fails, as what has run out does.
    */
   readonly flush: (domain: Domain | undefined) => number
-  /** Other servers from now on, and nothing that others said is believed any more. False: they are the same. */
-  readonly ask: (servers: readonly DnsServer[]) => boolean
+  /** Other servers from now on. What is known of the old ones, and what they said, is forgotten as by `flush`. */
+  readonly ask: (servers: readonly DnsServer[]) => undefined
 }
 
 export function createResolver(options: ResolverOptions): Resolver {
@@ -105,9 +105,8 @@ export function createResolver(options: ResolverOptions): Resolver {
       explain(needs, { domain, service, signal, payer: options.explainer }),
     flush: (domain) => cache.flush(domain === undefined ? everything : meantBy(cache, domain)),
     ask: (next) => {
-      const isOther = servers.replace(next)
-      if (isOther) cache.flush(everything)
-      return isOther
+      servers.replace(next)
+      cache.flush(everything)
     },
   }
 }

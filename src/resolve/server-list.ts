@@ -6,7 +6,6 @@
  * Fails: never.
  */
 import type { Clock } from '../lib/clock.ts'
-import { formatEndpoint } from '../lib/ip.ts'
 import type { Limits } from '../limits.ts'
 import type { DnsServer } from './exchange.ts'
 import type { Failure } from './outcome.ts'
@@ -26,13 +25,11 @@ export class ServerList {
     this.#restMs = limits.dnsMaxFailureMs
   }
 
-  /** Other servers from now on. False: they are the same. */
-  replace(servers: readonly DnsServer[]): boolean {
-    if (textOf(servers) === textOf(this.#servers)) return false
+  /** Other servers from now on. */
+  replace(servers: readonly DnsServer[]): undefined {
     this.#servers = servers
     this.#silentUntil.clear()
     this.#plainUntil.clear()
-    return true
   }
 
   inOrder(): readonly DnsServer[] {
@@ -66,6 +63,3 @@ export class ServerList {
     return (table.get(server) ?? 0) > this.#clock.now()
   }
 }
-
-const textOf = (servers: readonly DnsServer[]): string =>
-  servers.map(({ ip, port }) => formatEndpoint(ip, port)).join()

@@ -417,7 +417,25 @@ describe('while DNS fails', () => {
   })
 })
 
+test('other servers are asked at once: what was learnt of the old ones, and failures, are forgotten', async () => {
+  const all = setUp([srv, gw], { fallback: 'strict' })
+  all.dns.fail('192.0.2.53', 'servfail')
+  expect(await all.code()).toBe('dns-failed')
+  expect(await all.code()).toBe('dns-failed')
+  all.resolver.ask([{ ip: '192.0.2.54', port: 53 }])
+  expect(await all.targets()).toHaveLength(1)
+  expect(all.dns.asked.at(-1)?.server).toBe('192.0.2.54')
+})
+
 describe('a flush', () => {
+  test('leaves what was good for as long as DNS fails', async () => {
+    const all = setUp([srv, gw], { isProven: () => true, fallback: 'strict' })
+    await all.targets()
+    all.resolver.flush(undefined)
+    all.dns.fail('192.0.2.53', 'servfail')
+    expect(await all.targets()).toEqual(['srv gw.b.example:5270 at 198.51.100.1, stale'])
+  })
+
   test('of a domain forgets its names and its targets, and nothing else', async () => {
     const { dns, resolver, targets } = setUp([
       '_im._mitp.b.example 60 SRV 0 0 5279 gw.provider.example',

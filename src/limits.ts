@@ -109,6 +109,8 @@ export const limitTable = {
   dnsSockets: row(256, 'count', 'Questions under way; more wait, and those who have fewest go first: users, domains, networks.'),
   dnsWaiting: row(16, 'count', 'Questions of one user, domain or network that wait for that; with more the look-up is dns-failed.'),
   dnsServersMs: row(5 * second, 'ms', 'Between two looks at whether the system has other DNS servers, where the configuration names none.'),
+  dnsFollowMs: row(10 * second, 'ms', 'Between two looks, at most, at whether DNS still names the place where an open link leads; an answer that has not run out is not asked for again.'),
+  dnsMoveMs: row(10 * minute, 'ms', 'Age from which a link moves because its host has other addresses; from a host or a port that is not named any more it moves at any age.'),
   dnsRecords: row(16, 'count', 'SRV records used of one answer.'),
   dnsAliases: row(4, 'count', 'CNAME records followed.'),
   dnsCacheEntries: row(10_000, 'count', 'Entries of the DNS cache.'),

@@ -10,35 +10,32 @@ import type { Service } from './address/address.ts'
 import type { Domain } from './address/domain.ts'
 import type { Files } from './config/files.ts'
 import type { Config, DomainConfig, ListenerConfig } from './config/schema.ts'
+import { connect } from './connect.ts'
 import { readPrivateKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
 import { isPublishedTestKey } from './credential/known-keys.ts'
 import { pinKey } from './credential/pinned-keys.ts'
 import { keySetOf, keySetSeconds } from './credential/publish-keys.ts'
 import { createSigner } from './credential/sign.ts'
-import { GatewayError, type Status } from './errors.ts'
+import { GatewayError } from './errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from './gateway.ts'
 import { listDirectory, openDirectory } from './home/directory.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
-import { type Histogram, type Meter, observe } from './lib/meter.ts'
+import type { Meter } from './lib/meter.ts'
 import type { Random } from './lib/random.ts'
 import type { Limits } from './limits.ts'
 import { AcceptGate, type Admission } from './link/accept-gate.ts'
 import type { Channel } from './link/channel.ts'
-import { dialPlain, dialTls } from './link/dial-socket.ts'
 import type { Role } from './link/hello.ts'
 import { type Listening, listenPlain, listenTls } from './link/listen-socket.ts'
 import { networkOf } from './link/network-prefix.ts'
 import { type ShownCertificate, shownCertificate, type Trust, trustIn } from './link/tls.ts'
 import type { Directory } from './operation/directory.ts'
-import type { Connected } from './peer/dialler.ts'
-import { dialTargets } from './resolve/dial.ts'
 import type { DnsExchange, DnsServer } from './resolve/exchange.ts'
 import { QuestionLine } from './resolve/in-turn.ts'
 import { NameServers } from './resolve/name-servers.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
-import type { Account } from './shares/account.ts'
 
 export type RunNeeds = {
   readonly config: Config
@@ -118,11 +115,8 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     pinned: pinnedKeys(config),
     required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
     discontinuity: 'accept',
-    connect: (remote, service, signal, payer) =>
-      counted(
-        meter,
-        connect(needs, resolver, shown.trust, { domain: remote, service, signal, payer }),
-      ),
+    connect: (domain, service, signal, payer) =>
+      connect(needs, resolver, shown.trust, { domain, service, signal, payer }),
     foundBy: (domain, signal, payer) => resolver.foundBy(domain, signal, payer),
     provenChannel: (channel) => admissions.get(channel)?.proven(),
     clock,
@@ -217,59 +211,6 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       gateway.close()
       return shut()
     },
-  }
-}
-
-type Wanted = {
-  readonly domain: Domain
-  readonly service: Service
-  readonly signal: AbortSignal
-  readonly payer: Account
-}
-
-/** Resolution, then the race of addresses, then TLS with the domain as the name to prove. */
-async function connect(
-  { config, clock, meter }: RunNeeds,
-  resolver: Resolver,
-  trust: Trust,
-  { domain, service, signal, payer }: Wanted,
-): Promise<Connected> {
-  const { limits } = config
-  const started = clock.now()
-  const isPlain = config.peers.get(domain)?.plain ?? false
-  const phase = (name: string) => meter.histogram('connect_phase_seconds', { phase: name })
-  const { targets } = await resolver.resolve(domain, service, signal, payer)
-  observeSince(phase('dns'), clock, started)
-  const dialStarted = clock.now()
-  const { value, target } = await dialTargets<Channel>({
-    targets,
-    connect: (ip, port, _target, aborted) =>
-      isPlain
-        ? dialPlain({ ip, port, limits, clock, signal: aborted })
-        : dialTls({ ip, port, domain, service, trust, limits, clock, signal: aborted }),
-    close: (channel) => channel.destroy(),
-    clock,
-    limits,
-    meter,
-    signal,
-  })
-  observeSince(phase(isPlain ? 'tcp' : 'tls'), clock, dialStarted)
-  const { host, port, needsKnownKey } = target
-  return { channel: value, host, port, needsKnownKey }
-}
-
-/** Counts how the attempt ended. */
-async function counted(meter: Meter, attempt: Promise<Connected>): Promise<Connected> {
-  const count = (result: Status): undefined => {
-    meter.counter('connect_attempts_total', { result }).n++
-  }
-  try {
-    const connected = await attempt
-    count('ok')
-    return connected
-  } catch (error) {
-    count(error instanceof GatewayError ? error.code : 'internal')
-    throw error
   }
 }
 
@@ -380,9 +321,6 @@ class Shown {
     )
   }
 }
-
-const observeSince = (histogram: Histogram, clock: Clock, since: number): undefined =>
-  observe(histogram, (clock.now() - since) / 1000)
 
 /** What `make` made last, made anew once it is older than `ms`. */
 function renewed<T>(clock: Clock, ms: number, make: () => T): () => T {

@@ -24,6 +24,7 @@ import { srvRecords } from './outcome.ts'
 import type { Search } from './search.ts'
 import { ServerList } from './server-list.ts'
 import type { Step } from './steps.ts'
+import { type LinkPlace, type Naming, namingOf } from './still-named.ts'
 import type { Fallback, StaticRoute, Target } from './target.ts'
 import { findTargets, type Needs } from './targets.ts'
 
@@ -83,6 +84,14 @@ export type Resolver = {
     signal: AbortSignal,
     payer?: Account | undefined,
   ) => Promise<Service | undefined>
+  /** Whether a link to `place` leads where DNS, or a route, leads now; asks again once an answer has run out. */
+  readonly naming: (
+    domain: Domain,
+    service: Service,
+    place: LinkPlace,
+    signal: AbortSignal,
+    payer?: Account | undefined,
+  ) => Promise<Naming>
   /** Finds every target, from the cache where it knows, and tells each step: all of them, or those before `signal`. */
   readonly explain: (domain: Domain, service: Service, signal?: AbortSignal) => Promise<Explanation>
   /**
@@ -101,6 +110,12 @@ export function createResolver(options: ResolverOptions): Resolver {
   return {
     resolve: (domain, service, signal, payer) => resolve(needs, { domain, service, signal, payer }),
     foundBy: (domain, signal, payer) => foundBy(needs, { domain, signal, payer }),
+    naming: (domain, service, place, signal, payer) =>
+      namingOf(
+        needs,
+        { ...searchFor(needs, { domain, service, signal, payer }, []), mayBeStale: false },
+        place,
+      ),
     explain: (domain, service, signal = never()) =>
       explain(needs, { domain, service, signal, payer: options.explainer }),
     flush: (domain) => cache.flush(domain === undefined ? everything : meantBy(cache, domain)),
@@ -174,7 +189,14 @@ const searchFor = ({ isProven }: Needs, asked: Asked, steps: Step[]): Search => 
   note: (step) => {
     steps.push(step)
   },
-  tally: { given: 0, blocked: 0, isUnsure: false, hasService: false, faults: new Set() },
+  tally: {
+    given: 0,
+    blocked: 0,
+    isUnsure: false,
+    hasService: false,
+    isCut: false,
+    faults: new Set(),
+  },
 })
 
 const everything = () => true

@@ -34,6 +34,8 @@ type Tally = {
   isUnsure: boolean
   /** A route or a SRV record says that the service is there. */
   hasService: boolean
+  /** There were more records than are used. */
+  isCut: boolean
   /** What is wrong with records that name a host. */
   readonly faults: Set<string>
 }

@@ -102,8 +102,10 @@ function choose(needs: Needs, search: Search, { outcome }: Found): readonly SrvR
     const left = all.map(({ record }) => record)
     meter.counter('dns_refused_total', { reason: why }).n += left.length
     if (why === 'port-blocked') search.tally.blocked += left.length
-    if (why === 'too-many') meter.hit('dnsRecords')
-    else if (why !== 'port-blocked') search.tally.faults.add(faultText(why, left))
+    if (why === 'too-many') {
+      meter.hit('dnsRecords')
+      search.tally.isCut = true
+    } else if (why !== 'port-blocked') search.tally.faults.add(faultText(why, left))
     search.note(leftOutStep(search.domain, why, left))
   }
   return choice.ordered

@@ -1,11 +1,13 @@
 /** What DNS or the system says now is what counts: by command, at a reload, and where files name other servers. */
+import { cp } from 'node:fs/promises'
+import { join } from 'node:path'
 import { expect, onTestFinished, test } from 'vitest'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { type Authority, startAuthority } from '../../src/resolve/authority.ts'
-import { runCli } from '../support/cli-host.ts'
+import { runCli, temporaryFolder } from '../support/cli-host.ts'
 import type { Process } from '../support/gatehouse.ts'
-import { gateway, type Site, set, twoSites } from '../support/sites.ts'
+import { gateway, ports, type Site, set, twoSites } from '../support/sites.ts'
 import { zoneRecords } from '../support/zone-text.ts'
 
 const soa = 'example 300 SOA 300\n'
@@ -41,6 +43,23 @@ const end = async (one: Process): Promise<void> => {
   one.signal('SIGTERM')
   await one.ended
 }
+
+/** The same domain on other ports. */
+async function copyOf({ folder }: Site): Promise<Omit<Site, 'folder'>> {
+  const copy = join(await temporaryFolder(), 'copy')
+  await cp(folder, copy, { recursive: true })
+  const config = join(copy, 'gatehouse.yaml')
+  const [peer = 0, client = 0, admin = 0] = await ports(3)
+  await set(config, {
+    peers: `[{address: 127.0.0.1, port: ${peer}}]`,
+    clients: `[{address: 127.0.0.1, port: ${client}}]`,
+    port: `${admin}`,
+  })
+  return { config, peer, client, admin }
+}
+
+const isProof = ({ event, remote }: Readonly<Record<string, unknown>>): boolean =>
+  event === 'link.proven' && remote === 'a.example'
 
 const there = 'inbox-closed'
 
@@ -78,6 +97,32 @@ test('a domain that comes into DNS is found after "dns flush", after SIGHUP, and
   expect(await status(a)).toBe('remote-not-found')
   await set(a.config, { servers: servers(full) })
   expect(await reloaded(three)).toContain('dns.servers-changed')
+  expect(await status(a)).toBe(there)
+})
+
+test('an open link follows its SRV record, and nobody waits for it', async () => {
+  const { a, b } = await twoSites()
+  const second = { folder: b.folder, ...(await copyOf(b)) }
+  const dns = await authority(zoneOf('b.example', b))
+  const quick = '{dnsMinTtlMs: 200, dnsFollowMs: 300}'
+  await set(a.config, { routes: '{}', servers: `["127.0.0.1:${dns.port}"]`, limits: quick })
+  const [one, ...hosts] = await Promise.all([gateway(a), gateway(b), gateway(second)])
+  const links = () => hosts.map(({ lines }) => lines.filter(isProof).length)
+
+  expect(await status(a)).toBe(there)
+  expect(links()).toEqual([1, 0])
+  dns.replace(zoneRecords(zoneOf('b.example', second).replaceAll(' 300 ', ' 1 ')))
+  // The answer that is known lives for 300 s.
+  expect((await run(['dns', 'flush', 'b.example', '-c', a.config])).code).toBe(0)
+  const moved = await one.line(({ event }) => event === 'link.moved')
+  expect(moved).toMatchObject({ remote: 'b.example', to: `gw.b.example:${second.peer}` })
+  await one.line(({ event, cause }) => event === 'link.closed' && cause === 'age-release')
+  expect(await status(a)).toBe(there)
+  expect(links()).toEqual([1, 1])
+
+  // Back again, by itself.
+  dns.replace(zoneRecords(zoneOf('b.example', b)))
+  await one.line(({ event, to }) => event === 'link.moved' && to === `gw.b.example:${b.peer}`)
   expect(await status(a)).toBe(there)
 })
 

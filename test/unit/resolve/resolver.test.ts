@@ -427,6 +427,64 @@ test('other servers are asked at once: what was learnt of the old ones, and fail
   expect(all.dns.asked.at(-1)?.server).toBe('192.0.2.54')
 })
 
+describe('the place of a link', () => {
+  const place = { host: 'gw.b.example', port: 5270, ip: '198.51.100.1' }
+  const at = (all: ReturnType<typeof setUp>, where = place) =>
+    all.resolver.naming(b, 'im', where, open)
+
+  test.for([
+    ['named', [srv, gw]],
+    ['named', ['_im._mitp.b.example 60 SRV 0 0 5279 other.b.example', srv, gw]],
+    [
+      'host-gone',
+      ['_im._mitp.b.example 60 SRV 0 0 5270 other.b.example', 'other.b.example 60 A 198.51.100.1'],
+    ],
+    ['host-gone', ['_im._mitp.b.example 60 SRV 0 0 5271 gw.b.example', gw]],
+    ['address-gone', [srv, 'gw.b.example 60 A 198.51.100.2']],
+    ['named', [srv, 'gw.b.example 60 AAAA 2a00::1']],
+    ['host-gone', [own]],
+    // Nothing to dial instead.
+    ['named', []],
+    ['named', ['_im._mitp.b.example 60 SRV 0 0 0 .']],
+    ['named', ['_im._mitp.b.example 60 SRV 0 0 5270 other.b.example']],
+  ] as const)('is %s by %j', async ([naming, lines]) => {
+    expect(await at(setUp(lines, { fallback: 'strict' }))).toBe(naming)
+  })
+
+  test('is the same while DNS does not know, for a domain that was proven, too', async () => {
+    const all = setUp([srv, gw], { isProven: () => true })
+    await all.targets()
+    all.dns.fail('192.0.2.53', 'servfail')
+    all.resolver.flush(undefined)
+    expect(await at(all, { ...place, port: 1 })).toBe('named')
+    all.dns.heal('192.0.2.53')
+    all.resolver.flush(undefined)
+    expect(await at(all, { ...place, port: 1 })).toBe('host-gone')
+  })
+
+  test('is not concluded from more records than are used', async () => {
+    const many = Array.from(
+      { length: 20 },
+      (_, i) => `_im._mitp.b.example 60 SRV 0 0 ${6000 + i} gw.b.example`,
+    )
+    expect(await at(setUp([...many, gw]))).toBe('named')
+  })
+
+  test('follows DNS when an answer has run out, and not before', async () => {
+    const all = setUp([srv, gw])
+    expect(await at(all)).toBe('named')
+    all.dns.remove('_im._mitp.b.example')
+    all.dns.add(
+      '_im._mitp.b.example 60 SRV 0 0 5270 other.b.example',
+      'other.b.example 60 A 198.51.100.2',
+    )
+    await all.clock.advance(59_000)
+    expect(await at(all)).toBe('named')
+    await all.clock.advance(1000)
+    expect(await at(all)).toBe('host-gone')
+  })
+})
+
 describe('a flush', () => {
   test('leaves what was good for as long as DNS fails', async () => {
     const all = setUp([srv, gw], { isProven: () => true, fallback: 'strict' })

@@ -5,10 +5,11 @@
  * Out:   the target there, if it has an address that may be dialled; for a search without any, the error.
  * Fails: never; `noTarget` makes the error that its caller throws.
  */
+import { isIP } from 'node:net'
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
-import { parseIp } from '../lib/ip.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Account } from '../shares/account.ts'
 import { type Needs as AddressNeeds, aliasFault, findAddresses } from './addresses.ts'
 import { endpointsText, type Note, ruleStep } from './steps.ts'
@@ -69,7 +70,7 @@ export async function targetsAt(
   }
   tally.given += 1
   note(
-    ruleStep(`${host}:${port}`, endpointsText(addresses, port), {
+    ruleStep(formatEndpoint(host, port), endpointsText(addresses, port), {
       phase: 'target',
       decision: 'use',
       reason: `Target ${tally.given} in the order to try.`,
@@ -78,8 +79,8 @@ export async function targetsAt(
   return [{ host, port, addresses, via, needsKnownKey, stale: isStale || found.isStale }]
 }
 
-/** An address in a static route is the operator's word, not a stranger's: the guard does not judge it. */
-const isLiteral = ({ via, host }: Place): boolean => via === 'static' && parseIp(host) !== undefined
+/** An address in a static route, with its zone, is the operator's word, not a stranger's: the guard does not judge it. */
+const isLiteral = ({ via, host }: Place): boolean => via === 'static' && isIP(host) !== 0
 
 const literal = (ip: string) => ({
   addresses: [{ ip, family: ip.includes(':') ? (6 as const) : (4 as const) }],

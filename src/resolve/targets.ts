@@ -118,7 +118,7 @@ function declined({ domain, service, note }: Search): GatewayError {
   return new GatewayError('remote-declines', reason)
 }
 
-/** [LINK-9.1-5] Asked only once every target of the SRV records has failed. */
+/** [LINK-9.1-5] Asked only once every target of the SRV records has failed. [LINK-9.1-8] There has to have been one. */
 function mayFallBack(
   { fallback }: Needs,
   { domain, tally, signal, note }: Search,

@@ -375,6 +375,11 @@ describe('a static route', () => {
     expect(dns.asked).toEqual([])
   })
 
+  test('may lead to a neighbour, in the zone that stands with the address', async () => {
+    const { targets } = setUp([], routes({ host: 'fe80::2%eth0', port: 5279 }))
+    expect(await targets()).toEqual(['static fe80::2%eth0:5279 at fe80::2%eth0'])
+  })
+
   test('to a host name is looked up, and what DNS says is judged', async () => {
     const all = setUp(
       [gw, 'inside.b.example 60 A 10.0.0.1'],
@@ -452,7 +457,7 @@ describe('the place of a link', () => {
   })
 
   test('is the same while DNS does not know, for a domain that was proven, too', async () => {
-    const all = setUp([srv, gw], { isProven: () => true })
+    const all = setUp([srv, gw], { isProven: () => true, fallback: 'strict' })
     await all.targets()
     all.dns.fail('192.0.2.53', 'servfail')
     all.resolver.flush(undefined)

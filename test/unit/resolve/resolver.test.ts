@@ -165,7 +165,7 @@ describe('SRV records that cannot be used', () => {
     ['a target that is an address', '5279 198.51.100.1', '198.51.100.1 cannot be used'],
     ['port 0', '0 gw.b.example', 'port 0 cannot be dialled'],
   ])(
-    'are no reason to go to the addresses of the domain: %s',
+    '[LINK-9.1-8] are no reason to go to the addresses of the domain: %s',
     async ([, record = '', why = '']) => {
       for (const fallback of ['proven', 'draft', 'strict'] as const) {
         const { resolver } = setUp([`_im._mitp.b.example 60 SRV 0 0 ${record}`, own], { fallback })

@@ -1,20 +1,21 @@
 /**
  * Asks the running gateway, at the admin port of the configuration: why a domain can be reached or not, or to try again.
  *
- * In:    the configuration; a domain and a service. The user of the address stays here.
+ * In:    the configuration; what is asked.
  * Out:   its diagnosis, or what it forgot; or why there is none, as the first half of a sentence.
  * Fails: never.
  */
 import { request } from 'node:http'
 import type { Config } from '../config/schema.ts'
-import type { Asked } from '../diagnose/asked.ts'
 import type { Diagnosis } from '../diagnose/diagnosis.ts'
-import { statuses } from '../errors.ts'
+import { GatewayError, statuses } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
-export type Answered = { readonly diagnosis: Diagnosis } | { readonly why: string }
+/** `isDown`: nobody listens there. */
+type Unanswered = { readonly why: string; readonly isDown?: boolean }
+export type Answered = { readonly diagnosis: Diagnosis } | Unanswered
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -23,10 +24,9 @@ const mostBytes = 4_194_304
 export async function askGateway(
   clock: Clock,
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
-  asked: Asked,
+  asked: URLSearchParams,
 ): Promise<Answered> {
-  const query = new URLSearchParams({ address: asked.domain, service: asked.service })
-  const answered = await answerOf(clock, config, { method: 'GET', path: `/explain?${query}` })
+  const answered = await answerOf(clock, config, { method: 'GET', path: `/explain?${asked}` })
   if ('why' in answered) return answered
   const { body, where } = answered
   const found = readDiagnosis(body)
@@ -44,7 +44,7 @@ export async function flushGateway(
   clock: Clock,
   config: Pick<Config, 'listen' | 'limits'>,
   domain: string | undefined,
-): Promise<Forgotten | { readonly why: string }> {
+): Promise<Forgotten | Unanswered> {
   const query = domain === undefined ? '' : `?${new URLSearchParams({ domain })}`
   const answered = await answerOf(clock, config, { method: 'POST', path: `/flush${query}` })
   if ('why' in answered) return answered
@@ -65,13 +65,16 @@ async function answerOf(
   clock: Clock,
   config: Pick<Config, 'listen' | 'limits'>,
   question: Question,
-): Promise<{ readonly body: string; readonly where: string } | { readonly why: string }> {
+): Promise<{ readonly body: string; readonly where: string } | Unanswered> {
   const { address, port } = config.listen.admin
   if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
   const host = nearAddress(address)
   const where = formatEndpoint(host, port)
   const reply = await ask(clock, config, { host, port, ...question })
-  if (typeof reply === 'string') return { why: `No gateway answers at ${where} (${reply})` }
+  if (typeof reply === 'string') {
+    return { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
+  }
+  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
   if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
   return { body: reply.body, where }
 }
@@ -112,8 +115,10 @@ function ask(
   })
 }
 
+const refused = 'connection refused'
+
 const faults: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
+  ECONNREFUSED: refused,
   ECONNRESET: 'closed by the far side',
   EHOSTUNREACH: 'no way to the host',
   ENETUNREACH: 'no way to the network',
@@ -127,17 +132,27 @@ const meanings: Readonly<Record<number, string>> = {
   503: 'it is explaining much already',
 }
 
+/** Why it was not to be asked. */
+function messageIn(body: string): string {
+  try {
+    return String((JSON.parse(body) as { error: { message: unknown } }).error.message)
+  } catch {
+    return 'the gateway does not understand the question'
+  }
+}
+
 /** As much of the shape is checked as is needed to print it. */
 function readDiagnosis(body: string): Diagnosis | undefined {
   try {
     const value = JSON.parse(body) as Diagnosis
-    const { by, steps, targets, destinations, links, events, search, result } = value
+    const { by, steps, targets, destinations, links, events, search, claim, ours, result } = value
     const lists: readonly unknown[] = [
-      ...[steps, targets, destinations, links, events],
+      ...[steps, targets, destinations, links, events, ours?.steps ?? []],
       ...(by.who === 'gateway' ? [by.domains] : []),
       ...targets.map(({ addresses }) => addresses),
     ]
-    const codes = [result, search.result, ...destinations.map(({ cause }) => cause ?? 'ok')]
+    const looks = [search, claim, ours].map((one) => one?.result ?? 'ok')
+    const codes = [result, ...looks, ...destinations.map(({ cause }) => cause ?? 'ok')]
     const isWhole = lists.every(Array.isArray) && codes.every((code) => code in statuses)
     return isWhole ? value : undefined
   } catch {

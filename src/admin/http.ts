@@ -2,10 +2,11 @@
  * The admin port: metrics, health and status for the operator, by HTTP.
  *
  * In:    where to listen, and functions that say how things are.
- * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`.
+ * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`;
+ *        `POST /flush`, which makes the gateway forget what it waits for (`flushing.ts`).
  * Fails: `config-invalid` off loopback without a token (A142); `port-unavailable`. Nothing that comes in throws.
  *
- * With a token, `/metrics`, `/status` and `/explain` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
+ * With a token, `/metrics`, `/status`, `/explain` and `/flush` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
  * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and whoever is many waits (A144):
  * there is a rate for who shows the token, one for who does not, and one kept for probes.
  */
@@ -22,6 +23,7 @@ import { printable } from '../lib/printable.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 import type { Explain } from './explaining.ts'
+import type { Flush } from './flushing.ts'
 import { createGuard } from './guard.ts'
 import { createExporter } from './metrics.ts'
 import { pageHtml, pagePolicy } from './page.ts'
@@ -45,6 +47,7 @@ export type AdminOptions = {
   readonly status: () => GatewayStatus
   readonly ready: () => Readiness
   readonly explain: Explain
+  readonly flush: Flush
   readonly clock: Clock
   readonly limits: Pick<Limits, 'adminSockets' | 'adminPerSecond'>
   readonly log: Log
@@ -96,11 +99,22 @@ async function listen(server: Server, host: string, port: number): Promise<undef
   }
 }
 
-type Answer = { readonly status: number; readonly type: string; readonly body: string | Buffer }
+type Answer = {
+  readonly status: number
+  readonly type: string
+  readonly body: string | Buffer
+  /** With a refused method: those that are not. */
+  readonly allow?: string
+}
+
+const reads: readonly string[] = ['GET', 'HEAD']
+const acts: readonly string[] = ['POST']
 
 type Resource = {
   /** Told without a token. */
   readonly isOpen: boolean
+  /** It does something, so it is asked by POST: no link and no image of a page leads there. */
+  readonly isAct?: true
   readonly answer: (isKnown: boolean, query: URLSearchParams) => Answer | Promise<Answer>
 }
 
@@ -118,7 +132,7 @@ class Site {
   readonly #resources: ReadonlyMap<string, Resource>
 
   constructor(options: AdminOptions) {
-    const { meter, status, explain, clock, limits } = options
+    const { meter, status, explain, flush, clock, limits } = options
     const exporter = createExporter(meter)
     const rate = () =>
       new TokenBucket(limits.adminPerSecond, limits.adminPerSecond, options.clock.now())
@@ -136,6 +150,17 @@ class Site {
           isOpen: false,
           answer: async (_isKnown, query) => {
             const { status: code, value } = await explain(query)
+            return object(code, value)
+          },
+        },
+      ],
+      [
+        '/flush',
+        {
+          isOpen: false,
+          isAct: true,
+          answer: (_isKnown, query) => {
+            const { status: code, value } = flush(query)
             return object(code, value)
           },
         },
@@ -199,7 +224,8 @@ class Site {
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
     if (resource === undefined) return refusal(404)
-    if (method !== 'GET' && method !== 'HEAD') return refusal(405)
+    const methods = resource.isAct === true ? acts : reads
+    if (!methods.includes(method)) return { ...refusal(405), allow: methods.join(', ') }
     return resource.answer(unknown === undefined, new URLSearchParams(query))
   }
 
@@ -250,7 +276,7 @@ const words: Readonly<Record<number, string>> = {
   401: 'a bearer token is needed',
   403: 'asked by way of a name, or from a page, that is not ours',
   404: 'there is nothing here',
-  405: 'only GET and HEAD',
+  405: 'not by this method',
   429: 'too many requests',
   500: 'a fault of this gateway',
 }
@@ -266,13 +292,13 @@ const usual = {
   'x-content-type-options': 'nosniff',
 }
 
-function send(response: ServerResponse, { status, type, body }: Answer): undefined {
+function send(response: ServerResponse, { status, type, body, allow }: Answer): undefined {
   response.writeHead(status, {
     ...usual,
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     ...(status === 401 ? { 'www-authenticate': 'Bearer realm="gatehouse"' } : {}),
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...(allow === undefined ? {} : { allow }),
     // One request a socket.
     connection: 'close',
   })

@@ -1,8 +1,8 @@
 /**
- * Asks the running gateway, at the admin port of the configuration, why a domain can be reached or not.
+ * Asks the running gateway, at the admin port of the configuration: why a domain can be reached or not, or to try again.
  *
  * In:    the configuration; what is asked.
- * Out:   its diagnosis; or why there is none, as the first half of a sentence.
+ * Out:   its diagnosis, or what it forgot; or why there is none, as the first half of a sentence.
  * Fails: never.
  */
 import { request } from 'node:http'
@@ -14,9 +14,8 @@ import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
 /** `isDown`: nobody listens there. */
-export type Answered =
-  | { readonly diagnosis: Diagnosis }
-  | { readonly why: string; readonly isDown?: boolean }
+type Unanswered = { readonly why: string; readonly isDown?: boolean }
+export type Answered = { readonly diagnosis: Diagnosis } | Unanswered
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -27,17 +26,10 @@ export async function askGateway(
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
   asked: URLSearchParams,
 ): Promise<Answered> {
-  const { address, port } = config.listen.admin
-  if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
-  const host = nearAddress(address)
-  const where = formatEndpoint(host, port)
-  const reply = await get(clock, config, { host, port, asked })
-  if (typeof reply === 'string') {
-    return { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
-  }
-  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
-  if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
-  const found = readDiagnosis(reply.body)
+  const answered = await answerOf(clock, config, { method: 'GET', path: `/explain?${asked}` })
+  if ('why' in answered) return answered
+  const { body, where } = answered
+  const found = readDiagnosis(body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
   const { by } = found
   const isOurs =
@@ -45,19 +37,61 @@ export async function askGateway(
   return isOurs ? { diagnosis: found } : { why: `The gateway at ${where} is one of other domains` }
 }
 
-type Place = { readonly host: string; readonly port: number; readonly asked: URLSearchParams }
+export type Forgotten = { readonly answers: number; readonly waits: number }
+
+/** Lets it ask DNS anew, and try again to reach `domain`, or all that it could not reach. */
+export async function flushGateway(
+  clock: Clock,
+  config: Pick<Config, 'listen' | 'limits'>,
+  domain: string | undefined,
+): Promise<Forgotten | Unanswered> {
+  const query = domain === undefined ? '' : `?${new URLSearchParams({ domain })}`
+  const answered = await answerOf(clock, config, { method: 'POST', path: `/flush${query}` })
+  if ('why' in answered) return answered
+  const { body, where } = answered
+  try {
+    const { answers, waits } = JSON.parse(body) as Forgotten
+    if (Number.isInteger(answers) && Number.isInteger(waits)) return { answers, waits }
+  } catch {
+    // Told below.
+  }
+  return { why: `What answers at ${where} is no gateway of this version` }
+}
+
+type Question = { readonly method: 'GET' | 'POST'; readonly path: string }
+
+/** The body of a good answer, and who gave it; or why there is none. */
+async function answerOf(
+  clock: Clock,
+  config: Pick<Config, 'listen' | 'limits'>,
+  question: Question,
+): Promise<{ readonly body: string; readonly where: string } | Unanswered> {
+  const { address, port } = config.listen.admin
+  if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
+  const host = nearAddress(address)
+  const where = formatEndpoint(host, port)
+  const reply = await ask(clock, config, { host, port, ...question })
+  if (typeof reply === 'string') {
+    return { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
+  }
+  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
+  if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
+  return { body: reply.body, where }
+}
+
+type Place = Question & { readonly host: string; readonly port: number }
 type Reply = { readonly status: number; readonly body: string }
 
 /** A reply, or in a few words why there is none. */
-function get(
+function ask(
   clock: Clock,
   { listen, limits }: Pick<Config, 'listen' | 'limits'>,
-  { host, port, asked }: Place,
+  { host, port, method, path }: Place,
 ): Promise<Reply | string> {
   const { token } = listen.admin
   return new Promise((resolve) => {
     const sent = request({
-      ...{ host, port, path: `/explain?${asked}`, agent: false },
+      ...{ host, port, method, path, agent: false },
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
     })
     const end = (reply: Reply | string): undefined => {

@@ -131,7 +131,7 @@ function resolverWith(host: Host, config: Config | undefined, options: Options):
   const { resolve, limits = limitsWith() } = config ?? {}
   const meter = new Meter()
   return createResolver({
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     servers: serversOf(options, resolve),
     staticRoutes: resolve?.routes ?? new Map(),
     allowRanges: resolve?.allowRanges ?? [],

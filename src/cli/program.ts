@@ -24,6 +24,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   'print-config': async () => (await import('./print-config.ts')).addPrintConfig,
   run: async () => (await import('./run.ts')).addRun,
   explain: async () => (await import('./explain.ts')).addExplain,
+  dns: async () => (await import('./dns.ts')).addDns,
   send: async () => (await import('./send.ts')).addSend,
   publish: async () => (await import('./publish.ts')).addPublish,
   fetch: async () => (await import('./fetch.ts')).addFetch,

@@ -154,7 +154,7 @@ const resolve = section(
     servers: listOf(nameServer)
       .prefault([])
       .meta({
-        ...restart('Name servers to ask; none means those of the system.'),
+        ...live('Name servers to ask; none means those of the system, as they are now.'),
         sample: ['192.0.2.53'],
       }),
     fallback: oneOf(['proven', 'draft', 'strict'])

@@ -155,6 +155,7 @@ const refusals: ReadonlyMap<string | undefined, string> = new Map([
   ['ENETUNREACH', 'no way to the network'],
   ['ENETDOWN', 'the network is down'],
   ['EADDRNOTAVAIL', 'no address of ours fits'],
+  ['EAFNOSUPPORT', 'this machine does not speak that family of addresses'],
   ['EACCES', 'this system forbids it'],
   ['EPERM', 'this system forbids it'],
   ['EMFILE', 'this process has too many open files'],

@@ -94,6 +94,7 @@ test('the admin port tells what the system says, and answers', async () => {
     },
     ready: () => ({ ready: true, reasons: [], warnings: [] }),
     explain: async () => ({ status: 200, value: {} }),
+    flush: () => ({ status: 200, value: {} }),
     limits: limitsWith(),
     log: { ...silentLog, error },
   })

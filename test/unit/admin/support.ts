@@ -9,6 +9,7 @@ import { roomShares } from '../../support/room-shares.ts'
 export const dayMs = 86_400_000
 
 export type Wish = {
+  readonly flush?: RunningView['flush'] | undefined
   readonly links?: readonly LinkView[]
   readonly destinations?: readonly DestinationView[]
   readonly domains?: RunningView['domains']
@@ -32,6 +33,7 @@ export const ownDomain = (name: string, untilMs: number): RunningView['domains']
 })
 
 export const runningWith = (wish: Wish = {}): RunningView => ({
+  flush: wish.flush ?? (() => ({ answers: 0, waits: 0 })),
   domains: wish.domains ?? [],
   ports: wish.ports ?? { peers: [5279], clients: [] },
   resolver: wish.resolver ?? {

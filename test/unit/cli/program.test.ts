@@ -10,7 +10,16 @@ describe('the command line', () => {
   test('shows all commands and all exit codes in its help', async () => {
     const { code, out } = await runCli(['--help'])
     expect(code).toBe(0)
-    const commands = ['demo', 'init', 'check-config', 'print-config', 'run', 'explain', 'send']
+    const commands = [
+      'demo',
+      'init',
+      'check-config',
+      'print-config',
+      'run',
+      'explain',
+      'dns',
+      'send',
+    ]
     for (const name of [...commands, 'publish', 'fetch', 'watch', 'keys', 'credential', 'bench']) {
       expect(out).toMatch(new RegExp(`^  ${name}`, 'm'))
     }

@@ -167,7 +167,7 @@ limits: {idleMs: soon, leaseMinSeconds: 7200}
       '16:39  listen.clients[0].tls: plain TCP needs a loopback address, 192.0.2.1 is none',
       '17:23  listen.admin.port: set twice',
       '18:53  policy.deny[0]: expected a domain that policy.allow does not name, found "x.example"',
-      '19:18  limits.idleMs: expected a whole number of milliseconds from 1 up, found "soon"',
+      '19:18  limits.idleMs: expected a whole number of milliseconds from 1 to 2592000000, found "soon"',
       '19:41  limits.leaseMinSeconds: expected at most leaseSeconds (3600), found 7200',
     ])
   })

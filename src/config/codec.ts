@@ -16,7 +16,9 @@ export function fromText<T>(
 ) {
   const { title, expected } = kind
   const error = ({ input }: { readonly input: unknown }): string =>
-    isMeantAsText(input, parse) ? `${expected}, in quotes (YAML reads it as a ${typeof input})` : expected
+    isMeantAsText(input, parse)
+      ? `${expected}, in quotes (YAML reads it as a ${typeof input})`
+      : expected
   const codec = z.codec(z.string({ error }), z.custom<T>(), {
     decode: (text, context) => {
       const { value, says } = attempt(parse, text)

@@ -19,6 +19,7 @@ import {
 import { readPrivateKey, readSigningKey } from './keys.ts'
 import type { Loaded } from './load.ts'
 import { inOrder, type Mistake, showPath } from './mistakes.ts'
+import { keySetFault } from './own-keys.ts'
 import type { DomainConfig } from './schema.ts'
 import type { Path } from './settings.ts'
 
@@ -117,6 +118,7 @@ async function domainFiles(
   for (const [index, other] of domain.otherKeys.entries()) {
     otherKeys.push(await signingKey(desk, other, [...path, 'otherKeys', index]))
   }
+  keysFit(desk, domain, { key, userKey, otherKeys }, path)
   const certificateKey = await tlsKey(desk, domain.certificateKey, [...path, 'certificateKey'])
   const own = await tlsCertificate(desk, domain, authorities, certificateKey, path)
   if (key === undefined || userKey === undefined || !otherKeys.every((one) => one !== undefined)) {
@@ -125,6 +127,28 @@ async function domainFiles(
   if (own === undefined || certificateKey === undefined) return undefined
   const { name } = domain
   return { name, key, userKey, otherKeys, ...own, certificateKey }
+}
+
+type ReadKeys = {
+  readonly key: string | undefined
+  readonly userKey: string | undefined
+  readonly otherKeys: readonly (string | undefined)[]
+}
+
+function keysFit(
+  { ports, notesOn }: Desk,
+  { name, key: file, revokedKeys: revoked }: Known,
+  { key, userKey, otherKeys }: ReadKeys,
+  path: Path,
+): undefined {
+  const others = otherKeys.filter((one) => one !== undefined)
+  if (key === undefined || userKey === undefined || others.length < otherKeys.length) return
+  const keys = { domain: name, key, userKey, otherKeys: others, revoked }
+  const message = keySetFault(keys, ports.wall())
+  const expected = 'keys that peers take'
+  if (message !== undefined) {
+    notesOn([...path, 'key']).mistake({ code: 'config-invalid', value: file, expected, message })
+  }
 }
 
 async function signingKey(desk: Desk, file: string, path: Path): Promise<string | undefined> {

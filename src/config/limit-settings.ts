@@ -14,10 +14,10 @@ import { restart } from './marks.ts'
 export const mostOf: Readonly<Record<LimitRow['unit'], number>> = {
   bytes: 2 ** 40,
   ms: 30 * 86_400_000,
-  count: 100_000_000,
+  count: 10_000_000,
   seconds: 30 * 86_400,
   hops: 255,
-  'per second': 100_000_000,
+  'per second': 10_000_000,
 }
 
 /**

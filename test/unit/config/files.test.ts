@@ -4,6 +4,12 @@ import { createDevelopmentCa, createLeaf, type PemPair } from '../../../src/conf
 import { checkFiles } from '../../../src/config/files.ts'
 import { parseConfig } from '../../../src/config/load.ts'
 import { formatMistakes } from '../../../src/config/mistakes.ts'
+import {
+  type KeyPair,
+  keyPairOf,
+  readPrivateKey,
+  writePrivateKey,
+} from '../../../src/credential/ed25519.ts'
 import { fileName, withDomain } from './support.ts'
 
 const now = Date.UTC(2030, 0, 10)
@@ -14,6 +20,7 @@ const pemOf = (key: ReturnType<typeof generateKeyPairSync>['privateKey']): strin
   key.export({ type: 'pkcs8', format: 'pem' }).toString()
 const signingPem = pemOf(generateKeyPairSync('ed25519').privateKey)
 const otherPem = pemOf(generateKeyPairSync('ed25519').privateKey)
+const thirdPem = pemOf(generateKeyPairSync('ed25519').privateKey)
 const ecPem = pemOf(generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey)
 const lockedPem = generateKeyPairSync('ed25519')
   .privateKey.export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
@@ -101,7 +108,7 @@ describe('files that are right', () => {
     const disk = {
       ...good,
       [`${folder}/u.pem`]: otherPem,
-      [`${folder}/o.pem`]: otherPem,
+      [`${folder}/o.pem`]: thirdPem,
       [`${folder}/ca.pem`]: ca.certificatePem,
     }
     const { files, mistakes } = await check(disk, { text })
@@ -109,7 +116,7 @@ describe('files that are right', () => {
     expect(files?.domains[0]).toMatchObject({
       key: signingPem,
       userKey: otherPem,
-      otherKeys: [otherPem],
+      otherKeys: [thirdPem],
     })
     expect(files?.trustedCertificates).toEqual([ca.certificatePem])
   })
@@ -153,6 +160,44 @@ describe('mistakes in files', () => {
     expect(mistakes).toEqual([
       `file-unreadable 3:10  domains[0].key: expected an Ed25519 private key in PEM (PKCS8) in ${keyFile}, found ${found}`,
     ])
+  })
+
+  describe('keys that peers refuse', () => {
+    const others = (files: readonly string[]) =>
+      withDomain(`    otherKeys: [${files.join(', ')}]\n${trusting}`)
+    const refused = (what: string) => [`config-invalid 3:10  domains[0].key: ${what}`]
+    const seeded = (byte: number) => writePrivateKey(keyPairOf(Buffer.alloc(32, byte)))
+
+    test('a key that stands twice', async () => {
+      const disk = { ...good, [`${folder}/o.pem`]: signingPem }
+      expect((await check(disk, { text: others(['o.pem']) })).mistakes).toEqual(
+        refused('peers refuse the keys of the domain: key set: a key stands twice'),
+      )
+    })
+
+    test('more keys than a set may hold', async () => {
+      const names = [...Array(16).keys()].map((i) => `o${i}.pem`)
+      const keys = names.map((name, i) => [`${folder}/${name}`, seeded(100 + i)] as const)
+      const disk = { ...good, ...Object.fromEntries(keys) }
+      expect((await check(disk, { text: others(names) })).mistakes).toEqual(
+        refused('peers refuse the keys of the domain: more than 16 keys'),
+      )
+      expect((await check(disk, { text: others(names.slice(1)) })).mistakes).toEqual([])
+    })
+
+    test('a key whose private half is printed in a standard', async () => {
+      const { mistakes } = await check({ ...good, [keyFile]: seeded(0) })
+      expect(mistakes).toHaveLength(1)
+      expect(mistakes[0]).toMatch(/peers refuse the keys of the domain: .*: a published test key$/)
+    })
+
+    test('a key that signs and is revoked', async () => {
+      const { thumbprint } = (readPrivateKey(signingPem) as KeyPair).publicKey
+      const text = withDomain(`    revokedKeys: [${thumbprint}]\n${trusting}`)
+      expect((await check(good, { text })).mistakes).toEqual(
+        refused('the key that signs stands in revokedKeys'),
+      )
+    })
   })
 
   test('a certificate file holds a certificate, a key file a key', async () => {

@@ -5,7 +5,7 @@ import { formatMistakes } from '../../../src/config/mistakes.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import { configOf, domainText, fileName, mistakesIn, withDomain } from './support.ts'
 
-const key = 'A'.repeat(43)
+const key = 'U3CXhc0Ssf0Eukat6Rjk9TgU4_zr3JRzKZts0xEOo3w'
 
 describe('a file that is right', () => {
   test('needs no more than one domain with its files', () => {

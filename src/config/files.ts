@@ -8,6 +8,7 @@
 import type { Domain } from '../address/domain.ts'
 import { type Authorities, authoritiesOf } from '../certificate/authorities.ts'
 import type { Life } from '../certificate/judge.ts'
+import { systemAuthorities } from '../certificate/system.ts'
 import { whyUnreadable } from '../lib/why-unreadable.ts'
 import {
   type Note,
@@ -47,7 +48,7 @@ export type DomainFiles = {
 
 export type Files = {
   readonly domains: readonly DomainFiles[]
-  /** PEM text; beside the authorities that Node brings along. */
+  /** PEM text, that of the system last; beside the authorities that Node brings along. */
   readonly trustedCertificates: readonly string[]
 }
 
@@ -88,6 +89,7 @@ export async function checkFiles(loaded: Loaded, ports: FilePorts): Promise<Chec
   }
   const isTrustKnown =
     trusted.length === config.resolve.trustedCertificates.length && !isCut(['resolve'])
+  if (config.resolve.systemCertificates) trusted.push(...(await ofSystem(desk)))
   const authorities = isTrustKnown ? authoritiesOf(trusted) : undefined
   const domains: DomainFiles[] = []
   for (const [index, domain] of config.domains.entries()) {
@@ -98,6 +100,16 @@ export async function checkFiles(loaded: Loaded, ports: FilePorts): Promise<Chec
   }
   const files = mistakes.length === 0 ? { domains, trustedCertificates: trusted } : undefined
   return { files, mistakes: inOrder(mistakes), warnings: inOrder(warnings) }
+}
+
+async function ofSystem({ ports, notesOn }: Desk): Promise<readonly string[]> {
+  const found = await systemAuthorities(ports.readFile)
+  if (found !== undefined) return [found]
+  const expected = 'a store of authorities that can be read'
+  const message = 'this system has no store of authorities that can be read'
+  const note = { code: 'file-unreadable' as const, value: 'true', expected, message }
+  notesOn(['resolve', 'systemCertificates']).warning(note)
+  return []
 }
 
 type Known = Omit<DomainConfig, 'services'> & {

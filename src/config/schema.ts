@@ -188,6 +188,13 @@ const resolve = section(
         ...live('PEM files with further authorities that may vouch for the certificates of peers.'),
         sample: ['private-ca.pem'],
       }),
+    systemCertificates: flag
+      .default(false)
+      .meta(
+        live(
+          'True trusts the authorities of the operating system as well; a reload reads them again.',
+        ),
+      ),
   },
   'How other domains are found and trusted.',
 )
@@ -195,7 +202,11 @@ const resolve = section(
 const peer = group({
   keys: listOf(publicKey)
     .prefault([])
-    .meta(restart('Pinned Ed25519 public keys of the domain; with any, no other key proves it.')),
+    .meta(
+      restart(
+        'Pinned Ed25519 public keys of the domain, each the base64url of its 32 bytes (43 characters); with any, no other key proves it.',
+      ),
+    ),
   plain: flag
     .default(false)
     .meta(

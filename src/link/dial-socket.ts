@@ -22,7 +22,7 @@ import { formatEndpoint } from '../lib/ip.ts'
 import type { Limits } from '../limits.ts'
 import type { Channel, ChannelFacts } from './channel.ts'
 import { SocketChannel } from './socket-channel.ts'
-import { alpn, bindingOf, type Trust } from './tls.ts'
+import { alpn, bindingOf, readAhead, type Trust } from './tls.ts'
 
 export type Dial = {
   /** An address literal: a name here would be looked up by the system, past every check. */
@@ -53,6 +53,7 @@ export function dialTls(dial: TlsDial): Promise<Channel> {
       // The chain is judged by OpenSSL, the names by `identity.ts`. No session is ever offered.
       rejectUnauthorized: true,
       checkServerIdentity: () => undefined,
+      ...readAhead,
     }).prependOnceListener('secure', function (this: TLSSocket) {
       // Before Node looks at the verdict of OpenSSL: whom it refuses, it forgets.
       shown = chainShown(this)

@@ -10,7 +10,7 @@ import {
   readPrivateKey,
   writePrivateKey,
 } from '../../../src/credential/ed25519.ts'
-import { fileName, withDomain } from './support.ts'
+import { domainText, fileName, withDomain } from './support.ts'
 
 const now = Date.UTC(2030, 0, 10)
 const dayMs = 86_400_000
@@ -131,6 +131,32 @@ describe('files that are right', () => {
     expect(
       (await check(other, { text: withDomain(`    services: [im]\n${trusting}`) })).mistakes,
     ).toEqual([])
+  })
+})
+
+describe('the authorities of the system', () => {
+  const text = withDomain('resolve: {systemCertificates: true}\n')
+  const bundle = '/etc/pki/tls/certs/ca-bundle.crt'
+
+  test('vouch where the setting says so, and are read anew each time', async () => {
+    const first = await check({ ...good, [bundle]: ca.certificatePem }, { text })
+    expect([first.mistakes, first.warnings]).toEqual([[], []])
+    expect(first.files?.trustedCertificates).toEqual([ca.certificatePem])
+    const other = await createDevelopmentCa({ days: 90, wall: at(now) })
+    const second = await check({ ...good, [bundle]: other.certificatePem }, { text })
+    expect(second.files?.trustedCertificates).toEqual([other.certificatePem])
+    expect(second.warnings).toHaveLength(1)
+  })
+
+  test('are passed over where the setting does not, or the file is damaged', async () => {
+    const disk = {
+      ...good,
+      '/etc/ssl/certs/ca-certificates.crt': 'nothing',
+      [bundle]: ca.certificatePem,
+    }
+    expect((await check(disk, { text })).files?.trustedCertificates).toEqual([ca.certificatePem])
+    const without = await check(disk, { text: domainText })
+    expect(without.files?.trustedCertificates).toEqual([])
   })
 })
 

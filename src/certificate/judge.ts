@@ -168,7 +168,7 @@ function endFaults({ steps, end }: Way): readonly Fault[] {
 
 function keyFaults(chain: Chain, key: KeyObject): readonly Fault[] {
   if (chain[0].checkPrivateKey(key)) return []
-  const at = chain.findIndex((one) => one.checkPrivateKey(key))
+  const at = chain.findIndex((one) => !one.ca && one.checkPrivateKey(key))
   const says =
     at === -1
       ? 'the leaf does not belong to the private key'

@@ -104,6 +104,27 @@ describe('A014: a certificate that does not hold', () => {
     await expectFault(dialDoor(await serve(leaf), pki.trust), 'tls-failed', message)
   })
 
+  test('with an intermediate that has expired, or is missing, is refused, and it is named', async () => {
+    const middle = (wish: Wish) =>
+      issue({ subject: 'CN=middle', ca: true, issuer: pki.root, ...wish })
+    const names = [dnsName('b.example')]
+    const old = await issue({
+      issuer: await middle({ notBefore: hoursFromNow(-48), notAfter: hoursFromNow(-1) }),
+      names,
+    })
+    await expectFault(
+      dialDoor(await serve(old), pki.trust),
+      'tls-failed',
+      /: intermediate 1 expired \d{4}-[^;]*$/,
+    )
+    const leaf = await issue({ issuer: await middle({}), names })
+    await expectFault(
+      dialDoor(await serve({ ...leaf, chain: leaf.cert }), pki.trust),
+      'tls-failed',
+      /the authority is unknown, or an intermediate is missing: the leaf is signed by "middle"$/,
+    )
+  })
+
   test('signed by itself is refused', async () => {
     const leaf = await issue({ names: [dnsName('b.example')] })
     await expectFault(dialDoor(await serve(leaf), pki.trust), 'tls-failed', /signed by itself/)

@@ -1,5 +1,5 @@
 import { X509Certificate } from 'node:crypto'
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises'
+import { chmod, readdir, readFile, stat, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
@@ -161,6 +161,37 @@ describe('init', () => {
   test('says how a second gateway on this machine differs', async () => {
     const { out } = await runCli(['init', 'a.example'], { folder: await temporaryFolder() })
     expect(out).toContain('init --listen 127.0.0.2')
+  })
+})
+
+describe('check-config', () => {
+  test('says in each line that it is a warning', async () => {
+    const folder = await temporaryFolder()
+    await runCli(['init', 'a.example'], { folder })
+    for (const name of ['keys/a.example.key.pem', 'certificates/a.example.key.pem']) {
+      await chmod(join(folder, name), 0o644)
+    }
+    const { code, out } = await runCli(['check-config'], { folder })
+    expect(code).toBe(0)
+    const lines = out.trimEnd().split('\n')
+    expect(lines.filter((line) => line.startsWith('warning '))).toHaveLength(2)
+    expect(lines.at(-1)).toMatch(/is right: 0 mistakes, 2 warnings$/)
+  })
+
+  test('tells mistakes of files with those of the same domain', async () => {
+    const folder = await temporaryFolder()
+    await runCli(['init', 'a.example'], { folder })
+    const file = join(folder, 'gatehouse.yaml')
+    const text = await readFile(file, 'utf8')
+    const services = text.replace(/#services: .*/, 'services: [im, chat]')
+    await writeFile(file, services.replace('  - name', '  - {name: 5}\n  - name'))
+    await writeFile(join(folder, 'certificates/a.example.pem'), 'nothing')
+    const { code, out } = await runCli(['check-config', '--json'], { folder })
+    expect(code).toBe(78)
+    const { mistakes } = JSON.parse(out) as { mistakes: { path: string; line: number }[] }
+    const paths = mistakes.map(({ path }) => path)
+    expect(paths).toContain('domains[1].services[1]')
+    expect(paths).toContain('domains[1].certificate')
   })
 })
 

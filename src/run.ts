@@ -31,7 +31,7 @@ import type { Channel } from './link/channel.ts'
 import type { Role } from './link/hello.ts'
 import { type Listening, listenPlain, listenTls } from './link/listen-socket.ts'
 import { networkOf } from './link/network-prefix.ts'
-import { type ShownCertificate, shownCertificate, type Trust, trustIn } from './link/tls.ts'
+import { Shown } from './link/shown.ts'
 import type { Directory } from './operation/directory.ts'
 import type { DnsExchange, DnsServer } from './resolve/exchange.ts'
 import { QuestionLine } from './resolve/in-turn.ts'
@@ -59,6 +59,8 @@ export type OwnDomain = {
   readonly services: readonly Service[]
   readonly certificateFrom: number
   readonly certificateUntil: number
+  /** Which certificate of the chain ends it. */
+  readonly certificateEndsWith: string
   readonly keysUntil: number
 }
 
@@ -105,7 +107,11 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       handshakesPerAddressBurst: limits.clientHandshakesPerAddressBurst,
     }),
   }
-  const shown = new Shown(needs)
+  const shown = new Shown(
+    config.domains.map(({ name }) => name),
+    needs.files,
+    { clock, log },
+  )
   const hosted = hostedDomains(needs)
   const gateway: Gateway = createGateway({
     domains: hosted as unknown as [HostedDomain, ...HostedDomain[]],
@@ -222,10 +228,13 @@ function ownDomains(
     name,
     services,
     get certificateFrom() {
-      return shown.certificates.get(name)?.notBeforeMs ?? 0
+      return shown.lifeOf(name).fromMs
     },
     get certificateUntil() {
-      return shown.certificates.get(name)?.notAfterMs ?? 0
+      return shown.lifeOf(name).untilMs
+    },
+    get certificateEndsWith() {
+      return shown.lifeOf(name).endsWith
     },
     get keysUntil() {
       return (hosted[index] as Published).keysUntil
@@ -303,31 +312,3 @@ function pinnedKeys(config: Config): ReadonlyMap<string, readonly SetKey[]> {
   return pinned
 }
 
-/** What TLS shows and believes: made of files, and made anew when those change. */
-class Shown {
-  /** By the server name that asks for it. */
-  certificates: ReadonlyMap<string, ShownCertificate> = new Map()
-  trust: Trust
-  readonly #names: readonly Domain[]
-
-  constructor({ config, files }: RunNeeds) {
-    this.#names = config.domains.map(({ name }) => name)
-    this.trust = trustIn(files.trustedCertificates)
-    this.replace(files)
-  }
-
-  /** All or nothing; returns the domains whose certificate is another one. */
-  replace({ domains, trustedCertificates }: Files): readonly Domain[] {
-    const before = this.certificates
-    const after = new Map(before)
-    for (const { name, certificate, certificateKey } of domains) {
-      // A domain that was not there at the start is not ours yet.
-      if (this.#names.includes(name)) after.set(name, shownCertificate(certificate, certificateKey))
-    }
-    this.trust = trustIn(trustedCertificates)
-    this.certificates = after
-    return this.#names.filter(
-      (name) => before.get(name)?.fingerprint !== after.get(name)?.fingerprint,
-    )
-  }
-}

@@ -62,13 +62,16 @@ const reason = (code: Reason['code'], text: string): Reason => ({ code, text })
 const jumpText = (ms: number): string =>
   `The clock of this machine was set ${ms < 0 ? 'back' : 'ahead'} by ${Math.round(Math.abs(ms) / 1000)} s, or the machine slept: what was signed before may be refused for some minutes.`
 
-function domainFaults(
-  { name, certificateFrom, certificateUntil, keysUntil }: RunningView['domains'][number],
-  wallMs: number,
-): readonly Reason[] {
+function domainFaults(domain: RunningView['domains'][number], wallMs: number): readonly Reason[] {
+  const { name, certificateFrom, certificateUntil, certificateEndsWith, keysUntil } = domain
   return [
     ...(wallMs >= certificateUntil
-      ? [reason('certificate-expired', `The certificate for ${name} has expired.`)]
+      ? [
+          reason(
+            'certificate-expired',
+            `The certificate for ${name} has expired (${certificateEndsWith}).`,
+          ),
+        ]
       : []),
     ...(wallMs < certificateFrom
       ? [reason('certificate-not-yet-valid', `The certificate for ${name} is not valid yet.`)]

@@ -27,6 +27,8 @@ export type DomainView = {
   readonly services: readonly string[]
   readonly certificateFrom: number
   readonly certificateUntil: number
+  /** Which certificate of the chain ends it: `the leaf`, `intermediate 1`. */
+  readonly certificateEndsWith: string
   readonly keysUntil: number
 }
 

@@ -29,6 +29,7 @@ export const ownDomain = (name: string, untilMs: number): RunningView['domains']
   services: ['im', 'pres'],
   certificateFrom: 0,
   certificateUntil: untilMs,
+  certificateEndsWith: 'intermediate 1',
   keysUntil: untilMs,
 })
 

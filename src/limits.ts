@@ -74,6 +74,7 @@ export const limitTable = {
   mostOutBytes: row(16_777_216, 'bytes', 'Bytes written on one link and not out, whatever its progress; more is slow-reader.'),
   slowReaderMs: row(10 * second, 'ms', 'Nothing of what is written on a link leaves, however little it is; then slow-reader.'),
   pingMs: row(30 * second, 'ms', 'Silence after which a PING is sent; two without answer are peer-silent.'),
+  doubtMs: row(3 * second, 'ms', 'From the proof of a link whose far side names another process to a word on the other links of the pair; then they are peer-silent.'),
   idleMs: row(10 * minute, 'ms', 'No request in either direction and no live subscription; then RELEASE idle-release.'),
   linkAgeMs: row(12 * hour, 'ms', 'Shortest age of a link; it is renewed between this and twice this.'),
   drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),

@@ -184,6 +184,11 @@ export const limitTable = {
   unknownMs: row(45 * second, 'ms', 'How long the last value is shown without a link to its domain, or after the retry time of its RELEASE; then unknown.'),
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
 
+  // Reload and stop
+  reloadMs: row(10 * second, 'ms', 'Reading all files of the configuration again; then the reload is refused.'),
+  reloadRetryMs: row(2 * second, 'ms', 'After a reload that was refused: how often its files are looked at; once one has changed it is tried again.'),
+  drainNoticeMs: row(second, 'ms', 'SIGTERM to the first port that shuts: /readyz says 503, and everything is served; a second signal ends it.'),
+
   // Admin
   adminSockets: row(64, 'count', 'Connections to the admin port; for one more the oldest is closed, first of those that have not asked yet.'),
   adminPerSecond: row(100, 'per second', 'Requests to the admin port that show its token, and as many that do not, and as many for /healthz and /readyz; more are answered 429 after a second.'),

@@ -2,10 +2,10 @@
  * The admin port: metrics, health and status for the operator, by HTTP.
  *
  * In:    where to listen, and functions that say how things are.
- * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`.
+ * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`; `POST /reload`.
  * Fails: `config-invalid` off loopback without a token (A142); `port-unavailable`. Nothing that comes in throws.
  *
- * With a token, `/metrics`, `/status` and `/explain` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
+ * With a token, `/metrics`, `/status`, `/explain` and `/reload` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
  * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and whoever is many waits (A144):
  * there is a rate for who shows the token, one for who does not, and one kept for probes.
  */
@@ -28,6 +28,7 @@ import { pageHtml, pagePolicy } from './page.ts'
 import type { Readiness } from './readiness.ts'
 import { Sockets } from './sockets.ts'
 import type { GatewayStatus } from './status.ts'
+import type { ConfigView } from './view.ts'
 
 /**
  * Required, since an import looks at every export: that of `WebSocket` loads a whole HTTP client, 8 MiB that nobody
@@ -45,6 +46,7 @@ export type AdminOptions = {
   readonly status: () => GatewayStatus
   readonly ready: () => Readiness
   readonly explain: Explain
+  readonly reload: ConfigView['reload']
   readonly clock: Clock
   readonly limits: Pick<Limits, 'adminSockets' | 'adminPerSecond'>
   readonly log: Log
@@ -96,11 +98,19 @@ async function listen(server: Server, host: string, port: number): Promise<undef
   }
 }
 
-type Answer = { readonly status: number; readonly type: string; readonly body: string | Buffer }
+type Answer = {
+  readonly status: number
+  readonly type: string
+  readonly body: string | Buffer
+  /** The methods that there are, where it was another one. */
+  readonly allow?: string
+}
 
 type Resource = {
   /** Told without a token. */
   readonly isOpen: boolean
+  /** Asked by POST alone: it changes something. */
+  readonly isAct?: boolean
   readonly answer: (isKnown: boolean, query: URLSearchParams) => Answer | Promise<Answer>
 }
 
@@ -118,7 +128,7 @@ class Site {
   readonly #resources: ReadonlyMap<string, Resource>
 
   constructor(options: AdminOptions) {
-    const { meter, status, explain, clock, limits } = options
+    const { meter, status, explain, reload, clock, limits } = options
     const exporter = createExporter(meter)
     const rate = () =>
       new TokenBucket(limits.adminPerSecond, limits.adminPerSecond, options.clock.now())
@@ -137,6 +147,17 @@ class Site {
           answer: async (_isKnown, query) => {
             const { status: code, value } = await explain(query)
             return object(code, value)
+          },
+        },
+      ],
+      [
+        '/reload',
+        {
+          isOpen: false,
+          isAct: true,
+          answer: async () => {
+            const done = await reload()
+            return object('error' in done ? refusedFiles : 200, done)
           },
         },
       ],
@@ -179,7 +200,9 @@ class Site {
     const { log } = this.#options
     try {
       const given = await this.#judge(request)
-      if (given.status >= 400 && given.status < 500) this.#refused(request, given.status)
+      if (given.status >= 400 && given.status < 500 && given.status !== refusedFiles) {
+        this.#refused(request, given.status)
+      }
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
@@ -199,7 +222,8 @@ class Site {
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
     if (resource === undefined) return refusal(404)
-    if (method !== 'GET' && method !== 'HEAD') return refusal(405)
+    const allowed = resource.isAct === true ? ['POST'] : ['GET', 'HEAD']
+    if (!allowed.includes(method)) return { ...refusal(405), allow: allowed.join(', ') }
     return resource.answer(unknown === undefined, new URLSearchParams(query))
   }
 
@@ -250,10 +274,13 @@ const words: Readonly<Record<number, string>> = {
   401: 'a bearer token is needed',
   403: 'asked by way of a name, or from a page, that is not ours',
   404: 'there is nothing here',
-  405: 'only GET and HEAD',
+  405: 'not by this method',
   429: 'too many requests',
   500: 'a fault of this gateway',
 }
+
+/** RFC 9110 §15.5.21: nothing is wrong with the request. The reload has its own line in the log. */
+const refusedFiles = 422
 
 const refusal = (status: number): Answer => ({ status, type: plain, body: `${words[status]}\n` })
 
@@ -266,13 +293,13 @@ const usual = {
   'x-content-type-options': 'nosniff',
 }
 
-function send(response: ServerResponse, { status, type, body }: Answer): undefined {
+function send(response: ServerResponse, { status, type, body, allow }: Answer): undefined {
   response.writeHead(status, {
     ...usual,
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     ...(status === 401 ? { 'www-authenticate': 'Bearer realm="gatehouse"' } : {}),
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...(allow === undefined ? {} : { allow }),
     // One request a socket.
     connection: 'close',
   })

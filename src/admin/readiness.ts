@@ -10,7 +10,7 @@
  */
 import { type Cancel, type Clock, every } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import type { RunningView } from './view.ts'
+import type { ConfigView, RunningView } from './view.ts'
 
 export type Reason = {
   readonly code:
@@ -20,6 +20,8 @@ export type Reason = {
     | 'certificate-not-yet-valid'
     | 'keys-expired'
     | 'clock-set'
+    | 'reload-refused'
+    | 'restart-needed'
   /** One sentence for a person. */
   readonly text: string
 }
@@ -32,6 +34,7 @@ export type Readiness = {
 }
 
 export type Circumstances = Pick<RunningView, 'domains' | 'ports'> & {
+  readonly config: Pick<ConfigView, 'refused' | 'restart'>
   readonly isDraining: boolean
   readonly wallMs: number
   /** How far the wall clock was set within the last minutes; 0: it was not. */
@@ -50,13 +53,30 @@ export function judgeReadiness(given: Circumstances): Readiness {
     ...(clockJumpMs === 0 ? [] : [reason('clock-set', jumpText(clockJumpMs))]),
     ...(isNoneFit ? faults : []),
   ]
-  return { ready: reasons.length === 0, reasons, warnings: isNoneFit ? [] : faults }
+  const warnings = [...(isNoneFit ? [] : faults), ...configFaults(given.config)]
+  return { ready: reasons.length === 0, reasons, warnings }
 }
 
 const reason = (code: Reason['code'], text: string): Reason => ({ code, text })
 
 const jumpText = (ms: number): string =>
   `The clock of this machine was set by ${Math.round(Math.abs(ms) / 1000)} s, or the machine slept: what was signed before is judged wrongly.`
+
+/** Of the words of a refusal; all of them are in the log. */
+const mostWords = 500
+
+function configFaults({ refused, restart }: Circumstances['config']): readonly Reason[] {
+  const why = refused?.replace(/\s+/g, ' ').slice(0, mostWords)
+  const names = restart.join(', ').slice(0, mostWords)
+  return [
+    ...(why === undefined
+      ? []
+      : [reason('reload-refused', `The last reload was refused, and changed nothing: ${why}`)]),
+    ...(names === ''
+      ? []
+      : [reason('restart-needed', `What these settings say now waits for a restart: ${names}.`)]),
+  ]
+}
 
 function domainFaults(
   { name, certificateFrom, certificateUntil, keysUntil }: RunningView['domains'][number],

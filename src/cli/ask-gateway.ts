@@ -25,12 +25,11 @@ export async function askGateway(
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
   asked: Asked,
 ): Promise<Answered> {
-  const { address, port } = config.listen.admin
-  if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
-  const host = nearAddress(address)
-  const where = formatEndpoint(host, port)
-  const reply = await get(clock, config, { host, port, asked })
-  if (typeof reply === 'string') return { why: `No gateway answers at ${where} (${reply})` }
+  const query = new URLSearchParams({ address: asked.domain, service: asked.service })
+  const ms = config.limits.adminExplainMs + graceMs
+  const reply = await askAdmin(clock, config, { method: 'GET', path: `/explain?${query}`, ms })
+  if ('why' in reply) return reply
+  const { where } = reply
   if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
   const found = readDiagnosis(reply.body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
@@ -40,20 +39,35 @@ export async function askGateway(
   return isOurs ? { diagnosis: found } : { why: `The gateway at ${where} is one of other domains` }
 }
 
-type Place = { readonly host: string; readonly port: number; readonly asked: Asked }
+type Question = { readonly method: 'GET' | 'POST'; readonly path: string; readonly ms: number }
 type Reply = { readonly status: number; readonly body: string }
 
-/** A reply, or in a few words why there is none. */
-function get(
+/** What the admin port of the configuration says, and where it is; or why it says nothing, as the first half of a sentence. */
+export async function askAdmin(
   clock: Clock,
-  { listen, limits }: Pick<Config, 'listen' | 'limits'>,
-  { host, port, asked }: Place,
+  { listen }: Pick<Config, 'listen'>,
+  question: Question,
+): Promise<(Reply & { readonly where: string }) | { readonly why: string }> {
+  const { address, port, token } = listen.admin
+  if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
+  const host = nearAddress(address)
+  const where = formatEndpoint(host, port)
+  const reply = await answerOf(clock, { ...question, host, port, token })
+  return typeof reply === 'string'
+    ? { why: `No gateway answers at ${where} (${reply})` }
+    : { ...reply, where }
+}
+
+type Place = { readonly host: string; readonly port: number; readonly token: string | null }
+
+/** A reply, or in a few words why there is none. */
+function answerOf(
+  clock: Clock,
+  { host, port, token, method, path, ms }: Question & Place,
 ): Promise<Reply | string> {
-  const { token } = listen.admin
-  const query = new URLSearchParams({ address: asked.domain, service: asked.service })
   return new Promise((resolve) => {
     const sent = request({
-      ...{ host, port, path: `/explain?${query}`, agent: false },
+      ...{ host, port, method, path, agent: false },
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
     })
     const end = (reply: Reply | string): undefined => {
@@ -61,7 +75,7 @@ function get(
       sent.destroy()
       resolve(reply)
     }
-    const cancel = clock.after(limits.adminExplainMs + graceMs, () => end('not in time'))
+    const cancel = clock.after(ms, () => end('not in time'))
     sent.on('error', (error: NodeJS.ErrnoException) => end(faults[error.code ?? ''] ?? 'no HTTP'))
     sent.on('response', (response) => {
       let body = ''
@@ -84,7 +98,7 @@ const faults: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no way to the network',
 }
 
-const words = ({ status }: Reply): string => meanings[status] ?? `HTTP status ${status}`
+export const words = ({ status }: Reply): string => meanings[status] ?? `HTTP status ${status}`
 
 const meanings: Readonly<Record<number, string>> = {
   401: 'its listen.admin.token is another one',

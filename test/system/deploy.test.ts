@@ -27,7 +27,7 @@ import { metricPrefix, metrics } from '../../src/metrics.ts'
 import { runCli, temporaryFolder } from '../support/cli-host.ts'
 import { all, parseDockerfile, type Stage } from '../support/dockerfile.ts'
 import { run, start } from '../support/gatehouse.ts'
-import { runningWith } from '../unit/admin/support.ts'
+import { quietConfig, runningWith } from '../unit/admin/support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const deploy = join(root, 'deploy')
@@ -307,6 +307,7 @@ describe('the image', () => {
     expect(check[0]).toBe('node')
     const admin = await openAdmin({
       ...{ running: runningWith(), software: 'gatehouse/0.1.0', meter: new Meter() },
+      config: quietConfig,
       ...{ clock: systemClock, limits: limitsWith(), log: silentLog, vitals: systemVitals },
       listen: { address: '127.0.0.1', port: 0, token: null },
     })

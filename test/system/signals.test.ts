@@ -1,9 +1,10 @@
 /** Signals that come at any time of the life of a service, as a service manager or a script sends them. */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { connect } from 'node:net'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/cli-host.ts'
 import { main, type Process, start } from '../support/gatehouse.ts'
-import { gateway, site } from '../support/sites.ts'
+import { gateway, set, site } from '../support/sites.ts'
 
 const hangUp = 1
 
@@ -98,4 +99,42 @@ test.skipIf(isElsewhere)('no signal opens a debugger', async () => {
   await one.line(({ event }) => event === 'config.reloaded')
   expect(listening(one.pid)).toBe(3)
   expect(one.err).toBe('')
+})
+
+const status = async (admin: number): Promise<number> =>
+  (await fetch(`http://127.0.0.1:${admin}/readyz`)).status
+
+const isOpen = (port: number): Promise<boolean> =>
+  new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.on('error', () => resolve(false))
+  })
+
+test('a gateway that is to stop says so before its ports shut', async () => {
+  const own = await site(await temporaryFolder(), 'a.example')
+  await set(own.config, { limits: '{drainNoticeMs: 1500}' })
+  const one = await gateway(own)
+  expect(await status(own.admin)).toBe(200)
+  one.signal('SIGTERM')
+  await one.line(({ event }) => event === 'gateway.draining')
+  expect(await status(own.admin)).toBe(503)
+  expect([await isOpen(own.peer), await isOpen(own.client)]).toEqual([true, true])
+  expect((await one.ended).code).toBe(0)
+})
+
+test('a second signal shuts at once, and so does the first one of a terminal', async () => {
+  const own = await site(await temporaryFolder(), 'a.example')
+  await set(own.config, { limits: '{drainNoticeMs: 600000}' })
+  for (const signals of [['SIGTERM', 'SIGTERM'], ['SIGINT']] as const) {
+    const one = await gateway(own)
+    for (const [n, signal] of signals.entries()) {
+      one.signal(signal)
+      if (n === 0) await one.line(({ event }) => event === 'gateway.draining')
+    }
+    expect((await one.ended).code).toBe(0)
+    expect(one.lines.at(-1)).toMatchObject({ event: 'gateway.stopped' })
+  }
 })

@@ -47,6 +47,9 @@ async function reload(one: Process, event: string): Promise<Readonly<Record<stri
 
 test('a running gateway takes new certificates and rules, and keeps what it has when they are wrong', async () => {
   const { a, b } = await twoSites()
+  // Nothing is tried again by itself.
+  const limits = 'reloadRetryMs: 600000'
+  await set(a.config, { limits: `{${limits}}` })
   const [one] = await Promise.all([gateway(a), gateway(b)])
   const say = () =>
     run(['send', 'bob@b.example', 'Hello', '--json', '--user', 'alice', '--config', a.config])
@@ -71,7 +74,7 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   const third = await renewed(a)
 
   expect(await statusOf()).toMatchObject({ status: 'inbox-closed' })
-  await set(a.config, { deny: '[b.example]', level: 'warn', limits: '{idleMs: 1000000}' })
+  await set(a.config, { deny: '[b.example]', level: 'warn', limits: `{${limits}, idleMs: 1000000}` })
   const keyFile = join(a.folder, 'keys/a.example.key.pem')
   const key = await readFile(keyFile)
   await writeFile(keyFile, writePrivateKey(generateKeyPair(systemRandom)))

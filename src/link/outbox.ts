@@ -91,8 +91,10 @@ export class Outbox {
       channel,
       encoder.writer,
       clock,
+      { soon: (task) => payer.soon(clock, task) },
       counters.bytesOut,
       (waiting) => this.#unread(waiting),
+      (ms) => payer.charge(ms),
       () => this.#pump(),
     )
     const payloadBytes = (outgoing: Outgoing): number => encoder.payloadBytes(outgoing)

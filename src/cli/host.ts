@@ -43,6 +43,11 @@ export type Host = {
   readonly bounds: () => string
   /** How large the heap of this process may become, in bytes. */
   readonly heapBytes: () => number
+  readonly pid: number
+  /** CLOCK_MONOTONIC of the system in microseconds. */
+  readonly monotonicUs: () => bigint
+  /** Tells the service manager these variables at once; resolves with why that failed, or nothing. */
+  readonly notify: (lines: readonly string[]) => Promise<string | undefined>
   /** Program and words that start this program again, without a command. */
   readonly again: readonly [string, ...string[]]
   /** The same as a person types it. */

@@ -5,6 +5,7 @@
  * In:    the command line; the signals that came before.
  * Out:   the exit code of `exit-codes.ts`.
  */
+import { spawn } from 'node:child_process'
 import { existsSync, fstatSync, readFileSync, writeSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -68,6 +69,9 @@ const hostOf = (signals: Signals): Host => {
     serving: serve,
     bounds: () => (existsSync(boundsFile) ? readFileSync(boundsFile, 'utf8') : ''),
     heapBytes: () => getHeapStatistics().heap_size_limit,
+    pid: process.pid,
+    monotonicUs: () => process.hrtime.bigint() / 1000n,
+    notify,
     again: [process.execPath, ...process.execArgv, script],
     typed: script.endsWith('.ts') ? 'npm run -s gatehouse --' : 'gatehouse',
     software: `gatehouse/${version}`,
@@ -119,6 +123,24 @@ function onReload(signals: Signals, task: () => undefined): Cancel {
   return () => {
     signals.reload = ignore
   }
+}
+
+/** The tool of systemd gives up by itself after 5 s; one of another name may not. */
+const notifyMs = 6000
+
+function notify(lines: readonly string[]): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const options = { stdio: 'ignore', timeout: notifyMs, killSignal: 'SIGKILL' } as const
+    try {
+      const child = spawn('systemd-notify', lines, options)
+      child.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+      child.on('exit', (code, signal) =>
+        resolve(code === 0 ? undefined : `ended with ${code ?? signal}`),
+      )
+    } catch (error) {
+      resolve(String(error))
+    }
+  })
 }
 
 let logDescriptor: number = stdout.fd

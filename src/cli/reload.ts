@@ -18,6 +18,7 @@ import { readConfigAgain } from './config-file.ts'
 import { FilesRead } from './files-read.ts'
 import type { Host } from './host.ts'
 import type { ProcessLog } from './process-log.ts'
+import type { ServiceManager } from './service-manager.ts'
 
 /** What the gateway was started with. */
 type Started = { readonly config: Config; readonly files: Files; readonly file: string }
@@ -31,6 +32,7 @@ export class Reloader implements ConfigView {
   readonly #host: Host
   readonly #log: ProcessLog
   readonly #started: Started
+  readonly #manager: ServiceManager
   readonly #forgetSignal: Cancel
   #running: Running | undefined
   /** What was taken last. */
@@ -41,7 +43,8 @@ export class Reloader implements ConfigView {
   #stopLooking: Cancel = () => undefined
 
   /** A reload that is asked for before `start` is done then. */
-  constructor(host: Host, log: ProcessLog, started: Started) {
+  constructor(host: Host, log: ProcessLog, started: Started, manager: ServiceManager) {
+    this.#manager = manager
     this.#host = host
     this.#log = log
     this.#started = started
@@ -62,6 +65,13 @@ export class Reloader implements ConfigView {
     this.#stopLooking()
   }
 
+  /** One sentence for the service manager. */
+  get status(): string {
+    const { domains } = this.#started.config
+    const serving = `Serving ${domains.map(({ name }) => name).join(', ')}`
+    return this.refused === undefined ? serving : `The last reload was refused: ${this.refused}`
+  }
+
   /** Once for all that ask meanwhile. */
   readonly reload = (): Promise<Result> => {
     this.#asked ??= Promise.withResolvers<Result>()
@@ -77,8 +87,10 @@ export class Reloader implements ConfigView {
       const { resolve } = this.#asked
       this.#asked = undefined
       const files = new FilesRead()
+      this.#manager.reloading()
       const result = await this.#attempt(running, files)
       if ('error' in result) this.#lookAt(files)
+      this.#manager.ready(this.status)
       resolve(result)
     }
     this.#isBusy = false

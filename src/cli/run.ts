@@ -20,6 +20,7 @@ import type { Host } from './host.ts'
 import { openFilesIn, withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
 import { Reloader } from './reload.ts'
+import { ServiceManager } from './service-manager.ts'
 
 type Options = { readonly config?: string; readonly exitWithParent?: boolean }
 
@@ -45,12 +46,15 @@ async function run(host: Host, { config: named, exitWithParent }: Options): Prom
   if (busy.length > 0) throw new GatewayError('port-unavailable', busy.join('\n'))
   // From here on: a signal that comes before the doors are open is not lost.
   const stop = new Stop(host, exitWithParent === true)
-  const reloader = new Reloader(host, log, { config, files, file })
+  const manager = new ServiceManager(host, log)
+  const reloader = new Reloader(host, log, { config, files, file }, manager)
   const doors = await open(host, { config, files, meter, log, reloader })
   host.serving()
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
+  manager.ready(reloader.status)
   reloader.start(doors.running)
-  await untilStopped(host, doors, { config, log, stop })
+  await untilStopped(host, doors, { config, log, stop, manager })
+  manager.forget()
   reloader.forget()
   return exitCodes.ok.number
 }
@@ -146,16 +150,22 @@ class Stop {
   }
 }
 
-type Stay = { readonly config: Config; readonly log: Log; readonly stop: Stop }
+type Stay = {
+  readonly config: Config
+  readonly log: Log
+  readonly stop: Stop
+  readonly manager: ServiceManager
+}
 
 async function untilStopped(
   { clock }: Host,
   { running, admin }: Doors,
-  { config, log, stop }: Stay,
+  { config, log, stop, manager }: Stay,
 ): Promise<undefined> {
   const why = await stop.first
   log.info('gateway.draining', { cause: why })
   admin.draining()
+  manager.stopping()
   // Whoever spreads load asks /readyz now and then, and sends nothing more once it has said no.
   if (why === 'SIGTERM')
     await Promise.race([sleep(clock, config.limits.drainNoticeMs), stop.second])

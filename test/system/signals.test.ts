@@ -1,6 +1,8 @@
 /** Signals that come at any time of the life of a service, as a service manager or a script sends them. */
 import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { writeFile } from 'node:fs/promises'
 import { connect } from 'node:net'
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { temporaryFolder } from '../support/cli-host.ts'
 import { main, type Process, start } from '../support/gatehouse.ts'
@@ -137,4 +139,37 @@ test('a second signal shuts at once, and so does the first one of a terminal', a
     expect((await one.ended).code).toBe(0)
     expect(one.lines.at(-1)).toMatchObject({ event: 'gateway.stopped' })
   }
+})
+
+test('systemd is told each step, and a tool that is missing is no reason to end', async () => {
+  const folder = await temporaryFolder()
+  const own = await site(folder, 'a.example')
+  const tool = join(folder, 'systemd-notify')
+  // The words of each call in one line.
+  await writeFile(tool, `#!/bin/sh\nIFS='|'; echo "$*" >>'${folder}/told'\n`, { mode: 0o755 })
+  const under = (path: string) =>
+    start(['run', '--config', own.config], [
+      ...['/usr/bin/env', `PATH=${path}`, `NOTIFY_SOCKET=${folder}/none`, 'WATCHDOG_USEC=200000'],
+      ...[process.execPath, main],
+    ] as [string, ...string[]])
+  const one = under(`${folder}:/usr/bin:/bin`)
+  await one.line(({ event }) => event === 'gateway.started')
+  one.signal('SIGHUP')
+  await one.line(({ event }) => event === 'config.reloaded')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+  const told = readFileSync(join(folder, 'told'), 'utf8').trim().split('\n')
+  const ready = 'READY=1|STATUS=Serving a.example'
+  expect(told.filter((line) => line !== 'WATCHDOG=1')).toEqual([
+    ...[ready, expect.stringMatching(/^RELOADING=1\|MONOTONIC_USEC=\d+$/), ready],
+    'STOPPING=1|STATUS=Finishing what is under way',
+  ])
+  expect(told).toContain('WATCHDOG=1')
+
+  const other = under('/nowhere')
+  await other.line(({ event }) => event === 'manager.not-told')
+  other.signal('SIGTERM')
+  const { code, out } = await other.ended
+  expect(code).toBe(0)
+  expect(out).toContain('"state":"READY=1","cause":"ENOENT"')
 })

@@ -279,7 +279,7 @@ const words: Readonly<Record<number, string>> = {
   500: 'a fault of this gateway',
 }
 
-/** RFC 9110 §15.5.21: nothing is wrong with the request. The reload has its own line in the log. */
+/** "Unprocessable Content": nothing is wrong with the request. The reload has its own line in the log. */
 const refusedFiles = 422
 
 const refusal = (status: number): Answer => ({ status, type: plain, body: `${words[status]}\n` })

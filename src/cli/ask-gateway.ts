@@ -1,20 +1,21 @@
 /**
  * Asks the running gateway, at the admin port of the configuration, why a domain can be reached or not.
  *
- * In:    the configuration; a domain and a service. The user of the address stays here.
+ * In:    the configuration; what is asked.
  * Out:   its diagnosis; or why there is none, as the first half of a sentence.
  * Fails: never.
  */
 import { request } from 'node:http'
 import type { Config } from '../config/schema.ts'
-import type { Asked } from '../diagnose/asked.ts'
 import type { Diagnosis } from '../diagnose/diagnosis.ts'
-import { statuses } from '../errors.ts'
+import { GatewayError, statuses } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
-export type Answered = { readonly diagnosis: Diagnosis } | { readonly why: string }
+/** `isDown`: nobody listens there. */
+type Silence = { readonly why: string; readonly isDown?: boolean }
+export type Answered = { readonly diagnosis: Diagnosis } | Silence
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -23,13 +24,13 @@ const mostBytes = 4_194_304
 export async function askGateway(
   clock: Clock,
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
-  asked: Asked,
+  asked: URLSearchParams,
 ): Promise<Answered> {
-  const query = new URLSearchParams({ address: asked.domain, service: asked.service })
   const ms = config.limits.adminExplainMs + graceMs
-  const reply = await askAdmin(clock, config, { method: 'GET', path: `/explain?${query}`, ms })
+  const reply = await askAdmin(clock, config, { method: 'GET', path: `/explain?${asked}`, ms })
   if ('why' in reply) return reply
   const { where } = reply
+  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
   if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
   const found = readDiagnosis(reply.body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
@@ -47,14 +48,14 @@ export async function askAdmin(
   clock: Clock,
   { listen }: Pick<Config, 'listen'>,
   question: Question,
-): Promise<(Reply & { readonly where: string }) | { readonly why: string }> {
+): Promise<(Reply & { readonly where: string }) | Silence> {
   const { address, port, token } = listen.admin
   if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
   const host = nearAddress(address)
   const where = formatEndpoint(host, port)
   const reply = await answerOf(clock, { ...question, host, port, token })
   return typeof reply === 'string'
-    ? { why: `No gateway answers at ${where} (${reply})` }
+    ? { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
     : { ...reply, where }
 }
 
@@ -91,8 +92,10 @@ function answerOf(
   })
 }
 
+const refused = 'connection refused'
+
 const faults: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
+  ECONNREFUSED: refused,
   ECONNRESET: 'closed by the far side',
   EHOSTUNREACH: 'no way to the host',
   ENETUNREACH: 'no way to the network',
@@ -106,17 +109,27 @@ const meanings: Readonly<Record<number, string>> = {
   503: 'it is explaining much already',
 }
 
+/** Why it was not to be asked. */
+function messageIn(body: string): string {
+  try {
+    return String((JSON.parse(body) as { error: { message: unknown } }).error.message)
+  } catch {
+    return 'the gateway does not understand the question'
+  }
+}
+
 /** As much of the shape is checked as is needed to print it. */
 function readDiagnosis(body: string): Diagnosis | undefined {
   try {
     const value = JSON.parse(body) as Diagnosis
-    const { by, steps, targets, destinations, links, events, search, result } = value
+    const { by, steps, targets, destinations, links, events, search, claim, ours, result } = value
     const lists: readonly unknown[] = [
-      ...[steps, targets, destinations, links, events],
+      ...[steps, targets, destinations, links, events, ours?.steps ?? []],
       ...(by.who === 'gateway' ? [by.domains] : []),
       ...targets.map(({ addresses }) => addresses),
     ]
-    const codes = [result, search.result, ...destinations.map(({ cause }) => cause ?? 'ok')]
+    const looks = [search, claim, ours].map((one) => one?.result ?? 'ok')
+    const codes = [result, ...looks, ...destinations.map(({ cause }) => cause ?? 'ok')]
     const isWhole = lists.every(Array.isArray) && codes.every((code) => code in statuses)
     return isWhole ? value : undefined
   } catch {

@@ -74,7 +74,11 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   const third = await renewed(a)
 
   expect(await statusOf()).toMatchObject({ status: 'inbox-closed' })
-  await set(a.config, { deny: '[b.example]', level: 'warn', limits: `{${limits}, idleMs: 1000000}` })
+  await set(a.config, {
+    deny: '[b.example]',
+    level: 'warn',
+    limits: `{${limits}, idleMs: 1000000}`,
+  })
   const keyFile = join(a.folder, 'keys/a.example.key.pem')
   const key = await readFile(keyFile)
   await writeFile(keyFile, writePrivateKey(generateKeyPair(systemRandom)))

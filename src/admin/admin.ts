@@ -17,10 +17,11 @@ import { observeRunning } from './gauges.ts'
 import { type Admin, startAdmin } from './http.ts'
 import { judgeReadiness, type Readiness, watchClock } from './readiness.ts'
 import { gatewayStatus } from './status.ts'
-import type { RunningView } from './view.ts'
+import type { ConfigView, RunningView } from './view.ts'
 
 export type OpenAdmin = {
   readonly running: RunningView
+  readonly config: ConfigView
   readonly listen: {
     readonly address: string
     readonly port: number
@@ -41,7 +42,7 @@ export type OpenedAdmin = Admin & {
 }
 
 export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
-  const { running, listen, software, meter, clock, limits, log, vitals } = given
+  const { running, config, listen, software, meter, clock, limits, log, vitals } = given
   const startedAt = clock.now()
   const clockWatch = watchClock(clock, limits)
   let isDraining = false
@@ -49,12 +50,14 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
     judgeReadiness({
       domains: running.domains,
       ports: running.ports,
+      config,
       isDraining,
       wallMs: clock.wall(),
       clockJumpMs: clockWatch.jumpMs(),
     })
   const gauges = {
     running,
+    config,
     meter,
     clock,
     limits,
@@ -93,6 +96,7 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
       ready: readiness,
       explain,
       flush: createFlush(running),
+      reload: config.reload,
       clock,
       limits,
       log,

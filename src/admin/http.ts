@@ -3,10 +3,10 @@
  *
  * In:    where to listen, and functions that say how things are.
  * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`;
- *        `POST /flush`, which makes the gateway forget what it waits for (`flushing.ts`).
+ *        `POST /flush`, which makes the gateway forget what it waits for (`flushing.ts`), and `POST /reload`.
  * Fails: `config-invalid` off loopback without a token (A142); `port-unavailable`. Nothing that comes in throws.
  *
- * With a token, `/metrics`, `/status`, `/explain` and `/flush` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
+ * With a token, `/metrics`, `/status`, `/explain`, `/flush` and `/reload` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
  * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and whoever is many waits (A144):
  * there is a rate for who shows the token, one for who does not, and one kept for probes.
  */
@@ -30,6 +30,7 @@ import { pageHtml, pagePolicy } from './page.ts'
 import type { Readiness } from './readiness.ts'
 import { Sockets } from './sockets.ts'
 import type { GatewayStatus } from './status.ts'
+import type { ConfigView } from './view.ts'
 
 /**
  * Required, since an import looks at every export: that of `WebSocket` loads a whole HTTP client, 8 MiB that nobody
@@ -48,6 +49,7 @@ export type AdminOptions = {
   readonly ready: () => Readiness
   readonly explain: Explain
   readonly flush: Flush
+  readonly reload: ConfigView['reload']
   readonly clock: Clock
   readonly limits: Pick<Limits, 'adminSockets' | 'adminPerSecond'>
   readonly log: Log
@@ -132,7 +134,7 @@ class Site {
   readonly #resources: ReadonlyMap<string, Resource>
 
   constructor(options: AdminOptions) {
-    const { meter, status, explain, flush, clock, limits } = options
+    const { meter, status, explain, flush, reload, clock, limits } = options
     const exporter = createExporter(meter)
     const rate = () =>
       new TokenBucket(limits.adminPerSecond, limits.adminPerSecond, options.clock.now())
@@ -162,6 +164,17 @@ class Site {
           answer: (_isKnown, query) => {
             const { status: code, value } = flush(query)
             return object(code, value)
+          },
+        },
+      ],
+      [
+        '/reload',
+        {
+          isOpen: false,
+          isAct: true,
+          answer: async () => {
+            const done = await reload()
+            return object('error' in done ? refusedFiles : 200, done)
           },
         },
       ],
@@ -204,7 +217,9 @@ class Site {
     const { log } = this.#options
     try {
       const given = await this.#judge(request)
-      if (given.status >= 400 && given.status < 500) this.#refused(request, given.status)
+      if (given.status >= 400 && given.status < 500 && given.status !== refusedFiles) {
+        this.#refused(request, given.status)
+      }
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
@@ -280,6 +295,9 @@ const words: Readonly<Record<number, string>> = {
   429: 'too many requests',
   500: 'a fault of this gateway',
 }
+
+/** "Unprocessable Content": nothing is wrong with the request. The reload has its own line in the log. */
+const refusedFiles = 422
 
 const refusal = (status: number): Answer => ({ status, type: plain, body: `${words[status]}\n` })
 

@@ -3,6 +3,7 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { DestinationFacts, Facts, LinkFacts } from '../diagnose/gather.ts'
 import type { ClaimSaid, SelfSaid } from '../diagnose/probed.ts'
+import type { Status } from '../errors.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { SharesReport } from '../shares/report.ts'
 
@@ -74,3 +75,24 @@ export type RunningView = {
     }
   }
 }
+
+/** What became of the files of the configuration. */
+export type ConfigView = {
+  /** Since when what is in use is in use: wall clock in ms. */
+  readonly takenAt: number
+  /** Why the last reload was refused; `undefined`: it was not. */
+  readonly refused: string | undefined
+  /** Settings that wait for a restart. */
+  readonly restart: readonly string[]
+  /** Reads the files again. Never rejects. */
+  readonly reload: () => Promise<Reloaded | { readonly error: Refused }>
+}
+
+/** Domains with another certificate, settings that are taken, and settings that wait for a restart. */
+export type Reloaded = {
+  readonly certificates: readonly string[]
+  readonly changed: readonly string[]
+  readonly restart: readonly string[]
+}
+
+type Refused = { readonly code: Status; readonly message: string }

@@ -14,8 +14,8 @@ import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
 /** `isDown`: nobody listens there. */
-type Unanswered = { readonly why: string; readonly isDown?: boolean }
-export type Answered = { readonly diagnosis: Diagnosis } | Unanswered
+type Silence = { readonly why: string; readonly isDown?: boolean }
+export type Answered = { readonly diagnosis: Diagnosis } | Silence
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -26,9 +26,12 @@ export async function askGateway(
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
   asked: URLSearchParams,
 ): Promise<Answered> {
-  const answered = await answerOf(clock, config, { method: 'GET', path: `/explain?${asked}` })
-  if ('why' in answered) return answered
-  const { body, where } = answered
+  const ms = config.limits.adminExplainMs + graceMs
+  const reply = goodOf(
+    await askAdmin(clock, config, { method: 'GET', path: `/explain?${asked}`, ms }),
+  )
+  if ('why' in reply) return reply
+  const { body, where } = reply
   const found = readDiagnosis(body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
   const { by } = found
@@ -44,11 +47,12 @@ export async function flushGateway(
   clock: Clock,
   config: Pick<Config, 'listen' | 'limits'>,
   domain: string | undefined,
-): Promise<Forgotten | Unanswered> {
+): Promise<Forgotten | Silence> {
   const query = domain === undefined ? '' : `?${new URLSearchParams({ domain })}`
-  const answered = await answerOf(clock, config, { method: 'POST', path: `/flush${query}` })
-  if ('why' in answered) return answered
-  const { body, where } = answered
+  const question = { method: 'POST', path: `/flush${query}`, ms: graceMs } as const
+  const reply = goodOf(await askAdmin(clock, config, question))
+  if ('why' in reply) return reply
+  const { body, where } = reply
   try {
     const { answers, waits } = JSON.parse(body) as Forgotten
     if (Number.isInteger(answers) && Number.isInteger(waits)) return { answers, waits }
@@ -58,37 +62,41 @@ export async function flushGateway(
   return { why: `What answers at ${where} is no gateway of this version` }
 }
 
-type Question = { readonly method: 'GET' | 'POST'; readonly path: string }
+type Question = { readonly method: 'GET' | 'POST'; readonly path: string; readonly ms: number }
+type Reply = { readonly status: number; readonly body: string }
 
-/** The body of a good answer, and who gave it; or why there is none. */
-async function answerOf(
+type Placed = Reply & { readonly where: string }
+
+/** Only what was answered as it was asked. */
+function goodOf(reply: Placed | Silence): Placed | Silence {
+  if ('why' in reply || reply.status === 200) return reply
+  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
+  return { why: `The gateway at ${reply.where} does not say (${words(reply)})` }
+}
+
+/** What the admin port of the configuration says, and where it is; or why it says nothing, as the first half of a sentence. */
+export async function askAdmin(
   clock: Clock,
-  config: Pick<Config, 'listen' | 'limits'>,
+  { listen }: Pick<Config, 'listen'>,
   question: Question,
-): Promise<{ readonly body: string; readonly where: string } | Unanswered> {
-  const { address, port } = config.listen.admin
+): Promise<Placed | Silence> {
+  const { address, port, token } = listen.admin
   if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
   const host = nearAddress(address)
   const where = formatEndpoint(host, port)
-  const reply = await ask(clock, config, { host, port, ...question })
-  if (typeof reply === 'string') {
-    return { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
-  }
-  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
-  if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
-  return { body: reply.body, where }
+  const reply = await answerOf(clock, { ...question, host, port, token })
+  return typeof reply === 'string'
+    ? { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
+    : { ...reply, where }
 }
 
-type Place = Question & { readonly host: string; readonly port: number }
-type Reply = { readonly status: number; readonly body: string }
+type Place = { readonly host: string; readonly port: number; readonly token: string | null }
 
 /** A reply, or in a few words why there is none. */
-function ask(
+function answerOf(
   clock: Clock,
-  { listen, limits }: Pick<Config, 'listen' | 'limits'>,
-  { host, port, method, path }: Place,
+  { host, port, token, method, path, ms }: Question & Place,
 ): Promise<Reply | string> {
-  const { token } = listen.admin
   return new Promise((resolve) => {
     const sent = request({
       ...{ host, port, method, path, agent: false },
@@ -99,7 +107,7 @@ function ask(
       sent.destroy()
       resolve(reply)
     }
-    const cancel = clock.after(limits.adminExplainMs + graceMs, () => end('not in time'))
+    const cancel = clock.after(ms, () => end('not in time'))
     sent.on('error', (error: NodeJS.ErrnoException) => end(faults[error.code ?? ''] ?? 'no HTTP'))
     sent.on('response', (response) => {
       let body = ''
@@ -124,7 +132,7 @@ const faults: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no way to the network',
 }
 
-const words = ({ status }: Reply): string => meanings[status] ?? `HTTP status ${status}`
+export const words = ({ status }: Reply): string => meanings[status] ?? `HTTP status ${status}`
 
 const meanings: Readonly<Record<number, string>> = {
   401: 'its listen.admin.token is another one',

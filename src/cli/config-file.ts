@@ -24,6 +24,9 @@ export const configOption = [
 
 const usualPlaces = ['gatehouse.yaml', '/etc/gatehouse/gatehouse.yaml']
 
+type ReadFile = (file: string) => Promise<Buffer>
+type Read = Loaded & { readonly files: Files; readonly warnings: readonly Mistake[] }
+
 export type ConfigText = { readonly file: string; readonly text: string }
 
 /** `undefined` if no file was named and none is at the usual places. */
@@ -63,15 +66,31 @@ export function parsedConfig({ file, text }: ConfigText): Loaded {
 export const checkedFiles = (
   loaded: Loaded,
   { clock }: Pick<Host, 'clock'>,
-): Promise<CheckedFiles> => checkFiles(loaded, { readFile: readBounded, stat, wall: clock.wall })
+  readFile: ReadFile = readBounded,
+): Promise<CheckedFiles> => checkFiles(loaded, { readFile, stat, wall: clock.wall })
 
 /** Settings and files, both right. */
 export async function readConfig(
   host: Pick<Host, 'env' | 'folder' | 'clock'>,
   named: string | undefined,
-): Promise<Loaded & { readonly files: Files; readonly warnings: readonly Mistake[] }> {
-  const loaded = parsedConfig(await readConfigText(host, named))
-  const { files, mistakes, warnings } = await checkedFiles(loaded, host)
+): Promise<Read> {
+  return readWhole(await readConfigText(host, named), host)
+}
+
+/** The same file once more. */
+export const readConfigAgain = async (
+  host: Pick<Host, 'clock'>,
+  file: string,
+  readFile: ReadFile,
+): Promise<Read> => readWhole(await readText(file, readFile), host, readFile)
+
+async function readWhole(
+  text: ConfigText,
+  host: Pick<Host, 'clock'>,
+  readFile: ReadFile = readBounded,
+): Promise<Read> {
+  const loaded = parsedConfig(text)
+  const { files, mistakes, warnings } = await checkedFiles(loaded, host, readFile)
   if (files === undefined) throw invalid(loaded.file, mistakes)
   return { ...loaded, files, warnings }
 }
@@ -99,9 +118,12 @@ const isThere = (file: string): Promise<boolean> =>
     () => false,
   )
 
-export async function readText(file: string): Promise<ConfigText> {
+export async function readText(
+  file: string,
+  readFile: ReadFile = readBounded,
+): Promise<ConfigText> {
   try {
-    return { file, text: (await readBounded(file)).toString() }
+    return { file, text: (await readFile(file)).toString() }
   } catch (cause) {
     throw new GatewayError('file-unreadable', whyUnreadable(file, cause), { cause })
   }

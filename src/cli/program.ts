@@ -23,6 +23,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   'check-config': async () => (await import('./check-config.ts')).addCheckConfig,
   'print-config': async () => (await import('./print-config.ts')).addPrintConfig,
   run: async () => (await import('./run.ts')).addRun,
+  reload: async () => (await import('./reload-command.ts')).addReload,
   explain: async () => (await import('./explain.ts')).addExplain,
   dns: async () => (await import('./dns.ts')).addDns,
   send: async () => (await import('./send.ts')).addSend,

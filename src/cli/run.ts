@@ -4,6 +4,7 @@ import { type OpenedAdmin, openAdmin } from '../admin/admin.ts'
 import type { Files } from '../config/files.ts'
 import type { Config } from '../config/schema.ts'
 import { GatewayError } from '../errors.ts'
+import { sleep } from '../lib/clock.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import { Meter } from '../lib/meter.ts'
@@ -19,6 +20,7 @@ import type { Host } from './host.ts'
 import { openFilesIn, withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
 import { Reloader } from './reload.ts'
+import { ServiceManager } from './service-manager.ts'
 
 type Options = { readonly config?: string; readonly exitWithParent?: boolean }
 
@@ -26,7 +28,7 @@ export function addRun(program: Command, host: Host, end: End): undefined {
   program
     .command('run')
     .description(
-      'run the gateway; SIGTERM and Ctrl-C let it finish what is under way, SIGHUP reads its files again',
+      'run the gateway; SIGTERM and Ctrl-C let it finish what is under way, twice they do not; SIGHUP reads its files again',
     )
     .option(...configOption)
     .option('--exit-with-parent', 'stop when standard input ends, as when the parent is gone')
@@ -46,13 +48,16 @@ async function run(host: Host, { config: named, exitWithParent }: Options): Prom
   if (busy.length > 0) throw new GatewayError('port-unavailable', busy.join('\n'))
   // From here on: a signal that comes before the doors are open is not lost.
   const stop = new Stop(host, exitWithParent === true)
-  const reload = new Reloader(host, log, log.become)
-  const doors = await open(host, { config, files, meter, log })
+  const manager = new ServiceManager(host, log)
+  const reloader = new Reloader(host, log, { config: written, files, file }, manager)
+  const doors = await open(host, { config, files, meter, log, reloader })
   host.serving()
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
-  reload.start({ config: written, files, file }, doors.running)
-  await untilStopped(host, doors, { config, log, stop })
-  reload.forget()
+  manager.ready(reloader.status)
+  reloader.start(doors.running)
+  await untilStopped(host, doors, { config, log, stop, manager })
+  manager.forget()
+  reloader.forget()
   return exitCodes.ok.number
 }
 
@@ -83,9 +88,10 @@ type Inside = {
   readonly files: Files
   readonly meter: Meter
   readonly log: Log
+  readonly reloader: Reloader
 }
 
-async function open(host: Host, { config, files, meter, log }: Inside): Promise<Doors> {
+async function open(host: Host, { config, files, meter, log, reloader }: Inside): Promise<Doors> {
   const { clock, random, software } = host
   const limits = fitting(host, config, log)
   const running = await startGateway({
@@ -96,7 +102,7 @@ async function open(host: Host, { config, files, meter, log }: Inside): Promise<
   try {
     const listen = config.listen.admin
     const common = { software, meter, clock, limits, log, vitals: systemVitals }
-    return { running, admin: await openAdmin({ ...common, running, listen }) }
+    return { running, admin: await openAdmin({ ...common, running, config: reloader, listen }) }
   } catch (error) {
     await running.close()
     throw error
@@ -159,16 +165,25 @@ class Stop {
   }
 }
 
-type Stay = { readonly config: Config; readonly log: Log; readonly stop: Stop }
+type Stay = {
+  readonly config: Config
+  readonly log: Log
+  readonly stop: Stop
+  readonly manager: ServiceManager
+}
 
 async function untilStopped(
   { clock }: Host,
   { running, admin }: Doors,
-  { config, log, stop }: Stay,
+  { config, log, stop, manager }: Stay,
 ): Promise<undefined> {
   const why = await stop.first
   log.info('gateway.draining', { cause: why })
   admin.draining()
+  manager.stopping()
+  // Whoever spreads load asks /readyz now and then, and sends nothing more once it has said no.
+  if (why === 'SIGTERM')
+    await Promise.race([sleep(clock, config.limits.drainNoticeMs), stop.second])
   const started = clock.now()
   const cancel = clock.after(config.limits.drainMs, () => stop.say('time'))
   await Promise.race([running.drain(), stop.second])

@@ -11,6 +11,7 @@ import { createFlush } from '../../src/admin/flushing.ts'
 import { type Admin, startAdmin } from '../../src/admin/http.ts'
 import type { Readiness } from '../../src/admin/readiness.ts'
 import { gatewayStatus } from '../../src/admin/status.ts'
+import type { ConfigView } from '../../src/admin/view.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { Facts, Log } from '../../src/lib/log.ts'
 import { silentLog } from '../../src/lib/log.ts'
@@ -19,7 +20,7 @@ import { systemVitals } from '../../src/lib/vitals.ts'
 import { limitsWith } from '../../src/limits.ts'
 import { type Joined, joinedGateways } from '../support/joined-gateways.ts'
 import { ManualClock } from '../support/manual-clock.ts'
-import { runningWith } from '../unit/admin/support.ts'
+import { quietConfig, runningWith } from '../unit/admin/support.ts'
 
 const token = 'a-token-of-thirty-two-characters-'
 const good: Readiness = { ready: true, reasons: [], warnings: [] }
@@ -33,6 +34,7 @@ type Wish = {
   readonly clock?: Clock
   readonly explain?: Explain
   readonly flush?: (domain: string | undefined) => { answers: number; waits: number }
+  readonly reload?: ConfigView['reload']
 }
 
 async function opened(wish: Wish = {}) {
@@ -53,6 +55,7 @@ async function opened(wish: Wish = {}) {
     ...{ meter, status, ready, clock: wish.clock ?? systemClock, log },
     explain: wish.explain ?? (async () => ({ status: 200, value: {} })),
     flush: createFlush(runningWith({ flush: wish.flush })),
+    reload: wish.reload ?? quietConfig.reload,
     limits: { adminSockets: wish.sockets ?? 64, adminPerSecond: wish.perSecond ?? 100 },
   })
   onTestFinished(() => admin.close().then(() => undefined))
@@ -177,6 +180,37 @@ describe('what it tells', () => {
     expect(asked).toEqual(['b.example', undefined])
   })
 
+  test('a reload is asked for by POST, and answered with what came of it', async () => {
+    const taken = { certificates: ['a.example'], changed: ['policy.deny'], restart: [] }
+    const error = { code: 'config-invalid', message: 'x.yaml has 1 mistake' } as const
+    let result: Awaited<ReturnType<ConfigView['reload']>> = taken
+    let count = 0
+    const { admin, lines } = await opened({
+      reload: async () => {
+        count++
+        return result
+      },
+    })
+    const post = async (headers = {}) => {
+      const { status, body } = await ask(admin, '/reload', { method: 'POST', headers })
+      return [status, status < 403 || status === 422 ? JSON.parse(body) : undefined]
+    }
+    expect(await post()).toEqual([200, taken])
+    result = { error }
+    expect(await post()).toEqual([422, { error }])
+    // It has a line of its own.
+    expect(lines).toEqual([])
+    const { status, headers } = await ask(admin, '/reload')
+    expect([status, headers.allow]).toEqual([405, 'POST'])
+    expect((await post({ origin: 'https://evil.example' }))[0]).toBe(403)
+    expect(count).toBe(2)
+    const guarded = await opened({ token })
+    const reply = async (given = {}) =>
+      (await ask(guarded.admin, '/reload', { method: 'POST', headers: given })).status
+    expect(await reply()).toBe(401)
+    expect(await reply({ authorization: `Bearer ${token}` })).toBe(200)
+  })
+
   test('a fault inside is a 500 that says nothing, and the port lives on', async () => {
     const { admin, lines } = await opened({
       ready: () => {
@@ -201,6 +235,7 @@ describe('whom it tells', () => {
     const given = {
       ...{ address: '127.0.0.1', port: admin.port, token: null, meter: new Meter() },
       ...{ status: () => gatewayStatus(undefined as never), ready: () => good },
+      reload: quietConfig.reload,
       explain: async () => ({ status: 200, value: {} }) as const,
       flush: () => ({ status: 200, value: {} }) as const,
       ...{ clock: systemClock, limits: limitsWith(), log: silentLog },
@@ -445,6 +480,7 @@ async function served(): Promise<{ joined: Joined; admin: Awaited<ReturnType<typ
     ...{ running, meter, limits, log: silentLog, clock: systemClock, vitals: systemVitals },
     listen: { address: '127.0.0.1', port: 0, token: null },
     software: 'gatehouse/0.1.0',
+    config: quietConfig,
   })
   onTestFinished(() => admin.close().then(() => undefined))
   return { joined, admin }

@@ -53,6 +53,9 @@ async function reload(one: Process, event: string): Promise<Readonly<Record<stri
 
 test('a running gateway takes new certificates and rules, and keeps what it has when they are wrong', async () => {
   const { a, b } = await twoSites()
+  // Nothing is tried again by itself.
+  const limits = 'reloadRetryMs: 600000'
+  await set(a.config, { limits: `{${limits}}` })
   const [one] = await Promise.all([gateway(a), gateway(b)])
   const say = () =>
     run(['send', 'bob@b.example', 'Hello', '--json', '--user', 'alice', '--config', a.config])
@@ -77,7 +80,11 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   const third = await renewed(a)
 
   expect(await statusOf()).toMatchObject({ status: 'inbox-closed' })
-  await set(a.config, { deny: '[b.example]', level: 'warn', limits: '{idleMs: 1000000}' })
+  await set(a.config, {
+    deny: '[b.example]',
+    level: 'warn',
+    limits: `{${limits}, idleMs: 1000000}`,
+  })
   const keyFile = join(a.folder, 'keys/a.example.key.pem')
   const key = await readFile(keyFile)
   await writeFile(keyFile, writePrivateKey(generateKeyPair(systemRandom)))
@@ -94,7 +101,7 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   one.signal('SIGTERM')
   expect((await one.ended).code).toBe(0)
   // Lines of less weight than `warn` are not written any more.
-  expect(one.lines.at(-1)).toMatchObject({ event: 'config.reloaded' })
+  expect(one.lines.at(-1)).toMatchObject({ event: 'config.restart-needed' })
 })
 
 /** A gateway of two domains, in its folder the files of both. */
@@ -171,6 +178,113 @@ test('a file that is a pipe without an end holds up no end', async () => {
   await one.line(({ event }) => event === 'config.reload-refused')
   one.signal('SIGHUP')
   expect(await (await fetch(`http://127.0.0.1:${a.admin}/healthz`)).text()).toBe('alive\n')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+})
+
+/** What the admin port says at `path`. */
+const told = async ({ admin }: Site, path: string): Promise<string> =>
+  (await fetch(`http://127.0.0.1:${admin}${path}`)).text()
+
+const warned = async (one: Site): Promise<readonly string[]> => {
+  const { warnings } = JSON.parse(await told(one, '/readyz')) as {
+    readonly warnings: readonly { readonly code: string }[]
+  }
+  return warnings.map(({ code }) => code)
+}
+
+test('a reload that was refused is told everywhere, and tried again once a file has changed', async () => {
+  const { a } = await twoSites()
+  await set(a.config, { limits: '{reloadRetryMs: 50}' })
+  const one = await gateway(a)
+  const successful = async () =>
+    /^gatehouse_config_last_reload_successful (\d)$/m.exec(await told(a, '/metrics'))?.[1]
+  expect([await successful(), await warned(a)]).toEqual(['1', []])
+
+  const key = await readFile(inFolder(a, 'a.example.key.pem'))
+  const certificate = await renewed(a)
+  const renewedKey = await readFile(inFolder(a, 'a.example.key.pem'))
+  await writeFile(inFolder(a, 'a.example.key.pem'), key)
+  const refused = await run(['reload', '--config', a.config])
+  expect(refused).toMatchObject({ code: 78, out: '' })
+  expect(refused.err).toContain('domains[0].certificate')
+  expect(await warned(a)).toEqual(['reload-refused'])
+  expect(await shown(a)).not.toBe(certificate)
+
+  // The other half of the renewal comes, and nobody sends a signal.
+  const before = one.lines.length
+  await writeFile(inFolder(a, 'a.example.key.pem'), renewedKey)
+  await one.until(() => one.lines.slice(before).find(({ event }) => event === 'config.reloaded'))
+  expect([await shown(a), await warned(a)]).toEqual([certificate, []])
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+})
+
+test('the command tells what is in force and what waits for a restart', async () => {
+  const { a } = await twoSites()
+  const one = await gateway(a)
+  expect(await run(['reload', '--config', a.config])).toMatchObject({
+    ...{ code: 0, err: '', out: 'Read again: nothing has changed.\n' },
+  })
+  await set(a.config, { deny: '[b.example]', limits: '{idleMs: 1000000}' })
+  expect(await run(['reload', '--config', a.config])).toMatchObject({
+    ...{ code: 0, err: '' },
+    out: 'In force: policy.deny\nWaits for a restart: limits.idleMs\n',
+  })
+  expect(one.lines.find(({ event }) => event === 'config.restart-needed')).toMatchObject({
+    ...{ level: 'warn', paths: 'limits.idleMs' },
+  })
+  expect(await warned(a)).toEqual(['restart-needed'])
+  const page = JSON.parse(await told(a, '/status')) as { readonly warnings: readonly object[] }
+  expect(page.warnings).toHaveLength(1)
+  // It is as it was at the start: nothing waits any more.
+  await set(a.config, { limits: '{}' })
+  expect(await run(['reload', '--config', a.config, '--json'])).toMatchObject({
+    ...{ code: 0, out: '{"certificates":[],"changed":[],"restart":[]}\n' },
+  })
+  expect(await warned(a)).toEqual([])
+  one.signal('SIGTERM')
+  await one.ended
+  expect(await run(['reload', '--config', a.config])).toMatchObject({
+    ...{ code: 75, err: expect.stringContaining(`127.0.0.1:${a.admin} (connection refused)`) },
+  })
+})
+
+test('a reload that reads a pipe to which nobody writes ends', async () => {
+  const { a } = await twoSites()
+  await set(a.config, { limits: '{reloadMs: 300}' })
+  const one = await gateway(a)
+  const file = inFolder(a, 'a.example.pem')
+  await rm(file)
+  execFileSync('/bin/sh', ['-c', 'mkfifo "$0"', file])
+  expect(await reload(one, 'config.reload-refused')).toMatchObject({
+    ...{ cause: 'file-unreadable', message: `${file} cannot be read in 0.3 s` },
+  })
+  await rm(file)
+  await renewed(a)
+  await one.line(({ event }) => event === 'config.reloaded')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+})
+
+test('names the file of each key that is another one, and no other setting', async () => {
+  const { a } = await twoSites()
+  const file = (name: string) => join(a.folder, 'keys', name)
+  const fresh = () => writePrivateKey(generateKeyPair(systemRandom))
+  const write = (name: string, pem: string) => writeFile(file(name), pem, { mode: 0o600 })
+  await write('user.pem', fresh())
+  await write('old.pem', fresh())
+  await set(a.config, { userKey: 'keys/user.pem', otherKeys: '[keys/old.pem]' })
+  const one = await gateway(a)
+  const waits = async () => (await reload(one, 'config.reloaded'))['restart']
+  await write('user.pem', fresh())
+  expect(await waits()).toBe('domains[0].userKey')
+  await write('old.pem', fresh())
+  expect(await waits()).toBe('domains[0].userKey, domains[0].otherKeys')
+  // The same key, written in another way.
+  const pem = await readFile(file('a.example.key.pem'), 'utf8')
+  await write('a.example.key.pem', `the key of this domain\n${pem}\n`)
+  expect(await waits()).toBe('domains[0].userKey, domains[0].otherKeys')
   one.signal('SIGTERM')
   expect((await one.ended).code).toBe(0)
 })

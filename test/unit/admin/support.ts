@@ -1,6 +1,6 @@
 /** A running gateway as the admin port sees it, made by hand. */
 import type { Service } from '../../../src/address/address.ts'
-import type { DestinationView, LinkView, RunningView } from '../../../src/admin/view.ts'
+import type { ConfigView, DestinationView, LinkView, RunningView } from '../../../src/admin/view.ts'
 import type { Status } from '../../../src/errors.ts'
 import type { Vitals } from '../../../src/lib/vitals.ts'
 import type { Explanation } from '../../../src/resolve/resolver.ts'
@@ -10,6 +10,7 @@ export const dayMs = 86_400_000
 
 export type Wish = {
   readonly flush?: RunningView['flush'] | undefined
+  readonly config?: Partial<ConfigView>
   readonly links?: readonly LinkView[]
   readonly destinations?: readonly DestinationView[]
   readonly domains?: RunningView['domains']
@@ -22,6 +23,13 @@ export type Wish = {
   readonly isBarred?: boolean
   readonly probe?: RunningView['gateway']['sessions']['probe']
   readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
+}
+
+export const quietConfig: ConfigView = {
+  takenAt: 1_790_000_000_000,
+  refused: undefined,
+  restart: [],
+  reload: async () => ({ certificates: [], changed: [], restart: [] }),
 }
 
 export const ownDomain = (name: string, untilMs: number): RunningView['domains'][number] => ({

@@ -42,7 +42,7 @@ export const statuses = {
   stored: row(0x0002, 'answer', 'no', 'none', 'The message is in the inbox of the recipient, on disk.'),
   queued: row(0x0003, 'answer', 'no', 'none', 'A gateway on the way has the message on disk and will report.'),
   pending: row(0x0004, 'answer', 'no', 'none', 'The decision is not made yet; the result follows.'),
-  'unknown-outcome': row(0x0005, 'answer', 'ask', 'network', 'Handed on, no final word: repeat with the same id.'),
+  'unknown-outcome': row(0x0005, 'answer', 'ask', 'network', 'Handed on, and no final word came.'),
 
   'bad-frame': row(0x0100, 'link', 'never', 'peer', 'A frame breaks the grammar.'),
   'version-unsupported': row(0x0101, 'link', 'change', 'peer', 'No common protocol version.'),

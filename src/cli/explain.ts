@@ -4,6 +4,7 @@
  * The running gateway is asked, since its caches, links and back-off are those that count; where there is none, or
  * another search is wanted than it makes, the command searches itself. A connection is tried by the command.
  */
+import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import type { Domain } from '../address/domain.ts'
 import type { Config } from '../config/schema.ts'
@@ -23,7 +24,7 @@ import { systemExchange, systemServers } from '../resolve/system-exchange.ts'
 import type { Fallback } from '../resolve/target.ts'
 import { type Answered, askGateway } from './ask-gateway.ts'
 import { configOption, findConfigText, parsedConfig, readText } from './config-file.ts'
-import { endpointOf } from './endpoint-option.ts'
+import { type Endpoint, endpointOf } from './endpoint-option.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import { explanationText } from './explanation-text.ts'
 import type { Host } from './host.ts'
@@ -162,8 +163,15 @@ function serversOf(
   { server }: Options,
   resolve: Config['resolve'] | undefined,
 ): readonly DnsServer[] {
-  const named = server?.map((text) => endpointOf(text, '--server', 53)) ?? resolve?.servers ?? []
+  const named = server?.map(serverOf) ?? resolve?.servers ?? []
   return named.length > 0 ? named.map(({ host: ip, port }) => ({ ip, port })) : systemServers()
+}
+
+/** A name would have to be looked up first, and where is the question. */
+function serverOf(text: string): Endpoint {
+  const endpoint = endpointOf(text, '--server', 53)
+  if (isIP(endpoint.host) !== 0) return endpoint
+  throw new GatewayError('usage', `expected an IP address behind --server, found "${text}"`)
 }
 
 function fallbackOf(text: string | undefined): Fallback | undefined {

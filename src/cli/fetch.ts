@@ -1,7 +1,15 @@
 /** `gatehouse fetch`: the presence of somebody, once. */
 import type { Command } from 'commander'
 import { parseUri } from '../address/uri.ts'
-import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import {
+  type AttachOptions,
+  addAttachOptions,
+  addWaitOption,
+  attach,
+  leave,
+  leftOf,
+  waitMsOf,
+} from './attach.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
 import { outcomeText } from './outcome-text.ts'
@@ -10,10 +18,10 @@ import { documentText } from './presence-text.ts'
 import type { End } from './program.ts'
 import { withProgress } from './progress.ts'
 
-type Options = AttachOptions & { readonly json?: boolean }
+type Options = AttachOptions & { readonly wait?: string; readonly json?: boolean }
 
 export function addFetch(program: Command, host: Host, end: End): undefined {
-  addAttachOptions(program.command('fetch'))
+  addWaitOption(addAttachOptions(program.command('fetch')))
     .description('ask once for the presence of somebody')
     .argument('<presentity>', 'user@domain or pres:user@domain')
     .option('--json', 'print one JSON object')
@@ -24,10 +32,11 @@ export function addFetch(program: Command, host: Host, end: End): undefined {
 
 async function fetchPresence(host: Host, text: string, options: Options): Promise<number> {
   const { address } = parseUri(text, 'pres')
-  const client = await attach(host, options)
-  const asking = client.fetch(address)
+  const left = leftOf(host, waitMsOf(options.wait))
+  const client = await attach(host, options, { attachMs: left() })
+  const asking = client.fetch(address, { lifeMs: left() })
   const result = await withProgress(host, `asking for ${address.text}`, asking)
-  await client.close()
+  await leave(client, host.clock, left())
   const { document, version, ...outcome } = result
   const paint = painter(host, 'out')
   if (options.json === true) {

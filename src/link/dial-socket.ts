@@ -106,8 +106,8 @@ function attempt<S extends Socket>(
       reject(error)
     }
     const failed = (error: NodeJS.ErrnoException) => fail(faultOf(error, phase, dial))
-    const closed = () => fail(failure('link-refused', dial, `closed, ${phase}`))
-    const late = () => fail(failure('link-refused', dial, `no answer in time, ${phase}`))
+    const closed = () => fail(failure('link-refused', dial, `closed${during(phase)}`))
+    const late = () => fail(failure('link-refused', dial, `no answer in time${during(phase)}`))
     const stopped = () => fail(calledOff(dial))
     const stopDial = clock.after(limits.dialAddressMs, late)
     let stopHandshake: Cancel = () => undefined
@@ -138,6 +138,9 @@ function attempt<S extends Socket>(
 }
 
 type Phase = 'connecting' | 'in the TLS handshake'
+
+/** What comes before needs no word. */
+const during = (phase: Phase): string => (phase === 'connecting' ? '' : `, ${phase}`)
 
 const calledOff = (dial: Dial): GatewayError => failure('link-stopped', dial, 'called off')
 
@@ -185,7 +188,8 @@ const tlsFaults: ReadonlyMap<string | undefined, string> = new Map([
 
 function faultOf(error: NodeJS.ErrnoException, phase: Phase, dial: Dial): GatewayError {
   const refusal = refusals.get(error.code)
-  if (refusal !== undefined) return failure('link-refused', dial, `${refusal}, ${phase}`, error)
+  if (refusal !== undefined)
+    return failure('link-refused', dial, `${refusal}${during(phase)}`, error)
   const code = phase === 'connecting' ? 'link-refused' : 'tls-failed'
   return failure(code, dial, tlsFaults.get(error.code) ?? wordsOf(error), error)
 }

@@ -11,15 +11,26 @@ export type NewFile = {
 
 /** Those of `files` that are there already. */
 export async function alreadyThere(files: readonly string[]): Promise<readonly string[]> {
-  const found = await Promise.all(
-    files.map((file) =>
-      stat(file).then(
-        () => true,
-        () => false,
-      ),
-    ),
-  )
+  const found = await Promise.all(files.map(isThere))
   return files.filter((_, i) => found[i])
+}
+
+const isThere = (file: string): Promise<boolean> =>
+  stat(file).then(
+    () => true,
+    () => false,
+  )
+
+/**
+ * The folder and those above it that are not there yet; returns the first that was made. `recursive` of Node tries for ever
+ * where the system has none to give, such as in /proc.
+ */
+export async function makeFolder(folder: string): Promise<string | undefined> {
+  if (await isThere(folder)) return undefined
+  const above = dirname(folder)
+  const first = above === folder ? undefined : await makeFolder(above)
+  await mkdir(folder, { mode: 0o755 })
+  return first ?? folder
 }
 
 /**
@@ -30,7 +41,7 @@ export async function writeNew(files: readonly NewFile[]): Promise<undefined> {
   const open = new Set(files.flatMap(({ file, isPrivate }) => (isPrivate ? [] : [dirname(file)])))
   for (const { file, text, isPrivate } of files) {
     const folder = dirname(file)
-    const made = await mkdir(folder, { recursive: true, mode: 0o755 })
+    const made = await makeFolder(folder)
     if (made !== undefined && !open.has(folder)) await chmod(folder, 0o700)
     await writeFile(file, text, { flag: 'wx', mode: isPrivate ? 0o600 : 0o644 })
     if (isPrivate) await chmod(file, 0o600)

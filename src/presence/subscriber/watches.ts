@@ -47,8 +47,8 @@ export type Watched = {
   readonly watch: Watch
   /** SUBSCRIBE has to be sent for `watch` now, and its answer told with `subscribed`. */
   readonly mustSubscribe: boolean
-  /** What was seen last, if it still holds. */
-  readonly presence: Presence | undefined
+  /** What whoever watches already is shown now; `undefined`: nothing yet. */
+  readonly notice: Notice | undefined
 }
 
 export type WatchesPorts = {
@@ -116,7 +116,7 @@ export class Watches {
     if (known === undefined) row.interests = row.interests.concat(interest)
     row.wantedSeconds = Math.max(row.wantedSeconds, leaseSeconds)
     const status = row.state === 'active' ? 'ok' : 'pending'
-    return { status, leaseSeconds, watch: row, mustSubscribe, presence: seen(row) }
+    return { status, leaseSeconds, watch: row, mustSubscribe, notice: shownOf(row) }
   }
 
   /** Ends one interest; with the last one, the subscription. What is not there is ended already. */
@@ -393,6 +393,12 @@ export class Watches {
       this.#ports.show(interest, terminated(event))
     }
   }
+}
+
+function shownOf(row: WatchRow): Notice | undefined {
+  const presence = seen(row)
+  if (presence !== undefined) return active(presence)
+  return row.isUnknown ? unknown : undefined
 }
 
 const pairOf = ({ watcher, presentity }: { watcher: Address; presentity: Address }): string =>

@@ -512,6 +512,14 @@ describe('watching', () => {
     expect(gateway.asked('renew')).toEqual([])
   })
 
+  test('who begins to watch while nobody can vouch is told so', async () => {
+    const { notices, notify } = await watching()
+    await notify({ state: 'unknown' })
+    await notify({ state: 'unknown' })
+    await notify(version(1, 1), JSON.stringify(open))
+    expect(shownOf(notices)).toEqual(['unknown - -', 'active 1 -'])
+  })
+
   test('a refusal is the last that is told', async () => {
     const { client, clock, gateway } = await attached()
     gateway.reply = () => ({ status: 'refused' })

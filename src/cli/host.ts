@@ -7,6 +7,15 @@ export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
 export type StopSignal = 'SIGINT' | 'SIGTERM'
 
+/** What the signals of a service do, from the first statement of the process on. */
+export type Signals = {
+  readonly isService: boolean
+  /** One that came before anybody took it. */
+  isReloadAsked: boolean
+  reload: () => undefined
+  stop: (signal: StopSignal) => undefined
+}
+
 export type Host = {
   /** The words of the command line behind the name of the program. */
   readonly words: readonly string[]

@@ -85,7 +85,7 @@ export const statuses = {
   'credential-binding': row(0x030d, 'request', 'change', 'sender', 'The token belongs to another channel.'),
   'credential-scope': row(0x030e, 'request', 'change', 'sender', 'The credential does not allow this.'),
   'credential-revoked': row(0x030f, 'request', 'change', 'sender', 'The key of the token was revoked.'),
-  'credential-unverifiable': row(0x0310, 'request', 'later', 'network', 'The key of the issuer cannot be had now.'),
+  'credential-unverifiable': row(0x0310, 'request', 'later', 'network', 'The keys of the domain that signed cannot be fetched now.'),
   // 0x0311 is reserved: no status ever has it.
 
   refused: row(0x0400, 'request', 'never', 'sender', 'The recipient does not exist or does not want this.'),

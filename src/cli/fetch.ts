@@ -14,7 +14,7 @@ import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
 import { outcomeText } from './outcome-text.ts'
 import { painter } from './paint.ts'
-import { documentText } from './presence-text.ts'
+import { noticeText } from './presence-text.ts'
 import type { End } from './program.ts'
 import { withProgress } from './progress.ts'
 
@@ -44,6 +44,16 @@ async function fetchPresence(host: Host, text: string, options: Options): Promis
     const presentity = address.text
     host.out(`${JSON.stringify({ presentity, ...outcome, version: version ?? null, tuples })}\n`)
   } else if (document === undefined) host.out(`${outcomeText(outcome, paint)}\n`)
-  else host.out(documentText(document, paint))
+  else {
+    // In the words of `watch`.
+    const notice = {
+      presentity: address,
+      state: 'active',
+      version,
+      document,
+      reason: undefined,
+    } as const
+    host.out(`${noticeText(notice, paint)}\n`)
+  }
   return exitCodes[exitOf(result.status)].number
 }

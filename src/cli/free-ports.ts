@@ -6,6 +6,7 @@
  * Fails: never.
  */
 import { createServer } from 'node:net'
+import { whyUnopened } from '../lib/why-unopened.ts'
 
 export type Place = {
   /** As the configuration calls it: `listen.peers[0]`. */
@@ -17,28 +18,19 @@ export type Place = {
 export async function unavailable(places: readonly Place[]): Promise<readonly string[]> {
   const sentences: string[] = []
   for (const place of places) {
-    const code = await codeOf(place)
-    if (code !== undefined) sentences.push(sentence(place, code))
+    const { setting, address, port } = place
+    const error = await refusalOf(place)
+    if (error !== undefined) sentences.push(`${setting}: ${whyUnopened(address, port, error)}`)
   }
   return sentences
 }
 
 /** Listens and stops again at once. */
-const codeOf = ({ address, port }: Place): Promise<string | undefined> =>
+const refusalOf = ({ address, port }: Place): Promise<Error | undefined> =>
   new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy())
-    server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    server.once('error', resolve)
     server.listen({ host: address, port, exclusive: true }, () => {
       server.close(() => resolve(undefined))
     })
   })
-
-const reasons: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'another process has it open',
-  EADDRNOTAVAIL: 'this machine does not have that address',
-  EAFNOSUPPORT: 'this machine does not speak IPv6',
-  EACCES: 'this user may not open it (ports below 1024 need a privilege)',
-}
-
-const sentence = ({ setting, address, port }: Place, code: string): string =>
-  `${setting}: cannot listen on ${address} port ${port}: ${reasons[code] ?? code}`

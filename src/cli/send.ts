@@ -2,6 +2,7 @@
 import type { Command } from 'commander'
 import { formatUri, parseUri } from '../address/uri.ts'
 import type { SendResult } from '../client/client.ts'
+import { GatewayError } from '../errors.ts'
 import {
   type AttachOptions,
   addAttachOptions,
@@ -75,7 +76,10 @@ async function send(
 /** A terminal is told that it is its turn. */
 function readBody(host: Host, most: number): Promise<Buffer> {
   if (host.terminal.in) host.err('Write the message; Ctrl-D sends it.\n')
-  return host.readInput(most)
+  return host.readInput(most).catch((cause: unknown) => {
+    if (!(cause instanceof GatewayError && cause.code === 'too-large')) throw cause
+    throw new GatewayError(cause.code, `${cause.message} (limits.messageBytes)`, { cause })
+  })
 }
 
 const report = (host: Host, result: SendResult): string =>

@@ -16,7 +16,7 @@ const unfit = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cs}\p{Default_Ignorable_Code_Po
  * Hangul, Khmer, Mongolian, Kaithi and hieroglyphs are written with.
  */
 const harmless =
-  /\u034f|[\n\t\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200e\u200f\u{110bd}\u{110cd}\u{13430}-\u{1343f}]/u
+  /\u034f|\u17b4|\u17b5|\u180b|\u180c|\u180d|\u180f|[\n\t\u00ad\u0600-\u0605\u061c\u06dd\u070f\u0890\u0891\u08e2\u115f\u1160\u180e\u200e\u200f\u{110bd}\u{110cd}\u{13430}-\u{1343f}]/u
 
 /** Which of its shapes the sign before has. */
 const variation = /[\ufe00-\ufe0f\u{e0100}-\u{e01ef}]/u

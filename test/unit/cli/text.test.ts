@@ -4,7 +4,7 @@ import { parseAddress } from '../../../src/address/address.ts'
 import { parseDomain } from '../../../src/address/domain.ts'
 import { outcomeText } from '../../../src/cli/outcome-text.ts'
 import { isColoured, painter } from '../../../src/cli/paint.ts'
-import { documentText, noticeText } from '../../../src/cli/presence-text.ts'
+import { noticeText } from '../../../src/cli/presence-text.ts'
 import { withProgress } from '../../../src/cli/progress.ts'
 import { screened } from '../../../src/cli/screen.ts'
 import { columns, widthOf } from '../../../src/cli/table.ts'
@@ -214,6 +214,6 @@ describe('presence', () => {
 
   test('shows what somebody else wrote without its control signs', () => {
     const document = { tuples: { a: { note: 'x\u001b[31my' } } }
-    expect(documentText(document, plain)).not.toContain('\u001b')
+    expect(noticeText({ ...notice, state: 'active', document }, plain)).not.toContain('\u001b')
   })
 })

@@ -36,6 +36,7 @@ import {
   type RequestKind,
   see,
   seen,
+  shownOf,
   type Watch,
   type WatchRow,
 } from './watch.ts'
@@ -393,12 +394,6 @@ export class Watches {
       this.#ports.show(interest, terminated(event))
     }
   }
-}
-
-function shownOf(row: WatchRow): Notice | undefined {
-  const presence = seen(row)
-  if (presence !== undefined) return active(presence)
-  return row.isUnknown ? unknown : undefined
 }
 
 const pairOf = ({ watcher, presentity }: { watcher: Address; presentity: Address }): string =>

@@ -94,11 +94,9 @@ function observeLinks({ running, meter, clock }: GaugeNeeds): undefined {
 }
 
 function observeProcess({ meter, clock, vitals, software }: GaugeNeeds): Cancel {
-  const { node, cpuSeconds, residentBytes, heapBytes } = vitals
+  const { node, heapBytes } = vitals
   const [, version = software] = software.split('/')
   meter.gauge('build_info', { version, node }, () => 1)
-  meter.gauge('cpu_seconds', {}, cpuSeconds)
-  meter.gauge('resident_memory_bytes', {}, residentBytes)
   meter.gauge('heap_used_bytes', {}, heapBytes)
   return observeLoop(meter, clock, vitals.loopDelay())
 }

@@ -2,11 +2,13 @@
  * The numbers of a meter as Prometheus reads them.
  *
  * In:    the table of `metrics.ts`, the series of the meter.
- * Out:   text, with the prefix; each row of the table with its help, whether it has series yet or not.
+ * Out:   text, with the prefix; each row of the table with its help, whether it has series yet or not. Then what every
+ *        exporter tells of its process.
  * Fails: never. What is not in the table is not told.
  *
  * A registry of its own for each exporter: two gateways fit into one process.
  */
+import { createRequire } from 'node:module'
 import { type Metric, type MetricType, Registry } from 'prom-client'
 import type { Histogram, Labels, Meter } from '../lib/meter.ts'
 import { type MetricRow, metricPrefix, metrics } from '../metrics.ts'
@@ -22,8 +24,20 @@ export function createExporter(meter: Meter): Exporter {
     // The registry asks a metric for nothing but its name and what `get` returns.
     registry.registerMetric(collector(meter, name, row) as unknown as Metric)
   }
+  for (const collect of ofProcess) collect(registry)
   return { contentType: registry.contentType, text: () => registry.metrics() }
 }
+
+const require = createRequire(import.meta.url)
+
+/**
+ * The defaults of the library that are about the process. Not those about the runtime: they keep a timer of 10 ms and an
+ * observer of each collection of garbage, and `event_loop_delay_seconds` and `heap_used_bytes` tell the same.
+ */
+const ofProcess = [
+  ...['processCpuTotal', 'processStartTime', 'osMemoryHeap'],
+  ...['processOpenFileDescriptors', 'processMaxFileDescriptors'],
+].map((name) => require(`prom-client/lib/metrics/${name}`) as (registry: Registry) => void)
 
 type Sample = {
   readonly metricName: string

@@ -1,6 +1,6 @@
 /** How the process itself is, as a port: the only file that asks the system for it. */
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { cpuUsage, memoryUsage, pid, version } from 'node:process'
+import { memoryUsage, pid, version } from 'node:process'
 
 export type LoopDelay = {
   /** How late the event loop was, in seconds, since the last `reset`. `quantile` from 0 to 1; 1 is the most. */
@@ -12,9 +12,6 @@ export type LoopDelay = {
 export type Vitals = {
   readonly node: string
   readonly pid: number
-  /** User and system. */
-  readonly cpuSeconds: () => number
-  readonly residentBytes: () => number
   readonly heapBytes: () => number
   /** Begins to measure. */
   readonly loopDelay: () => LoopDelay
@@ -29,11 +26,6 @@ const resolutionMs = 100
 export const systemVitals: Vitals = {
   node: version,
   pid,
-  cpuSeconds: () => {
-    const { user, system } = cpuUsage()
-    return (user + system) / 1e6
-  },
-  residentBytes: () => memoryUsage.rss(),
   heapBytes: () => memoryUsage().heapUsed,
   loopDelay: () => {
     const monitor = monitorEventLoopDelay({ resolution: resolutionMs })

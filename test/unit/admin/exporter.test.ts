@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createExporter } from '../../../src/admin/metrics.ts'
 import { Meter, observe } from '../../../src/lib/meter.ts'
-import { metrics } from '../../../src/metrics.ts'
+import { metrics, processMetrics } from '../../../src/metrics.ts'
 
 const linesOf = async (meter: Meter): Promise<readonly string[]> =>
   (await createExporter(meter).text()).split('\n')
@@ -48,6 +48,16 @@ test('every metric of the table is told with its type and help, used or not', as
     expect(lines).toContain(`# TYPE gatehouse_${name} ${type}`)
     expect(lines).toContain(`# HELP gatehouse_${name} ${help}`)
   }
+})
+
+test('the usual numbers of a process are those of the table, and CPU time is a counter', async () => {
+  const lines = await linesOf(new Meter())
+  const told = lines.flatMap((line) => /^# TYPE (process_\w+) (\w+)$/.exec(line)?.slice(1) ?? [])
+  const rows = Object.entries(processMetrics).flatMap(([name, { type }]) => [name, type])
+  expect(told.toSorted()).toEqual(rows.toSorted())
+  const seconds = lines.find((line) => line.startsWith('process_cpu_seconds_total '))
+  expect(Number(seconds?.split(' ')[1])).toBeGreaterThanOrEqual(0)
+  expect(lines.some((line) => /^# TYPE nodejs_/.test(line))).toBe(false)
 })
 
 test('a label value cannot break out of its line', async () => {

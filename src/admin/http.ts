@@ -21,6 +21,7 @@ import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import { printable } from '../lib/printable.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
+import { whyUnopened } from '../lib/why-unopened.ts'
 import type { Limits } from '../limits.ts'
 import type { Explain } from './explaining.ts'
 import type { Flush } from './flushing.ts'
@@ -97,7 +98,7 @@ async function listen(server: Server, host: string, port: number): Promise<undef
     server.listen({ host, port })
     await once(server, 'listening')
   } catch (cause) {
-    throw new GatewayError('port-unavailable', `cannot listen on ${host} port ${port}`, { cause })
+    throw new GatewayError('port-unavailable', whyUnopened(host, port, cause), { cause })
   }
 }
 

@@ -5,7 +5,8 @@ import type { LogOptions, ProcessLog } from './process-log.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-export type StopSignal = 'SIGINT' | 'SIGTERM'
+/** `output`: nobody takes what is printed any more. */
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'output'
 
 /** What the signals of a service do, from the first statement of the process on. */
 export type Signals = {

@@ -4,7 +4,7 @@
  * In:    the command line.
  * Out:   the exit code of `cli/exit-codes.ts`.
  */
-import { existsSync, fstatSync, readFileSync, writeSync } from 'node:fs'
+import { fstatSync, readFileSync, writeSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { isFile, sinkOf, withoutWaiting, writeWhole } from './cli/descriptor.ts'
@@ -35,8 +35,6 @@ const script = argv[1] ?? ''
 /** The last lines have this long to leave. */
 const lastLinesMs = 1000
 const ignore = (): undefined => undefined
-/** Linux alone has it. */
-const boundsFile = '/proc/self/limits'
 
 /**
  * What a start needs once only is neither optimised nor given room: an idle gateway would keep both, a fifth of the
@@ -77,7 +75,6 @@ const host: Host = {
   onStop,
   onReload,
   serving: serve,
-  bounds: () => (existsSync(boundsFile) ? readFileSync(boundsFile, 'utf8') : ''),
   heapBytes: () => getHeapStatistics().heap_size_limit,
   again: [process.execPath, ...process.execArgv, script],
   typed: script.endsWith('.ts') ? 'npm run -s gatehouse --' : 'gatehouse',

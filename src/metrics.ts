@@ -1,7 +1,7 @@
 /**
  * Every number that Gatehouse tells, in one table: `docs/metrics.md` is made from it, `admin/metrics.ts` exports it.
  *
- * Names stand without the prefix `gatehouse_`. A label has a fixed set of values, or one of the bounded sets below;
+ * Names stand without the prefix `gatehouse_`, which those of `process_` do not get. A label has a fixed set of values, or one of the bounded sets below;
  * what comes from outside never becomes one, but for the domains of a bounded number of proven peers.
  */
 
@@ -24,6 +24,10 @@ export type MetricRow = {
 /** What the exporter puts before each name. */
 export const metricPrefix = 'gatehouse_'
 
+/** The name under which it is told: those of the process are the ones that every program tells. */
+export const exportedName = (name: string): string =>
+  name.startsWith('process_') ? name : `${metricPrefix}${name}`
+
 /** Stands for every peer without a label of its own. */
 export const otherPeers = '_other'
 
@@ -39,6 +43,7 @@ const row =
 
 const counter = row('counter', 'count')
 const bytes = row('counter', 'bytes')
+const secondsTotal = row('counter', 'seconds')
 const gauge = row('gauge', 'count')
 const secondsNow = row('gauge', 'seconds')
 const bytesNow = row('gauge', 'bytes')
@@ -66,8 +71,10 @@ export const metrics = {
   uptime_seconds: secondsNow(none, 'Time since the start.'),
   clock_drift_seconds: secondsNow(none, 'How far the wall clock moved against the monotonic one since the start: it was set, or the machine slept.'),
   event_loop_delay_seconds: secondsNow({ at: ['p50', 'p99', 'max'] as const }, 'How late the event loop was in the last 15 to 30 seconds.'),
-  cpu_seconds: secondsNow(none, 'CPU time of the process so far, user and system; it only rises.'),
-  resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
+  process_cpu_seconds_total: secondsTotal(none, 'CPU time of the process so far, user and system.'),
+  process_resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
+  process_open_fds: gauge(none, 'File descriptors that are open: connections, files, ports.'),
+  process_max_fds: gauge(none, 'File descriptors that the system allows; at it connections are closed at once, and nothing can be dialled.'),
   heap_used_bytes: bytesNow(none, 'JavaScript heap in use.'),
   admin_requests_total: counter({ status: ['200', '400', '401', '403', '404', '405', '429', '500', '503'] as const }, 'Requests to the admin port, by HTTP status.'),
   log_lines_lost_total: counter(none, 'Lines of the log that were lost because its destination was full, slow or gone.'),

@@ -14,6 +14,7 @@ import { watchExpiry } from './expiry.ts'
 import { createExplain } from './explaining.ts'
 import { observeRunning } from './gauges.ts'
 import { type Admin, startAdmin } from './http.ts'
+import { watchOpenFiles } from './open-files.ts'
 import { judgeReadiness, type Readiness, watchClock } from './readiness.ts'
 import { gatewayStatus } from './status.ts'
 import type { RunningView } from './view.ts'
@@ -65,9 +66,11 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
   }
   const stopGauges = observeRunning(gauges)
   const stopExpiry = watchExpiry({ domains: running.domains, clock, log })
+  const stopFiles = watchOpenFiles({ vitals, clock, log })
   const stop = (): undefined => {
     stopGauges()
     stopExpiry()
+    stopFiles()
     clockWatch.stop()
   }
   const status = () =>

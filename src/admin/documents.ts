@@ -1,11 +1,11 @@
 /**
  * `docs/metrics.md` as text, made from the table of `metrics.ts`; a test compares it with the file.
  */
-import { type LabelSet, type MetricRow, metricPrefix, metrics } from '../metrics.ts'
+import { exportedName, type LabelSet, type MetricRow, metrics } from '../metrics.ts'
 
 export function metricsPage(): string {
   const rows = Object.entries<MetricRow>(metrics).map(([name, { type, unit, labels, help }]) =>
-    line([`\`${metricPrefix}${name}\``, type, unit, labelText(labels), help]),
+    line([`\`${exportedName(name)}\``, type, unit, labelText(labels), help]),
   )
   return [...introduction, ...head, ...rows, ''].join('\n')
 }
@@ -17,7 +17,7 @@ const introduction = [
   '',
   '`GET /metrics` on the admin port (`listen.admin`, 127.0.0.1:9279 by default) gives all of them in the text',
   'format of Prometheus. Scrape configuration, alert rules and their tests are `deploy/prometheus.yml`,',
-  '`deploy/alerts.yml` and `deploy/alerts.test.yml`.',
+  '`deploy/alerts.yml` and `deploy/alerts.test.yml`; `deploy/grafana.json` is a dashboard.',
   '',
   '- Every label has a bounded set of values. *status* is a code of [errors.md](errors.md), *limit* a name of',
   '  [limits.md](limits.md), *domain* one of our own domains, *text* one value for the whole run.',
@@ -26,6 +26,7 @@ const introduction = [
   '  `peer="_other"`. A peer that loses its value goes on in `_other`; one that gets a value starts there at 0.',
   '  `gatehouse_metric_peers{kind="folded"}` tells how many are folded.',
   '- A code stands for the same thing in logs, metrics, answers and on the command line.',
+  '- Counters and histograms stand at 0 from the first scrape on, for all values that are known beforehand.',
   '- Histograms have the buckets 1 ms to 60 s.',
   '- No metric holds a user, an address of a client, a key or a token.',
   '',
@@ -42,6 +43,7 @@ const introduction = [
   '| What is scarce? | `gatehouse_share_scarce == 1` |',
   '| Who has more than its share? | `gatehouse_peer_over > 0` |',
   '| Who takes most of our time? | `topk(10, gatehouse_peer_share{resource="time"})` |',
+  '| Are there descriptors left? | `process_open_fds{job="gatehouse"} / process_max_fds` |',
   '| Which bound was hit? | `increase(gatehouse_limit_hits_total[1h]) > 0` |',
   '| How many days has the certificate? | `gatehouse_certificate_expiry_seconds / 86400` |',
   '',

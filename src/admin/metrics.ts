@@ -2,14 +2,17 @@
  * The numbers of a meter as Prometheus reads them.
  *
  * In:    the table of `metrics.ts`, the series of the meter.
- * Out:   text, with the prefix; each row of the table with its help, whether it has series yet or not.
+ * Out:   text, with the prefix; each row of the table with its help, and each series whose labels are known beforehand
+ *        from the first scrape on: an alert on what rises sees no rise in a series that begins with 1.
  * Fails: never. What is not in the table is not told.
  *
  * A registry of its own for each exporter: two gateways fit into one process.
  */
 import { type Metric, type MetricType, Registry } from 'prom-client'
+import { statuses } from '../errors.ts'
 import type { Histogram, Labels, Meter } from '../lib/meter.ts'
-import { type MetricRow, metricPrefix, metrics } from '../metrics.ts'
+import { limitTable } from '../limits.ts'
+import { exportedName, type LabelSet, type MetricRow, metrics, otherPeers } from '../metrics.ts'
 
 export type Exporter = {
   readonly contentType: string
@@ -19,10 +22,36 @@ export type Exporter = {
 export function createExporter(meter: Meter): Exporter {
   const registry = new Registry()
   for (const [name, row] of Object.entries<MetricRow>(metrics)) {
+    for (const labels of combinations(row.labels)) begin(meter, name, row, labels)
     // The registry asks a metric for nothing but its name and what `get` returns.
     registry.registerMetric(collector(meter, name, row) as unknown as Metric)
   }
   return { contentType: registry.contentType, text: () => registry.metrics() }
+}
+
+/** A gauge is there from the start, by whoever tells it. */
+function begin(meter: Meter, name: string, { type }: MetricRow, labels: Labels): undefined {
+  if (type === 'histogram') meter.histogram(name, labels)
+  // What is read as it is told has a reader already.
+  if (type === 'counter' && !meter.gauges.has(name)) meter.counter(name, labels)
+}
+
+/** Values that a label may have, as far as they are known beforehand. */
+const valuesOf: Readonly<Record<LabelSet, readonly string[]>> = {
+  status: Object.keys(statuses),
+  limit: Object.keys(limitTable),
+  peer: [otherPeers],
+  domain: [],
+  text: [],
+}
+
+function combinations(labels: MetricRow['labels']): readonly Labels[] {
+  let all: readonly Labels[] = [{}]
+  for (const [label, values] of Object.entries(labels)) {
+    const known = typeof values === 'string' ? valuesOf[values] : values
+    all = all.flatMap((one) => known.map((value) => ({ ...one, [label]: value })))
+  }
+  return all
 }
 
 type Sample = {
@@ -39,7 +68,7 @@ type Collected = {
 }
 
 function collector(meter: Meter, bareName: string, { type, help }: MetricRow) {
-  const name = `${metricPrefix}${bareName}`
+  const name = exportedName(bareName)
   const collect = (): Collected => ({ name, help, type, values: samples(meter, bareName, name) })
   return { name, get: async () => collect() }
 }

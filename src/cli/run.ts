@@ -16,7 +16,7 @@ import { exitCodes } from './exit-codes.ts'
 import { type Place, unavailable } from './free-ports.ts'
 import { heapLimits, withinHeap } from './heap-room.ts'
 import type { Host } from './host.ts'
-import { openFilesIn, withinOpenFiles } from './open-files.ts'
+import { withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
 import { Reloader } from './reload.ts'
 
@@ -90,7 +90,7 @@ async function open(host: Host, { config, files, meter, log }: Inside): Promise<
 
 /** The limits, lowered where this process may not open as many files, or have as much memory. */
 function fitting(host: Host, { limits }: Config, log: Log): Limits {
-  const [openFiles, heapBytes] = [openFilesIn(host.bounds()), host.heapBytes()]
+  const [openFiles, heapBytes] = [systemVitals.mostFiles(), host.heapBytes()]
   const fit = withinHeap(withinOpenFiles(limits, openFiles), heapBytes)
   const lowered = [
     [{ openFiles }, ['unprovenLinks', 'links', 'clients']],

@@ -72,7 +72,10 @@ export class Receive {
     const lane = lanes.lane(sender, message.to, at)
     const code = policy.admit(caller, message, lane, at)
     if (code !== undefined) return this.#refuse(call, code)
-    if (!lanes.keep(lane)) return call.answer(busy)
+    if (!lanes.keep(lane)) {
+      this.#env.meter.hit('lanes')
+      return call.answer(busy)
+    }
     message.lane = lane
     if (!isHosted(message.to.domain)) {
       if (!offers(message.from.domain, 'im')) return no(call, 'service-not-offered')

@@ -23,7 +23,7 @@ import { silentLog } from '../../src/lib/log.ts'
 import { Meter } from '../../src/lib/meter.ts'
 import { systemVitals } from '../../src/lib/vitals.ts'
 import { limitsWith } from '../../src/limits.ts'
-import { metricPrefix, metrics } from '../../src/metrics.ts'
+import { metrics } from '../../src/metrics.ts'
 import { runCli, temporaryFolder } from '../support/cli-host.ts'
 import { all, parseDockerfile, type Stage } from '../support/dockerfile.ts'
 import { run, start } from '../support/gatehouse.ts'
@@ -94,6 +94,7 @@ describe('gatehouse.service', () => {
 })
 
 type Rule = { readonly alert: string; readonly expr: string; readonly labels: { severity: string } }
+type Panel = { readonly targets?: readonly { readonly expr: string }[] }
 type Case = {
   readonly promql_expr_test?: readonly { readonly expr: string; readonly exp_samples: unknown[] }[]
 }
@@ -122,6 +123,19 @@ describe('Prometheus', () => {
     },
   )
 
+  test.skipIf(isMissing(promtool))('promtool reads each query of the dashboard', async () => {
+    const file = join(await temporaryFolder(), 'rules.yml')
+    const queries = (JSON.parse(textOf('deploy/grafana.json')).panels as readonly Panel[])
+      .flatMap(({ targets = [] }) => targets)
+      .map(({ expr }, i) => ({
+        record: `query:${i}`,
+        expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$instance', '.*'),
+      }))
+    expect(queries.length).toBeGreaterThan(20)
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules: queries }] }))
+    expect(done(promtool, ['check', 'rules', file])).toContain('SUCCESS')
+  })
+
   test('it scrapes the port that a gateway opens by default', () => {
     const file = 'domains: [{name: a.example, key: k, certificate: c, certificateKey: t}]'
     const loaded = parseConfig(file, '/etc/gatehouse/gatehouse.yaml')
@@ -136,14 +150,17 @@ describe('Prometheus', () => {
     ([, { expr, labels }]) => {
       expect(['page', 'ticket']).toContain(labels.severity)
       for (const [, name = '', matchers = ''] of expr.matchAll(
-        /\b(gatehouse_\w+)(?:\{([^}]*)\})?/g,
+        /\b((?:gatehouse|process)_\w+)(?:\{([^}]*)\})?/g,
       )) {
         const metric = name
-          .slice(metricPrefix.length)
+          .replace(/^gatehouse_/, '')
           .replace(/(?<=_seconds)_(bucket|count|sum)$/, '')
         expect(Object.keys(metrics)).toContain(metric)
         const own = Object.keys(metrics[metric as keyof typeof metrics].labels)
-        for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g)) expect(own).toContain(label)
+        for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g)) {
+          // Every process has these: ours is told by its job.
+          if (label !== 'job' || !name.startsWith('process_')) expect(own).toContain(label)
+        }
       }
     },
   )

@@ -1,14 +1,16 @@
 import { expect, test } from 'vitest'
 import { createExporter } from '../../../src/admin/metrics.ts'
 import { Meter, observe } from '../../../src/lib/meter.ts'
-import { metrics } from '../../../src/metrics.ts'
+import { exportedName, metrics } from '../../../src/metrics.ts'
 
 const linesOf = async (meter: Meter): Promise<readonly string[]> =>
   (await createExporter(meter).text()).split('\n')
 
-/** The samples of one metric. */
+/** The samples of one metric that are not 0. */
 const samplesOf = async (meter: Meter, name: string): Promise<readonly string[]> =>
-  (await linesOf(meter)).filter((line) => line.startsWith(`gatehouse_${name}`))
+  (await linesOf(meter)).filter(
+    (line) => line.startsWith(`gatehouse_${name}`) && !line.endsWith(' 0'),
+  )
 
 test('a counter is told with its labels', async () => {
   const meter = new Meter()
@@ -45,9 +47,18 @@ test('each bucket of a histogram holds what the ones below it hold', async () =>
 test('every metric of the table is told with its type and help, used or not', async () => {
   const lines = await linesOf(new Meter())
   for (const [name, { type, help }] of Object.entries(metrics)) {
-    expect(lines).toContain(`# TYPE gatehouse_${name} ${type}`)
-    expect(lines).toContain(`# HELP gatehouse_${name} ${help}`)
+    expect(lines).toContain(`# TYPE ${exportedName(name)} ${type}`)
+    expect(lines).toContain(`# HELP ${exportedName(name)} ${help}`)
   }
+})
+
+test('a counter or a histogram whose labels are known is told before it counts anything', async () => {
+  const lines = await linesOf(new Meter())
+  expect(lines).toContain('gatehouse_key_rollbacks_total 0')
+  expect(lines).toContain('gatehouse_messages_total{direction="out",result="dns-failed"} 0')
+  expect(lines).toContain('gatehouse_limit_hits_total{limit="lanes"} 0')
+  expect(lines).toContain('gatehouse_connect_phase_seconds_count{phase="tls"} 0')
+  expect(lines).toContain('gatehouse_peer_limit_hits_total{peer="_other"} 0')
 })
 
 test('a label value cannot break out of its line', async () => {

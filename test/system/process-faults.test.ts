@@ -71,7 +71,7 @@ test('connections for which there is no descriptor have a line, and the service 
   const { one, gateway } = await running()
   const { pid } = gateway
   const open = readdirSync(`/proc/${pid}/fd`).length
-  execFileSync('prlimit', [`--pid=${pid}`, `--nofile=${open + 3}`])
+  execFileSync('/usr/bin/prlimit', [`--pid=${pid}`, `--nofile=${open + 3}`])
   const held = Array.from({ length: 8 }, () => hold(one))
   const line = await gateway.line(({ event }) => event === 'process.files-short')
   expect(line).toMatchObject({ level: 'error', most: expect.any(Number) })

@@ -149,6 +149,11 @@ export const statusNumber = (status: Status): number =>
 /** The name of a number from the wire; `undefined` if it is not in the table. */
 export const statusOf = (number: number): Status | undefined => byNumber.get(number)
 
+const answers = new Map([...byNumber].filter(([, status]) => statuses[status].scope !== 'link'))
+
+/** [LINK-4.3-3] The status of an answer. What is none may pass: it is a fault of somebody. */
+export const answerStatusOf = (number: number): Status => answers.get(number) ?? 'internal'
+
 /** `ok`, `delivered`, `stored`, `queued` and `pending`; not `unknown-outcome`. */
 export function isSuccess(status: Status): boolean {
   // Asked several times a message: cheaper than a look at the table.

@@ -195,7 +195,11 @@ const resolve = section(
 const peer = group({
   keys: listOf(publicKey)
     .prefault([])
-    .meta(restart('Pinned Ed25519 public keys of the domain; with any, no other key proves it.')),
+    .meta(
+      restart(
+        'Pinned Ed25519 public keys of the domain, each the base64url of its 32 bytes (43 characters); with any, no other key proves it.',
+      ),
+    ),
   plain: flag
     .default(false)
     .meta(

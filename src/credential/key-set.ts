@@ -3,7 +3,8 @@
  *
  * In:    the body of a KEYS answer: `{"set": base64url of the exact bytes of the set, "signatures": [{"kid", "sig"}]}`.
  * Out:   a KeySet: every key fit for use and, by its signature, in the hands of the one who publishes it.
- * Fails: `too-large`, `credential-format`, -issuer, -time, -expired, -key or -signature; one bad key spoils the set.
+ * Fails: `too-large`, `credential-format`, -issuer, -time, -expired, -key or -signature; one bad key spoils the set,
+ *        one of another kind is passed over.
  * Spec:  each signature is a JWS (RFC 7515) over the set with the header {"alg":"Ed25519","typ":"pitp-keys+jws","kid":…}.
  */
 import { hash } from 'node:crypto'
@@ -67,9 +68,8 @@ export function parseKeySet(body: Buffer, context: KeySetContext): Verdict<KeySe
   if (typeof text !== 'string' || bytes === undefined) return malformed('set is not base64url')
   const json = readObject(bytes)
   if (!json.ok) return json
-  const set = readSet(json.value, hash('sha256', bytes, 'base64url'), context)
-  if (!set.ok) return set
-  return checkSignatures(set.value, text, signatures)
+  const read = readSet(json.value, hash('sha256', bytes, 'base64url'), context)
+  return read.ok ? checkSignatures(...read.value, text, signatures) : read
 }
 
 function readObject(bytes: Buffer): Verdict<JsonObject> {
@@ -78,7 +78,14 @@ function readObject(bytes: Buffer): Verdict<JsonObject> {
   return isObject(json.value) ? accept(json.value) : malformed('not an object')
 }
 
-function readSet(json: JsonObject, digest: string, context: KeySetContext): Verdict<KeySet> {
+/** Ids of keys of a kind that is not known here. */
+type Others = ReadonlySet<string>
+
+function readSet(
+  json: JsonObject,
+  digest: string,
+  context: KeySetContext,
+): Verdict<readonly [KeySet, Others]> {
   const { domain, ver, iat, exp, revoked } = json
   if (typeof domain !== 'string') return malformed('domain is not a string')
   if (domain !== context.domain) return refuse('credential-issuer', 'key set of another domain')
@@ -90,17 +97,11 @@ function readSet(json: JsonObject, digest: string, context: KeySetContext): Verd
   if (!isArray(revoked) || revoked.length > maxRevoked || !revoked.every(isKid)) {
     return malformed(`revoked is not a list of at most ${maxRevoked} key ids`)
   }
-  const keys = readKeys(json, context)
-  if (!keys.ok) return keys
-  return accept({
-    domain,
-    ver,
-    iat,
-    exp,
-    keys: keys.value,
-    revoked: new Set(revoked as readonly string[]),
-    hash: digest,
-  })
+  const found = readKeys(json, context)
+  if (!found.ok) return found
+  const [keys, others] = found.value
+  const known = new Set(revoked as readonly string[])
+  return accept([{ domain, ver, iat, exp, keys, revoked: known, hash: digest }, others])
 }
 
 function checkTimes(iat: number, exp: number, { now, limits }: KeySetContext): Refusal | undefined {
@@ -111,27 +112,37 @@ function checkTimes(iat: number, exp: number, { now, limits }: KeySetContext): R
   return undefined
 }
 
-function readKeys(json: JsonObject, context: KeySetContext): Verdict<ReadonlyMap<string, SetKey>> {
+type Keys = ReadonlyMap<string, SetKey>
+
+function readKeys(json: JsonObject, context: KeySetContext): Verdict<readonly [Keys, Others]> {
   const { keys: list } = json
   const max = context.limits.keySetKeys
   if (!isArray(list) || list.length < 1) return malformed('keys is not a list of keys')
   if (list.length > max) return refuse('too-large', `more than ${max} keys`)
   const keys = new Map<string, SetKey>()
-  const points = new Set<string>()
+  const others = new Set<string>()
+  const [ids, points] = [new Set<string>(), new Set<string>()]
   for (const item of list) {
-    const key = isObject(item) ? readKey(item, context) : malformed('key is not an object')
+    if (!isObject(item)) return malformed('key is not an object')
+    const { kid, kty, crv } = item
+    if (!isKid(kid) || typeof kty !== 'string') return malformed('key without kid or kty')
+    ids.add(kid)
+    // [LINK-10.5-7]
+    if (kty !== 'OKP' || crv !== 'Ed25519') {
+      others.add(kid)
+      continue
+    }
+    const key = readKey(item, kid, context)
     if (!key.ok) return key
-    keys.set(key.value.kid, key.value)
+    keys.set(kid, key.value)
     points.add(key.value.key.x)
   }
-  if (keys.size < list.length || points.size < list.length) return malformed('a key stands twice')
-  return accept(keys)
+  if (ids.size < list.length || points.size < keys.size) return malformed('a key stands twice')
+  return keys.size === 0 ? refuse('credential-key', 'no Ed25519 key') : accept([keys, others])
 }
 
-function readKey(json: JsonObject, context: KeySetContext): Verdict<SetKey> {
-  const { kid, kty, crv, x, use, nbf, naf } = json
-  if (!isKid(kid)) return malformed('kid is not a key id')
-  if (kty !== 'OKP' || crv !== 'Ed25519') return refuse('credential-key', `${kid}: not Ed25519`)
+function readKey(json: JsonObject, kid: string, context: KeySetContext): Verdict<SetKey> {
+  const { x, use, nbf, naf } = json
   if (use !== 'link' && use !== 'user' && use !== 'both') return malformed(`${kid}: use`)
   if (!isCount(nbf) || !isCount(naf) || naf < nbf) return malformed(`${kid}: nbf and naf`)
   const key = typeof x === 'string' ? importPublicKey(x) : undefined
@@ -141,13 +152,20 @@ function readKey(json: JsonObject, context: KeySetContext): Verdict<SetKey> {
 }
 
 /** [LINK-10.5-2] One signature of every key: who publishes a key holds it. */
-function checkSignatures(set: KeySet, text: string, list: JsonValue | undefined): Verdict<KeySet> {
-  if (!isArray(list) || list.length !== set.keys.size) {
+function checkSignatures(
+  set: KeySet,
+  others: Others,
+  text: string,
+  list: JsonValue | undefined,
+): Verdict<KeySet> {
+  if (!isArray(list) || list.length !== set.keys.size + others.size) {
     return refuse('credential-signature', 'not one signature of each key')
   }
   const missing = new Map(set.keys)
+  const unread = new Set(others)
   for (const item of list) {
     const { kid, sig } = isObject(item) ? item : { kid: undefined, sig: undefined }
+    if (typeof kid === 'string' && unread.delete(kid)) continue
     const signer = typeof kid === 'string' ? missing.get(kid) : undefined
     const bytes = typeof sig === 'string' ? decodeBase64url(sig) : undefined
     if (signer === undefined || bytes === undefined) return malformed('signatures: kid or sig')

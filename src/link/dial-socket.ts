@@ -19,7 +19,7 @@ import { leafFault } from './certificate.ts'
 import type { Channel, ChannelFacts } from './channel.ts'
 import { certificateFacts } from './identity.ts'
 import { SocketChannel } from './socket-channel.ts'
-import { alpn, bindingOf, type Trust } from './tls.ts'
+import { alpn, bindingOf, readAhead, type Trust } from './tls.ts'
 
 export type Dial = {
   /** An address literal: a name here would be looked up by the system, past every check. */
@@ -49,6 +49,7 @@ export function dialTls(dial: TlsDial): Promise<Channel> {
       // The chain is judged by OpenSSL, the names by `identity.ts`. No session is ever offered.
       rejectUnauthorized: true,
       checkServerIdentity: () => undefined,
+      ...readAhead,
     })
   return attempt(dial, open, 'secureConnect', (socket) => factsOf(socket, dial))
 }

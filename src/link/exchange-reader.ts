@@ -6,7 +6,7 @@
  * Fails: every broken rule as `events.fault`, with false to say that nothing more is read.
  * Spec:  [LINK-3.3-1] ids, [LINK-4.1-4] fields, [LINK-4.4-4] long answers, [LINK-8.2-3] after our RELEASE
  */
-import { type Status, statusOf } from '../errors.ts'
+import { answerStatusOf, type Status } from '../errors.ts'
 import type { Limits } from '../limits.ts'
 import { FieldTable } from '../wire/fields.ts'
 import {
@@ -223,8 +223,7 @@ export class ExchangeReader {
     if (bodyAt === -1) return this.#fault('bad-frame', 'fields of a RESPONSE')
     if ((flags & flag.more) !== 0) return this.#beginAnswer(id, buffer, start, bodyAt, end)
     const answer = this.#answer
-    // [LINK-4.3-3] A number that is not known is a fault of somebody, and may pass.
-    answer.status = statusOf(buffer.readUInt16BE(start)) ?? 'internal'
+    answer.status = answerStatusOf(buffer.readUInt16BE(start))
     // [LINK-4.3-5] -1: nothing is said.
     const waitMs = this.#fields.u32(fields.retryAfter.tag)
     answer.retryAfterMs = Math.min(waitMs, this.#needs.limits.restMaxMs)

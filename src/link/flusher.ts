@@ -28,9 +28,11 @@ const restMs = 2000
 export class Flusher {
   readonly #channel: Channel
   readonly #writer: FrameWriter
-  readonly #clock: Clock
+  readonly #clock: Pick<Clock, 'now'>
+  readonly #ticks: Pick<Clock, 'soon'>
   readonly #bytes: Counter
   readonly #told: (waiting: number) => undefined
+  readonly #spent: (ms: number) => undefined
   readonly #fill: () => undefined
   readonly #run: () => undefined
   #isPlanned = false
@@ -49,20 +51,27 @@ export class Flusher {
   #handed = 0
   #left = 0
 
-  /** `told`: so many bytes are written and not out. `fill`: the last moment to write for this turn. */
+  /**
+   * `ticks`: when what is written in one turn of the loop is all there. `told`: so many bytes are written and not out. `spent`: so long a turn took, above all in the call to the system and
+   * in encryption. `fill`: the last moment to write for this turn.
+   */
   constructor(
     channel: Channel,
     writer: FrameWriter,
     clock: Clock,
+    ticks: Pick<Clock, 'soon'>,
     bytes: Counter,
     told: (waiting: number) => undefined,
+    spent: (ms: number) => undefined = () => undefined,
     fill: () => undefined = () => undefined,
   ) {
     this.#channel = channel
     this.#writer = writer
     this.#clock = clock
+    this.#ticks = ticks
     this.#bytes = bytes
     this.#told = told
+    this.#spent = spent
     this.#fill = fill
     this.#run = () => this.#turn()
     this.#now = clock.now()
@@ -89,7 +98,7 @@ export class Flusher {
   plan(): undefined {
     if (this.#isPlanned) return
     this.#isPlanned = true
-    this.#clock.soon(this.#run)
+    this.#ticks.soon(this.#run)
   }
 
   /** Hands over what has collected; the channel calls back when it has drained. */
@@ -177,14 +186,14 @@ export class Flusher {
    */
   #turn(): undefined {
     if (this.#isStopped) return
-    this.#fill()
     const now = this.#clock.now()
+    this.#fill()
     const { length } = this.#writer
     const isBusy = now - this.#flushedAt < busyMs && length < fullBytes
     if (isBusy && this.#waits < mostWaits && length > this.#seen) {
       this.#waits++
       this.#seen = length
-      this.#clock.soon(this.#run)
+      this.#ticks.soon(this.#run)
       return
     }
     this.#waits = 0
@@ -193,5 +202,6 @@ export class Flusher {
     this.#flushedAt = now
     this.flush()
     this.#told(this.waiting)
+    this.#spent(this.#clock.now() - now)
   }
 }

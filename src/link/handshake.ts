@@ -10,7 +10,7 @@ import type { Socket } from 'node:net'
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import { alpn, type ShownCertificate } from './tls.ts'
+import { alpn, readAhead, type ShownCertificate } from './tls.ts'
 
 /** Why an arrival did not become a channel. */
 export type Refusal =
@@ -64,6 +64,7 @@ export class Handshake {
       ALPNProtocols: [alpn],
       requestCert: false,
       rejectUnauthorized: false,
+      ...readAhead,
     })
     // Absolute: what trickles in does not lengthen it.
     this.#stopTimer = options.clock.after(options.limits.tlsHandshakeMs, () =>

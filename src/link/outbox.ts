@@ -91,8 +91,10 @@ export class Outbox {
       channel,
       encoder.writer,
       clock,
+      payer.turns ?? clock,
       counters.bytesOut,
       (waiting) => this.#unread(waiting),
+      (ms) => payer.charge(ms),
       () => this.#pump(),
     )
     const payloadBytes = (outgoing: Outgoing): number => encoder.payloadBytes(outgoing)

@@ -45,6 +45,11 @@ export class Payer {
     return this.#shares?.isOver(this.account, 'time') ?? false
   }
 
+  /** Writing to the far side took so long. */
+  charge(ms: number): undefined {
+    this.turns?.charge(this.account, ms)
+  }
+
   /** `task` is done once, when it is known anew whether it is. */
   afterTurn(task: () => undefined): undefined {
     this.#shares?.afterTurn(task)

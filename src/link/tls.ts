@@ -22,6 +22,12 @@ import { certificateFacts, isNameConstrained } from './identity.ts'
 export const alpn = 'pitp-mitp/1'
 
 /**
+ * Of a link that waits for its turn nothing is read ahead: Node would go on until it has decrypted 64 KiB, which is much
+ * work where records are short.
+ */
+export const readAhead = { highWaterMark: 1 } as const
+
+/**
  * [LINK-3.1-1] TLS 1.3 only: the exporter of 1.2 is safe with the extended master secret alone, which Node does not show.
  * [LINK-3.1-5] No tickets: Node lets a session that was opened under one name go on under another.
  */

@@ -5,7 +5,7 @@
  * In:    PROVE of a client.
  * Out:   the attachment, and the answer to PROVE.
  * Fails: the code of the first check; `credential-key`, `refused` (a good credential of a user who is gone),
- *        `limit-reached`, `protocol-state` (somebody is attached here); `busy` while the directory cannot say.
+ *        `limit-reached` (also where somebody is attached already); `busy` while the directory cannot say.
  * Spec:  [LINK-5.4-6], [LINK-5.4-7], [LINK-5.4-13], [LINK-10.6-2]
  */
 import { type Address, readAddress } from '../address/address.ts'
@@ -57,7 +57,7 @@ export function judgeClient(
   })
   if (!held.ok) return finish(held.code, held.detail)
   if (session.user !== undefined || session.isAttaching) {
-    return finish('protocol-state', 'a user is attached')
+    return finish('limit-reached', 'a user is attached')
   }
   session.isAttaching = true
   if (session.standing !== 'proven') session.standing = 'pending'

@@ -52,14 +52,14 @@ export class Commands {
       return
     }
     // [LINK-4.1-5] What travels on is judged by its last receiver.
-    if (request.fields.unknownEndToEnd !== 0 && !travelling.has(command)) {
-      if (commandOf(command) !== undefined) return deny(session, request, 'feature-required')
+    if (request.fields.unknownEndToEnd !== 0 && row !== undefined && !travelling.has(command)) {
+      return deny(session, request, 'feature-required')
     }
     if (row?.from === 'anybody') return row.take(session, request, undefined)
     if (session.role === 'client') return this.#pass(session, request, undefined)
     if (row?.counts === 'link') return row.take(session, request, undefined)
-    // [LINK-6.3-9] CREDENTIAL gives the number that others refer to, and counts as they do.
-    if (reference === 0 || command === commands.credential.number)
+    // [LINK-6.3-9] CREDENTIAL gives the number that others refer to, and counts as they do. [LINK-4.2-4]
+    if (reference === 0 || row === undefined || command === commands.credential.number)
       return this.#ofDomain(session, request, undefined)
     this.#referred(session, request)
   }

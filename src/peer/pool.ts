@@ -265,13 +265,11 @@ export class Pool {
     const { clock, random, limits, log } = this.#env
     // An accepted link may have come while we failed.
     if (destination.sessions.some(({ link }) => link.isUsable)) return this.#flush(destination)
-    // [LINK-9.3-1]
-    const isLostLately = clock.now() - destination.lostAt < limits.redialLostMs
-    const ms = backOff(
-      destination.failures,
-      limits.redialMs,
-      isLostLately ? limits.redialLostCapMs : limits.redialCapMs,
-    )
+    // [LINK-9.3-1] A domain that was there a moment ago is looked for often, and the less the longer it is away.
+    const { redialMs, redialLostCapMs, redialCapMs } = limits
+    const lostForMs = clock.now() - destination.lostAt
+    const capMs = Math.min(redialCapMs, Math.max(redialLostCapMs, lostForMs / lostPart))
+    const ms = backOff(destination.failures, redialMs, capMs)
     destination.failures++
     destination.code = code
     const wait = jitter(random, ms, 0.8, 1.4)
@@ -317,6 +315,9 @@ export class Pool {
     for (const { link } of duplicatesOf(all, local, remote)) link.release('duplicate')
   }
 }
+
+/** Of the time since its last link was lost, a domain is not dialled for so great a part. */
+const lostPart = 10
 
 /** No place in all; or, once half of them are taken, none for a user who has an eighth. */
 function isFull(waiting: readonly Waiting[], user: string, most: number): boolean {

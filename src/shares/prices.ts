@@ -3,8 +3,8 @@
 /** Decryption, of a byte that is read. */
 export const byteMs = 4e-6
 
-/** A read. */
-export const readMs = 0.003
+/** A read: under TLS a record. */
+export const readMs = 0.01
 
 /** A dial: above all the handshake of TLS. */
 export const dialMs = 1

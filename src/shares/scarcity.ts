@@ -2,7 +2,7 @@
  * When something is scarce: the event loop by who waits for it and by what was charged, all else by how full it is.
  * Hysteresis: what becomes scarce stays so until there is plenty.
  *
- * In:  the lag of a timer, how long links waited to be read, and the time that was charged since the last turn; how much
+ * In:  the lag of a timer, how long links had to wait to be read, and the time that was charged since the last turn; how much
  *      is used of how much.
  * Out: scarce or not. Pure but for what it remembers.
  */
@@ -11,8 +11,8 @@
 const lateMs = 25
 /** So little is none. */
 const calmLateMs = 10
-/** Links that wait so long for a turn, on average, show it as well. */
-const waitMs = 6
+/** Links that wait for their turns during so much of the time show it as well; so little is none. */
+const waitedShare = { enter: 0.5, leave: 0.25 } as const
 /** So long without lag and waiting links, and there is plenty again. */
 const calmMs = 1000
 /** Lag without work of ours (a busy host, a collection of garbage) sheds nobody. */
@@ -25,15 +25,16 @@ export class LoopScarcity {
   #calmMs = 0
 
   /**
-   * A turn that took `wallMs` instead of `turnMs`, `chargedMs` of it with work for somebody, while links waited `waitedMs`
-   * each. Reading is cut into slices, so that the loop hardly lags where there is more to read than it can.
+   * A turn that took `wallMs` instead of `turnMs`, `chargedMs` of it with work for somebody, while some link
+   * waited for `waitedMs` of it. Reading is cut into slices, so that the loop hardly lags where there is more to read than it can.
    */
   turn(wallMs: number, turnMs: number, chargedMs: number, waitedMs: number): boolean {
     const late = wallMs - turnMs
-    const isBehind = waitedMs >= waitMs
+    const isBehind = waitedMs >= waitedShare.enter * wallMs
     const isFull = (isBehind || late >= lateMs) && chargedMs >= workedShare * wallMs
     this.#full = isFull ? this.#full + 1 : 0
-    this.#calmMs = late < calmLateMs && !isBehind ? this.#calmMs + wallMs : 0
+    const isCalm = late < calmLateMs && waitedMs < waitedShare.leave * wallMs
+    this.#calmMs = isCalm ? this.#calmMs + wallMs : 0
     if (this.isFull) this.isScarce = true
     else if (this.#calmMs >= calmMs) this.isScarce = false
     return this.isScarce

@@ -4,10 +4,11 @@
  * In:    chunks as they come from channels, and other work that takes a while; the account that it is for.
  * Out:   frames, read in slices of time; work, done; what was spent, charged to whom it was spent for.
  * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow, in the
- *        order of `rotation.ts`: many links, domains or networks make no class more, nor many links or domains a network.
+ *        order of `rotation.ts`: many links, domains or networks make no class more, nor many links or domains a network. Who
+ *        uses more than its share of time is read last.
  * Cost:  two readings of the clock a chunk, and one each four frames.
  */
-import type { Clock } from '../lib/clock.ts'
+import type { Clock, Task } from '../lib/clock.ts'
 import type { Account } from './account.ts'
 import { byteMs, readMs } from './prices.ts'
 import { Rotation } from './rotation.ts'
@@ -24,20 +25,19 @@ export interface Reader {
   resume(): undefined
 }
 
-/** `since`: when its last turn ended, or it came. */
-type Unread = { readonly reader: Reader; rest: Buffer; since: number }
+type Unread = { readonly reader: Reader; rest: Buffer }
 /** Work that is not reading. */
 type Job = { readonly account: Account; readonly run: () => undefined }
 
 /** All reading and work between two polls of the system. */
-const turnMs = 8
+const turnMs = 4
 const [leastSliceMs, mostSliceMs] = [0.25, 2]
 /** No slice takes longer by what it does: that was a pause of the host, or of the engine. */
 const mostMs = 8
 /** So much smaller is the slice of one that is over its share. */
 const overDivisor = 8
 /** and so long is a turn, once one of those was read. */
-const overMs = 2
+const overMs = 1
 /** Reading that is worth a look at where a turn ends. */
 const worthMs = 1
 
@@ -45,11 +45,16 @@ export class Turns {
   readonly #shares: Shares
   readonly #clock: Clock
   readonly #unread = new Rotation<Unread | Job>()
+  /** Of those who are over their share. */
+  readonly #last = new Rotation<Unread | Job>()
   readonly #run = (): undefined => this.#next()
   #isPlanned = false
+  /** While what waited is read: what is to be done at its end. */
+  #after: Task[] | undefined
   #spent = 0
   #waitedMs = 0
-  #waits = 0
+  /** Since when something has waited for its turn. */
+  #waitsSince: number | undefined
   /** The clock as it was when a read began, or when it ended. */
   #at = 0
   /** The read that is going on: for whom, since when, until when. */
@@ -64,15 +69,15 @@ export class Turns {
 
   /** Links with something that waits for its turn. */
   get links(): number {
-    return this.#unread.size
+    return this.#unread.size + this.#last.size
   }
 
-  /** How long links waited for a turn since this was last asked, on average. */
+  /** How long something waited for its turn, since this was last asked. */
   takeWait(): number {
-    const mean = this.#waits === 0 ? 0 : this.#waitedMs / this.#waits
+    this.#countWait(this.#clock.now())
+    const ms = this.#waitedMs
     this.#waitedMs = 0
-    this.#waits = 0
-    return mean
+    return ms
   }
 
   /** What has come of `reader`; all of it, or a slice. */
@@ -87,8 +92,20 @@ export class Turns {
   work(account: Account, run: () => undefined): undefined {
     const job = { account, run }
     if (this.#spent < turnMs) return this.#do(job)
-    this.#unread.add(account, job)
+    this.#at = this.#clock.now()
+    this.#add(account, job)
     this.#plan()
+  }
+
+  /** Work for `account` took so long, and what no stopwatch sees; a pause of the host in it is nobody's use. */
+  charge(account: Account, ms: number, unseenMs = 0): undefined {
+    this.#shares.charge(account, Math.min(ms, mostMs) + unseenMs)
+  }
+
+  /** As that of a clock, but before the system is polled, also while what waited is read: what is written then goes out. */
+  soon(task: Task): undefined {
+    if (this.#after === undefined) this.#clock.soon(task)
+    else this.#after.push(task)
   }
 
   /** Whether the slice is used up: no further frame of it is read in this turn. */
@@ -100,7 +117,7 @@ export class Turns {
   switchTo(account: Account): undefined {
     if (this.#account === undefined || this.#account === account) return
     const now = this.#clock.now()
-    this.#shares.charge(this.#account, Math.min(now - this.#since, mostMs))
+    this.charge(this.#account, now - this.#since)
     this.#account = account
     this.#since = now
   }
@@ -115,8 +132,7 @@ export class Turns {
     const taken = reader.read(chunk, now)
     const end = this.#clock.now()
     this.#at = end
-    const ms = Math.min(end - this.#since, mostMs)
-    this.#shares.charge(this.#account, ms + taken * byteMs + readMs)
+    this.charge(this.#account, end - this.#since, taken * byteMs + readMs)
     this.#account = undefined
     this.#spend(end - now)
     return taken
@@ -125,9 +141,9 @@ export class Turns {
   #do({ account, run }: Job): undefined {
     const from = this.#clock.now()
     run()
-    const ms = this.#clock.now() - from
-    this.#shares.charge(account, Math.min(ms, mostMs))
-    this.#spend(ms)
+    this.#at = this.#clock.now()
+    this.charge(account, this.#at - from)
+    this.#spend(this.#at - from)
   }
 
   #spend(ms: number): undefined {
@@ -136,9 +152,21 @@ export class Turns {
   }
 
   #wait(reader: Reader, rest: Buffer): undefined {
-    this.#unread.add(reader.account, { reader, rest, since: this.#at })
+    this.#add(reader.account, { reader, rest })
     reader.pause()
     this.#plan()
+  }
+
+  #add(account: Account, waiting: Unread | Job): undefined {
+    const rotation = this.#shares.isOver(account, 'time') ? this.#last : this.#unread
+    rotation.add(account, waiting)
+    this.#waitsSince ??= this.#at
+  }
+
+  #countWait(now: number): undefined {
+    if (this.#waitsSince === undefined) return
+    this.#waitedMs += now - this.#waitsSince
+    this.#waitsSince = this.links > 0 ? now : undefined
   }
 
   #plan(): undefined {
@@ -151,11 +179,16 @@ export class Turns {
   #next(): undefined {
     this.#isPlanned = false
     this.#spent = 0
+    const after: Task[] = []
+    this.#after = after
     // Half of it is for what comes with the next poll.
     for (let most = turnMs / 2; this.links > 0 && this.#spent < most; ) {
       most = this.#budgetOf(this.#readOn(), turnMs / 2)
     }
+    this.#after = undefined
+    for (const task of after) task()
     if (this.links > 0) this.#plan()
+    else this.#countWait(this.#at)
   }
 
   /** Who is over its share has little of a turn, so that the system is polled often for others. */
@@ -165,18 +198,15 @@ export class Turns {
 
   /** For whom. */
   #readOn(): Account {
-    const unread = this.#unread.next() as Unread | Job
+    const unread = (this.#unread.next() ?? this.#last.next()) as Unread | Job
     if ('run' in unread) {
       this.#do(unread)
       return unread.account
     }
     const { reader, rest } = unread
     this.#at = this.#clock.now()
-    this.#waitedMs += this.#at - unread.since
-    this.#waits++
     unread.rest = rest.subarray(this.#slice(reader, rest))
-    unread.since = this.#at
-    if (unread.rest.length > 0) this.#unread.add(reader.account, unread)
+    if (unread.rest.length > 0) this.#add(reader.account, unread)
     else reader.resume()
     return reader.account
   }

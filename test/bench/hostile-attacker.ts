@@ -1,4 +1,5 @@
 /** The attackers of the hostile bench, in one process: their domains, their listeners for key fetches, one flood at a time. */
+import { constants, setPriority } from 'node:os'
 import { createSecureContext } from 'node:tls'
 import { serveParent } from './children.ts'
 import { type Arms, type Attack, meet } from './hostile-arms.ts'
@@ -34,6 +35,8 @@ export type Fought = {
 
 serveParent(async (settings: Settings) => {
   const { target, admin, presentity, ca, leaf, port, domains, networks } = settings
+  // Attackers have machines of their own: here they get what the others leave of these cores.
+  setPriority(constants.priority.PRIORITY_LOW)
   const identities = domains.map(({ domain, address }) => identityOf(domain, address))
   await serveKeys(identities, port, leaf)
   const trust = createSecureContext({ ca })

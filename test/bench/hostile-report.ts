@@ -151,7 +151,8 @@ export function hostileTable({ quiet, endured }: HostileRun): string {
 const notes = `p50, p99: message of an innocent user to its answer, 20 a second in all, default limits. x quiet: bar ${bars.p99Ratio}.
 newcomer: a domain that nobody has met, first try to proof. RSS in MiB of the attacked gateway, heap 256 MB, after one flood that is not measured;
 bar ${bars.rssRatio} x before.
-gateway, attackers, others: CPU, parts of one core; all share the cores of this machine, and others have no part in it.`
+gateway, attackers, others: CPU, parts of one core; all share the cores of this machine, attackers at the lowest priority, and others
+have no part in it.`
 
 const answersOf = (answers: Readonly<Record<number, number>>): string => {
   const text = statuses(answers)

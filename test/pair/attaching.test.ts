@@ -155,8 +155,8 @@ test('a second user on the link is refused, while the first is asked about and a
   await world.run()
   expect([id, during, after].map((one) => bob.status(one))).toEqual([
     'ok',
-    'protocol-state',
-    'protocol-state',
+    'limit-reached',
+    'limit-reached',
   ])
   expect(gauge()).toBe(1)
 })

@@ -222,7 +222,7 @@ describe('a client that attaches', () => {
     const second = world.attach(client, 'carol@b.example')
     const asked = fetch(client, 'bob@b.example')
     await world.run()
-    expect([client.status(second), client.status(asked)]).toEqual(['protocol-state', 'no answer'])
+    expect([client.status(second), client.status(asked)]).toEqual(['limit-reached', 'no answer'])
     of().isHeld = false
     of().tell()
     await world.run()

@@ -88,6 +88,9 @@ const felt: readonly LimitName[] = [
   'drainMs',
   'restartMs',
   'restMaxMs',
+  'redialMs',
+  'redialLostCapMs',
+  'redialCapMs',
   'sessionsPerUser',
   'references',
   'subjects',
@@ -105,7 +108,6 @@ const felt: readonly LimitName[] = [
   'senderBurst',
   'watchesPerSecond',
   'watchesBurst',
-  'senderBurst',
   'lanePerSecond',
   'laneBurst',
   'laneInFlight',
@@ -120,6 +122,15 @@ const felt: readonly LimitName[] = [
   'snapshotMs',
   'unknownMs',
 ]
+
+/** The others are not announced. */
+const announcedBy: ReadonlyMap<LimitName, string> = new Map([
+  ['messageBytes', 'HELLO'],
+  ['references', 'HELLO'],
+  ['subjects', 'HELLO'],
+  ['windowRequests', 'CREDIT'],
+  ['windowBytes', 'CREDIT'],
+])
 
 const tables: Readonly<Record<string, () => string>> = {
   frames: () =>
@@ -186,10 +197,11 @@ const tables: Readonly<Record<string, () => string>> = {
     ),
   limits: () =>
     table(
-      ['limit', 'default', ''],
+      ['limit', 'default', 'announced', ''],
       felt.map((name) => {
         const { value, unit, meaning } = limitTable[name]
-        return [`\`${name}\``, unit === 'count' ? `${value}` : `${value} ${unit}`, meaning]
+        const size = unit === 'count' ? `${value}` : `${value} ${unit}`
+        return [`\`${name}\``, size, announcedBy.get(name) ?? '', meaning]
       }),
     ),
   examples: () => examples.map(({ name, frames }) => exampleText(name, frames)).join('\n\n'),

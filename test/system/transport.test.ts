@@ -1,9 +1,14 @@
 /** Section 3.1 of `docs/protocol.md`: TCP and TLS, over real sockets. */
 
 import { once } from 'node:events'
-import { afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { type AddressInfo, createServer } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import { afterEach, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
 import { GatewayError } from '../../src/errors.ts'
-import { shownCertificate } from '../../src/link/tls.ts'
+import { systemClock } from '../../src/lib/clock.ts'
+import { limitsWith } from '../../src/limits.ts'
+import { Handshake, type HandshakeOptions } from '../../src/link/handshake.ts'
+import { noCertificate, shownCertificate } from '../../src/link/tls.ts'
 import {
   dialDoor,
   dialDoorPlain,
@@ -62,6 +67,16 @@ describe('who was dialled', () => {
     rawTls(door.port, { servername: 'b.example', ALPNProtocols: [...protocols] })
     await until(() => door.count('alpn') === 1)
     expect(door.came).toEqual([])
+  })
+
+  test('[LINK-3.1-2] chooses the version that it speaks from a list with later ones', async () => {
+    const door = await open()
+    const ALPNProtocols = ['pitp-mitp/3', 'pitp-mitp/2', 'pitp-mitp/1']
+    const socket = rawTls(door.port, { servername: 'b.example', ALPNProtocols })
+    await once(socket, 'secureConnect')
+    expect(socket.alpnProtocol).toBe('pitp-mitp/1')
+    await door.channel(0)
+    socket.destroy()
   })
 
   test.for([
@@ -141,4 +156,49 @@ describe('who dials', () => {
     const good = await open()
     expect(await codeOf(dialDoor(good, other.trust))).toBe('tls-failed')
   })
+})
+
+/** What came in by TLS on a port of its own, and whoever came. */
+async function secured(): Promise<{ readonly here: TLSSocket; readonly there: TLSSocket }> {
+  const came = Promise.withResolvers<TLSSocket>()
+  const options: HandshakeOptions = {
+    ...{ limits: limitsWith(), clock: systemClock, nobody: noCertificate() },
+    certificates: () => pki.shown,
+    inTurn: (_remote, work) => work(),
+    fault: (error) => {
+      came.reject(error)
+    },
+  }
+  const server = createServer((raw) => {
+    new Handshake(options, raw, 'there', {
+      secured: (socket) => {
+        came.resolve(socket)
+      },
+      refused: (refusal) => {
+        came.reject(new Error(refusal))
+      },
+    })
+  })
+  server.listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  onTestFinished(() => void server.close())
+  const there = rawTls((server.address() as AddressInfo).port, { servername: 'b.example' })
+  onTestFinished(() => void there.destroy())
+  return { here: await came.promise, there }
+}
+
+test('of a link that is paused no more is decrypted than came with one read of the system', async () => {
+  const { here, there } = await secured()
+  here.pause()
+  // Each a record of its own of some 42 bytes, more of them than Node reads ahead by itself.
+  for (let n = 0; n < 5000; n++)
+    await new Promise((done) => there.write('twenty bytes of text', done))
+  for (let n = 0; n < 50; n++) await new Promise(setImmediate)
+  expect(here.readableLength).toBeLessThan((65_536 / 42) * 20)
+  here.resume()
+  let bytes = 0
+  here.on('data', ({ length }) => {
+    bytes += length
+  })
+  await until(() => bytes === 100_000)
 })

@@ -516,13 +516,14 @@ describe('NOTIFY', () => {
     ['giveup', 7, 310_000, 2],
     ['rejected', 5, 310_000, 1],
     ['noresource', 8, 310_000, 1],
+    ['an event that nobody knows', 9, 310_000, 1],
   ] as const)('[LINK-6.13-7] terminated with %s ends it', async ([, event, ms, subscribes]) => {
     const watch = await watching()
     const { world, bob, far } = watch
     notify(watch, { state: 3, event })
     await world.run(ms)
     expect(far.requestsOf(command.subscribe).length).toBe(subscribes)
-    const isOver = event === 5 || event === 8
+    const isOver = event === 5 || event > 7
     expect(told(bob)).toEqual(isOver ? [3] : [])
     const late = notify(watch, { version: [1, 1], note: 'late' })
     await world.run()

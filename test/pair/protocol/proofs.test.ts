@@ -466,7 +466,7 @@ describe('a client', () => {
       ],
     })
     await world.run()
-    expect([peer.status(again), peer.status(issued)]).toEqual(['protocol-state', 'ok'])
+    expect([peer.status(again), peer.status(issued)]).toEqual(['limit-reached', 'ok'])
     const token = peer.answer(issued)?.fields.get(tag.token)?.toString() ?? ''
     const { sub, cnf } = JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
     expect([sub, cnf.jkt]).toEqual(['bob@b.example', bob.kid])

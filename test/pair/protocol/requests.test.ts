@@ -124,8 +124,8 @@ describe('RESPONSE', () => {
     expect(peer.answers.map(({ id }) => id).toSorted((a, b) => a - b)).toEqual(asked)
   })
 
-  test.for([0x0006, 0x00ff, 0x04ff, 0x7777, 0xffff])(
-    '[LINK-4.3-3] with the unknown status %i counts as internal',
+  test.for([0x0006, 0x00ff, 0x0100, 0x0109, 0x010f, 0x04ff, 0x7777, 0xffff])(
+    '[LINK-4.3-3] with the status %i, which is unknown or a reason of RELEASE, counts as internal',
     async (status) => {
       const world = new World()
       const bob = await world.attached()

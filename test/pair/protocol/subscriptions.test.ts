@@ -293,7 +293,10 @@ describe('RENEW', () => {
     for (const name of ['a', 'b', 'c']) subscribe(peer, { name })
     const id = renew(peer, ['c', 'x', 'a', 'y', 'b'])
     await world.run()
+    const nothing = renew(peer, [])
+    await world.run()
     expect(leasesOf(peer, id)).toEqual([1000, 0, 1000, 0, 1000])
+    expect([peer.status(nothing), leasesOf(peer, nothing)]).toEqual(['ok', []])
   })
 
   test('[LINK-6.11-2] 0 makes the gateway subscribe again', async () => {

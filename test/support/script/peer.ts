@@ -81,7 +81,11 @@ export class ScriptedPeer {
   }
 
   get answers(): readonly wire.Response[] {
-    return this.#of(wire.type.response).map(wire.readResponse)
+    const answers = this.#of(wire.type.response).map(wire.readResponse)
+    // [LINK-4.3-3] The gateway answers no request with a reason of RELEASE.
+    const wrong = answers.find(({ status }) => status >> 8 === 1)
+    if (wrong !== undefined) throw new RangeError(`an answer with ${statusOf(wrong.status)}`)
+    return answers
   }
 
   answer(id: number): wire.Response | undefined {

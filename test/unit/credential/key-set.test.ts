@@ -119,9 +119,7 @@ const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' }).publicKey.export({
 test.for([
   ['kid with a path', 'credential-format', { kid: '../x' }],
   ['kid missing', 'credential-format', { kid: undefined }],
-  ['A080: kty EC', 'credential-key', { kty: 'EC', crv: 'P-256', x: ec.x, y: ec.y }],
-  ['A080: crv X25519', 'credential-key', { crv: 'X25519' }],
-  ['A080: crv Ed448', 'credential-key', { crv: 'Ed448' }],
+  ['kty missing', 'credential-format', { kty: undefined }],
   ['A088: x of small order', 'credential-key', { x: b64(Buffer.alloc(32)) }],
   ['x missing', 'credential-key', { x: undefined }],
   ['x with padding', 'credential-key', { x: `${one.x}=` }],
@@ -133,6 +131,47 @@ test.for([
 ] as const)('a key with %s spoils the set: %s', ([, expected, change]) => {
   const entries = [entryOf(two, now), entryOf(one, now, change)]
   expect(code(forged({ entries, signers: [two, one] }))).toBe(expected)
+})
+
+const foreign = [
+  ['A080: kty EC', { kty: 'EC', crv: 'P-256', x: ec.x, y: ec.y }],
+  ['A080: crv X25519', { crv: 'X25519' }],
+  ['A080: crv Ed448', { crv: 'Ed448' }],
+  ['kty AKP', { kty: 'AKP', crv: undefined, x: undefined, use: 'both-and-more' }],
+] as const
+
+test.for(foreign)(
+  '[LINK-10.5-7] a key of another kind is passed over, with its signature: %s',
+  ([, change]) => {
+    const entries = [entryOf(two, now), entryOf(one, now, change)]
+    const wrong = { ...one, privateKey: two.privateKey }
+    const verdict = forged({ entries, signers: [wrong, two] })
+    expect(verdict.ok && [...verdict.value.keys.keys()]).toEqual([two.kid])
+  },
+)
+
+test.for([
+  ['no other key', 'credential-key', [entryOf(one, now, { kty: 'EC' })], [one]],
+  [
+    'no signature',
+    'credential-signature',
+    [entryOf(two, now), entryOf(one, now, { kty: 'EC' })],
+    [two],
+  ],
+  [
+    'its signature twice',
+    'credential-format',
+    [entryOf(two, now), entryOf(one, now, { kty: 'EC' })],
+    [one, one],
+  ],
+  [
+    'the id of another',
+    'credential-format',
+    [entryOf(one, now), entryOf(one, now, { kty: 'EC' })],
+    [one, one],
+  ],
+] as const)('[LINK-10.5-7] a key of another kind with %s: %s', ([, expected, entries, signers]) => {
+  expect(code(forged({ entries, signers }))).toBe(expected)
 })
 
 const smallOrder = readFileSync(

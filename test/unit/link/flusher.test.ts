@@ -16,15 +16,27 @@ function makeFlusher() {
     facts: plainFacts().initiating,
     queued: () => sum() - gone.bytes,
     write: (parts) => {
+      clock.stall(3)
       writes.push(parts.reduce((all, { length }) => all + length, 0))
     },
     ...{ start: nothing, pause: nothing, resume: nothing, end: nothing, destroy: nothing },
   }
   const writer = new FrameWriter()
   const told: number[] = []
-  const flusher = new Flusher(channel, writer, clock, { n: 0 }, (waiting) => {
-    told.push(waiting)
-  })
+  const spent: number[] = []
+  const flusher = new Flusher(
+    channel,
+    writer,
+    clock,
+    clock,
+    { n: 0 },
+    (waiting) => {
+      told.push(waiting)
+    },
+    (ms) => {
+      spent.push(ms)
+    },
+  )
   const say = (frames: number): undefined => {
     for (let i = 0; i < frames; i++) writer.frame(3, 0, 1, 16_375)
   }
@@ -32,7 +44,7 @@ function makeFlusher() {
     gone.bytes = sum()
     flusher.drained()
   }
-  return { clock, gone, flusher, writes, sum, say, leave, told }
+  return { clock, gone, flusher, writes, sum, say, leave, told, spent }
 }
 
 test('little goes at once', () => {
@@ -105,4 +117,12 @@ test('what is thrown away is not out, and never will be: what the channel has st
   flusher.end()
   await clock.advance(100)
   expect([sum(), told.at(-1)]).toEqual([handed + 16_384, handed + 16_384])
+})
+
+test('how long a write took is told', async () => {
+  const { clock, flusher, say, spent } = makeFlusher()
+  say(3)
+  flusher.plan()
+  await clock.advance(0)
+  expect(spent).toEqual([3])
 })

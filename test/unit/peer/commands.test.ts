@@ -120,6 +120,14 @@ describe('a gateway that is proven', () => {
     },
   )
 
+  test.each([0x7f, commands.verify.number])(
+    '[LINK-4.2-4] may not send the command %i, whatever number it names',
+    async (number) => {
+      const { proven, ask } = makeCommands()
+      expect(await ask(await proven(), number, { reference: 9 })).toBe('unknown-command')
+    },
+  )
+
   test('refers to a credential, which the one who takes the request is given', async () => {
     const { proven, ask, taken, env } = makeCommands()
     const link = await proven()
@@ -162,7 +170,7 @@ describe('a client', () => {
 })
 
 describe('[LINK-4.1-5] a field that has to be understood', () => {
-  test.each(Object.keys(commands) as CommandName[])(
+  test.each(Object.keys(rows) as CommandName[])(
     'in %s is looked at where it ends',
     async (name) => {
       const { proven, ask, taken } = makeCommands()
@@ -172,10 +180,13 @@ describe('[LINK-4.1-5] a field that has to be understood', () => {
     },
   )
 
-  test('in a command that nobody knows says nothing', async () => {
-    const { proven, ask } = makeCommands()
-    expect(await ask(await proven(), 0x7f, { fields: unknownField })).toBe('unknown-command')
-  })
+  test.each([0x7f, commands.verify.number])(
+    '[LINK-4.2-4] in the command %i, which is not offered, says nothing',
+    async (number) => {
+      const { proven, ask } = makeCommands()
+      expect(await ask(await proven(), number, { fields: unknownField })).toBe('unknown-command')
+    },
+  )
 })
 
 describe('what a request refers to', () => {
@@ -199,7 +210,7 @@ describe('what a request refers to', () => {
     core.waitMs = 100
     const link = await proven()
     prepare(link.session)
-    for (const name of ['message', 'renew', 0x7f] as const) {
+    for (const name of ['message', 'renew'] as const) {
       expect(await ask(link, name, { reference: 1 })).toBe(code)
     }
     expect([taken, core.told, env.meter.total('credential_references_total')]).toEqual([[], [], 0])

@@ -253,19 +253,30 @@ describe('[LINK-9.3-1] a dial that fails', () => {
     expect(dials).toHaveLength(2)
   })
 
-  test('of a domain that was there a moment ago rests shortly', async () => {
+  test('of a domain that was lost lately rests shortly, and longer the longer it is away', async () => {
     const limits = { redialMs: 1000, redialCapMs: 64_000, redialLostCapMs: 1000 }
     const { pool, open, list, fail, env } = makePool(limits)
     const opened = await open()
     list(opened)
     opened.session.link.break('link-lost', 'cut')
     pool.unlist(opened.session)
-    for (let n = 0; n < 4; n++) {
+    const lostAt = env.clock.now()
+    const waits: number[] = []
+    for (let n = 0; n < 60; n++) {
       pool.want(local, remote, 'im')
       await fail()
-      expect(pool.retryAfterMs(local, remote, 'im')).toBeLessThanOrEqual(1400)
-      await env.clock.advance(1400)
+      const cap = Math.min(64_000, Math.max(1000, (env.clock.now() - lostAt) / 10))
+      const wait = pool.retryAfterMs(local, remote, 'im')
+      expect(wait).toBeLessThanOrEqual(cap * 1.4 + 1)
+      if (n > 10) expect(wait).toBeGreaterThanOrEqual(cap * 0.8)
+      waits.push(wait)
+      await env.clock.advance(wait)
     }
+    // Half a minute in: a restart is found in seconds. An hour in: a minute.
+    expect([Math.max(...waits.slice(0, 8)) < 1500, Math.max(...waits) > 45_000]).toEqual([
+      true,
+      true,
+    ])
   })
 
   test('says nothing any more once a link is there, once ours is accepted, or the domain was heard of', async () => {

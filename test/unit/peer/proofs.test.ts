@@ -400,7 +400,7 @@ describe('[LINK-5.4-7] the claim of a user', () => {
     await room.env.clock.advance(0)
     expect([link.far.status(first), link.far.status(second)]).toEqual([
       'no answer',
-      'protocol-state',
+      'limit-reached',
     ])
     resolve({ keys: [bob.x] })
     await room.env.clock.advance(0)

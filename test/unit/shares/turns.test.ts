@@ -77,10 +77,10 @@ describe('a link', () => {
     expect([link.unread, link.isPaused, turns.links]).toEqual([0, false, 0])
   })
 
-  test('with much is read for 4 ms, then it waits, and all of it is read in the end', async () => {
+  test('with much is read for 2 ms, then it waits, and all of it is read in the end', async () => {
     const link = linkOf('a')
     link.come(1000)
-    expect(readBy('a') * 0.1).toBeLessThan(4.5)
+    expect(readBy('a') * 0.1).toBeLessThan(2.5)
     expect([link.isPaused, turns.links]).toEqual([true, 1])
     await readAll()
     expect([link.unread, link.isPaused, turns.links]).toEqual([0, false, 0])
@@ -123,6 +123,46 @@ describe('round robin', () => {
     const end = log.lastIndexOf('one')
     expect(first).toBeLessThan(300)
     expect(log.slice(end + 1).length).toBeGreaterThan(300)
+  })
+})
+
+describe('who is over its share of time', () => {
+  test('is read after all others', async () => {
+    const [big, other] = [linkOf('big'), linkOf('other')]
+    for (let n = 0; n < 4; n++) {
+      shares.charge(big.account, 90)
+      clock.stall(160)
+      await clock.advance(0)
+    }
+    expect(shares.isOver(big.account, 'time')).toBe(true)
+    for (const link of [big, other]) link.come(200)
+    const before = readBy('big')
+    await readAll()
+    const [first] = log.flatMap((name, at) => (name === 'big' ? [at] : [])).slice(before)
+    expect(before).toBeLessThan(20)
+    expect(first).toBeGreaterThan(log.lastIndexOf('other'))
+    expect([big.unread, other.unread]).toEqual([0, 0])
+  })
+})
+
+describe('what is to be done soon', () => {
+  test('is done in the same turn, also where it comes from a link that had waited', async () => {
+    const link = linkOf('a')
+    const done: number[] = []
+    const from = clock.now()
+    const read = link.read.bind(link)
+    link.read = (chunk) => {
+      const taken = read(chunk)
+      turns.soon(() => {
+        done.push(turns.links)
+      })
+      return taken
+    }
+    link.come(25)
+    expect([done, turns.links]).toEqual([[], 1])
+    await clock.advance(0)
+    // The first slice, and the rest that waited.
+    expect([done.length, turns.links, clock.now() - from < 5]).toEqual([2, 0, true])
   })
 })
 

@@ -151,7 +151,7 @@ export const limitTable = {
   // Our own users
   owners: row(16_384, 'count', 'Users of ours whose entry in the directory is remembered; the one that is unused longest is forgotten.'),
   ownerMs: row(minute, 'ms', 'How long an entry of the directory is believed.'),
-  ownersWaiting: row(4096, 'count', 'Requests that wait for the directory of one of our domains; more are answered busy.'),
+  ownersWaiting: row(4096, 'count', 'Requests that wait for the directory of one of our domains, a third of it for one network, domain or user, so that others get in; more are answered busy.'),
   directoryMs: row(5 * second, 'ms', 'One question to the directory; then busy, for users that exist and for others.'),
 
   // Messages

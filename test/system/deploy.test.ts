@@ -46,13 +46,14 @@ describe('gatehouse.service', () => {
   const unit = textOf('deploy/gatehouse.service')
   const settings = (name: string): readonly string[] =>
     [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value as string)
-  const program = '/usr/local/bin/gatehouse'
+  /** Found wherever npm puts it: a path would fit one way of installing. */
+  const program = 'gatehouse'
   const analyze = '/usr/bin/systemd-analyze'
 
   /** systemd looks whether the program is there. */
   const installed = async (): Promise<string> => {
     const file = join(await temporaryFolder(), 'gatehouse.service')
-    writeFileSync(file, unit.replaceAll(program, '/bin/true'))
+    writeFileSync(file, unit.replaceAll(/^(Exec\w+=)gatehouse /gm, '$1true '))
     return file
   }
 
@@ -250,6 +251,14 @@ describe('the image', () => {
 
   test('it runs as nobody, with a number that Kubernetes can judge', () => {
     expect(all(last, 'USER')).toEqual([['1000:1000']])
+  })
+
+  test('the folder of its configuration belongs to whom it runs as, in a volume and in the commands at its head', () => {
+    const made = all(last, 'RUN').find((words) => words.includes('/etc/gatehouse'))
+    expect(made).toEqual(expect.arrayContaining(['install', '-d', '-o', '1000', '-g', '1000']))
+    const head = textOf('Dockerfile').split('FROM')[0] ?? ''
+    const [given, first] = [head.indexOf('chown 1000:1000 site'), head.indexOf(' init ')]
+    expect([given > 0, given < first]).toEqual([true, true])
   })
 
   test('it opens the ports of a gateway', () => {

@@ -78,14 +78,17 @@ export function createGateway(options: GatewayOptions): Gateway {
 
   const lanes: Lanes = new Lanes(shares, accountOf, (lane) => store.giveUp(lane))
   const store = new RecordStore(env, () => lanes)
-  const journal = new MemoryJournal({
-    ...env,
-    isKnown: (domain) => peer.isProven(domain) || policy.standing(domain) === 'named',
-  })
+  const isKnown = (domain: string): boolean =>
+    peer.isProven(domain) || policy.standing(domain as Domain) === 'named'
+  const journal = new MemoryJournal({ ...env, isKnown, failed: (event) => peers.noted(event) })
   const peer = new Peer(env, journal, options)
   const adapters: readonly Adapter[] = [...(options.adapters ?? []), peer]
   const outside = new Outside(adapters)
-  const peers = new PeerMetrics({ ...env, isUp: (domain) => peer.isUp(domain) })
+  const peers: PeerMetrics = new PeerMetrics({
+    ...{ ...env, isKnown },
+    isUp: (domain) => peer.isUp(domain),
+    isFailing: (domain) => peer.pool.isFailing(domain as Domain),
+  })
   const isPinned = (domain: string): boolean => options.pinned.has(domain)
   const policy: Policy = new Policy(env, options.rules, { isHosted, isPinned, lanes, peers })
   const owners = new Owners(env, directoryOf)

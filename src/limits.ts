@@ -98,6 +98,7 @@ export const limitTable = {
   restWaitMs: row(2500, 'ms', 'A request waits this long for a domain that rests between two dials; a longer rest is told at once.'),
   redialLostCapMs: row(3 * second, 'ms', 'The same for a domain whose proven link was lost just now: a restart is found soon. Later it is a tenth of the time since then, up to redialCapMs.'),
   clientRedialCapMs: row(2 * second, 'ms', 'Longest wait of a client between dials while its gateway cannot be reached, before jitter.'),
+  destinationMs: row(10 * minute, 'ms', 'How long a domain to which there never was a link is remembered after the last attempt to make one.'),
   strangerDials: row(256, 'count', 'Dials under way that are caused by the claim of a domain that was never proven; more wait, and those of the network (IPv4 /24, IPv6 /48) that has fewest go first. A tenth and more is for domains that the operator names.'),
   strangerClaims: row(8, 'count', 'Claims from one network, or of one domain that the operator names, that wait for that; more are credential-unverifiable.'),
 

@@ -1,7 +1,7 @@
 /**
  * Every number that Gatehouse tells, in one table: `docs/metrics.md` is made from it, `admin/metrics.ts` exports it.
  *
- * Names stand without the prefix `gatehouse_`, which those of `process_` do not get. A label has a fixed set of values, or one of the bounded sets below;
+ * Names stand without the prefix `gatehouse_`. A label has a fixed set of values, or one of the bounded sets below;
  * what comes from outside never becomes one, but for the domains of a bounded number of proven peers.
  */
 
@@ -24,10 +24,6 @@ export type MetricRow = {
 /** What the exporter puts before each name. */
 export const metricPrefix = 'gatehouse_'
 
-/** The name under which it is told: those of the process are the ones that every program tells. */
-export const exportedName = (name: string): string =>
-  name.startsWith('process_') ? name : `${metricPrefix}${name}`
-
 /** Stands for every peer without a label of its own. */
 export const otherPeers = '_other'
 
@@ -43,7 +39,6 @@ const row =
 
 const counter = row('counter', 'count')
 const bytes = row('counter', 'bytes')
-const secondsTotal = row('counter', 'seconds')
 const gauge = row('gauge', 'count')
 const secondsNow = row('gauge', 'seconds')
 const bytesNow = row('gauge', 'bytes')
@@ -71,10 +66,6 @@ export const metrics = {
   uptime_seconds: secondsNow(none, 'Time since the start.'),
   clock_drift_seconds: secondsNow(none, 'How far the wall clock moved against the monotonic one since the start: it was set, or the machine slept.'),
   event_loop_delay_seconds: secondsNow({ at: ['p50', 'p99', 'max'] as const }, 'How late the event loop was in the last 15 to 30 seconds.'),
-  process_cpu_seconds_total: secondsTotal(none, 'CPU time of the process so far, user and system.'),
-  process_resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
-  process_open_fds: gauge(none, 'File descriptors that are open: connections, files, ports.'),
-  process_max_fds: gauge(none, 'File descriptors that the system allows; at it connections are closed at once, and nothing can be dialled.'),
   heap_used_bytes: bytesNow(none, 'JavaScript heap in use.'),
   admin_requests_total: counter({ status: ['200', '400', '401', '403', '404', '405', '429', '500', '503'] as const }, 'Requests to the admin port, by HTTP status.'),
   log_lines_lost_total: counter(none, 'Lines of the log that were lost because its destination was full, slow or gone.'),
@@ -83,7 +74,7 @@ export const metrics = {
 
   // Our own domains
   certificate_expiry_seconds: secondsNow({ domain: 'domain' }, 'Time until the TLS certificate of our domain expires; below 0 it has.'),
-  key_expiry_seconds: secondsNow({ domain: 'domain' }, 'Time until the published key set of our domain expires; below 0 it has.'),
+  key_expiry_seconds: secondsNow({ domain: 'domain' }, 'Time until the key set that our domain publishes, or a key in it, expires: 30 days when it is signed, which it is anew every week; below 0 it has.'),
 
   // Reaching other domains
   dns_lookups_total: counter({ type: ['SRV', 'AAAA', 'A'] as const, outcome: ['hit', 'coalesced', 'stale', 'miss_ok', 'nxdomain', 'nodata', 'failure'] as const }, 'Look-ups of names, by what answered: the cache, another look-up under way, an expired answer, or DNS.'),
@@ -120,6 +111,7 @@ export const metrics = {
   checks_total: counter({ check: ['syntax', 'domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check of a request of a user ran; syntax counts messages alone.'),
   checks_refused_total: counter({ check: ['syntax', 'domain', 'proof', 'credential', 'relay', 'hops', 'rate'] as const }, 'How often each check refused.'),
   messages_total: counter({ direction, result: 'status' }, 'Messages that passed the checks, by how they ended: in to our users, out to other domains.'),
+  lane_repeats_total: counter({ direction }, 'Messages that were told to come again since an earlier one of their lane was missing: nothing was done with them, and they are counted above when they end.'),
   delivery_seconds: seconds({ direction }, 'Time from the arrival of a message here to the arrival of its answer, for those that were delivered, stored or queued.'),
   client_sessions: gauge(none, 'Sessions of our users that are attached.'),
   lanes: gauge(none, 'Lanes (sender, recipient) that are remembered.'),
@@ -141,10 +133,29 @@ export const metrics = {
 
   // Single peers
   peer_messages_total: counter({ peer: 'peer', direction, outcome: ['ok', 'temporary', 'permanent', 'unknown'] as const }, 'Messages with a peer domain, by how they ended.'),
+  peer_failures_total: counter({ peer: 'peer', what: ['message-in', 'message-out', 'dial', 'proof', 'claim', 'credential', 'link'] as const, cause: 'status' }, 'What failed with a peer domain, and why: messages; dials of ours; its proof to us (or that of somebody who claims to be it); our claim, as it judged it; credentials of its users; links that were lost.'),
   peer_limit_hits_total: counter({ peer: 'peer' }, 'Requests of a peer domain that were refused as rate-limited.'),
-  peer_link_up: gauge({ peer: 'peer' }, '1 if a proven link with the peer is open, else 0; there is none for _other.'),
+  peer_up: gauge({ peer: 'peer' }, '0 if the last attempt to reach the peer failed, or it does not take us for our domain, and there is no link since; else 1, also while nothing is to be sent; there is none for _other.'),
+  peer_link_up: gauge({ peer: 'peer' }, '1 if a proven link with the peer is open, else 0, which is no fault: idle links are let go of; there is none for _other.'),
   peer_share: gauge({ peer: 'peer', resource: resourcesOfPeers }, 'What the peer uses of the resource: time in ms of the last seconds, else bytes or places; there is none for _other.'),
   peer_over: gauge({ peer: 'peer' }, 'Of how many resources the peer has more than its share, so that it gives way; there is none for _other.'),
   metric_peers: gauge({ kind: ['named', 'folded'] as const }, 'Peer domains with a label of their own, and those that are folded into _other.'),
   metric_peers_limit: gauge(none, 'Most peer domains with a label of their own (limits.metricPeers).'),
+} as const satisfies Record<string, MetricRow>
+
+/**
+ * What every exporter tells of its process, by the names that all of them use, without the prefix: as `prom-client` has it.
+ * On systems other than Linux some are missing.
+ */
+// biome-ignore format: one row a line
+export const processMetrics = {
+  process_cpu_user_seconds_total: row('counter', 'seconds')(none, 'CPU time of the process in its own code.'),
+  process_cpu_system_seconds_total: row('counter', 'seconds')(none, 'CPU time of the process in the kernel.'),
+  process_cpu_seconds_total: row('counter', 'seconds')(none, 'CPU time of the process in all.'),
+  process_start_time_seconds: secondsNow(none, 'Start of the process, in seconds since 1970.'),
+  process_resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
+  process_virtual_memory_bytes: bytesNow(none, 'Address space of the process.'),
+  process_heap_bytes: bytesNow(none, 'Data segment of the process.'),
+  process_open_fds: gauge(none, 'File descriptors that are open: connections, files, ports.'),
+  process_max_fds: gauge(none, 'File descriptors that the system allows; at it connections are closed at once, and nothing can be dialled.'),
 } as const satisfies Record<string, MetricRow>

@@ -13,8 +13,9 @@ import type { Config, DomainConfig, ListenerConfig } from './config/schema.ts'
 import { readPrivateKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
 import { isPublishedTestKey } from './credential/known-keys.ts'
+import { OwnKeySet } from './credential/own-key-set.ts'
 import { pinKey } from './credential/pinned-keys.ts'
-import { keySetOf, keySetSeconds } from './credential/publish-keys.ts'
+import { keySetOf } from './credential/publish-keys.ts'
 import { createSigner } from './credential/sign.ts'
 import { GatewayError, type Status } from './errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from './gateway.ts'
@@ -80,9 +81,6 @@ export type Running = {
 
 const defaultPort = 5279
 
-/** Key sets are signed at each start and once a week: long before the set that peers hold runs out. */
-const keySetRenewMs = 7 * 86_400_000
-
 export async function startGateway(needs: RunNeeds): Promise<Running> {
   const { config, clock, random, meter, log } = needs
   const { limits } = config
@@ -102,8 +100,9 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     }),
   }
   const shown = new Shown(needs)
+  const hosted = hostedDomains(needs)
   const gateway: Gateway = createGateway({
-    domains: hostedDomains(needs) as [HostedDomain, ...HostedDomain[]],
+    domains: hosted as unknown as [HostedDomain, ...HostedDomain[]],
     software: needs.software,
     rules: config.policy,
     pinned: pinnedKeys(config),
@@ -179,7 +178,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
   return {
     gateway,
     resolver,
-    domains: ownDomains(needs, shown),
+    domains: ownDomains(needs, shown, hosted),
     ports,
     reload: (next, nextFiles) => {
       const renewed = shown.replace(nextFiles)
@@ -251,8 +250,12 @@ async function counted(meter: Meter, attempt: Promise<Connected>): Promise<Conne
   }
 }
 
-function ownDomains({ config, clock }: RunNeeds, shown: Shown): readonly OwnDomain[] {
-  return config.domains.map(({ name, services }) => ({
+function ownDomains(
+  { config }: RunNeeds,
+  shown: Shown,
+  hosted: readonly Published[],
+): readonly OwnDomain[] {
+  return config.domains.map(({ name, services }, index) => ({
     name,
     services,
     get certificateFrom() {
@@ -261,14 +264,16 @@ function ownDomains({ config, clock }: RunNeeds, shown: Shown): readonly OwnDoma
     get certificateUntil() {
       return shown.certificates.get(name)?.notAfterMs ?? 0
     },
-    // Signed anew long before: this much is always left.
     get keysUntil() {
-      return clock.wall() + keySetSeconds * 1000 - keySetRenewMs
+      return (hosted[index] as Published).keysUntil
     },
   }))
 }
 
-function hostedDomains(needs: RunNeeds): readonly HostedDomain[] {
+/** `keysUntil`: when what it publishes ends, wall clock in ms. */
+type Published = HostedDomain & { readonly keysUntil: number }
+
+function hostedDomains(needs: RunNeeds): readonly Published[] {
   const { config, files, clock, random, directories } = needs
   return config.domains.map((settings, index) => {
     const pem = files.domains[index]
@@ -284,15 +289,20 @@ function hostedDomains(needs: RunNeeds): readonly HostedDomain[] {
       limits: config.limits,
     })
     const keys = { link: linkKey, user: userKey, others: pem.otherKeys.map(keyOf) }
-    const keySet = renewed(clock, keySetRenewMs, () =>
-      signer.signKeySet(keySetOf(keys, settings.revokedKeys, Math.floor(clock.wall() / 1000))),
+    const keySet = new OwnKeySet(
+      clock,
+      (seconds) => keySetOf(keys, settings.revokedKeys, seconds),
+      signer.signKeySet,
     )
     const own = pinKey(userKey.publicKey.x, 'both', undefined)
     return {
       domain: settings.name,
       signer,
       get keySet() {
-        return keySet()
+        return keySet.bytes
+      },
+      get keysUntil() {
+        return keySet.untilMs
       },
       keys: own === undefined ? [] : [own],
       directory: directories?.get(settings.name) ?? directoryOf(settings),
@@ -361,16 +371,3 @@ class Shown {
 
 const observeSince = (histogram: Histogram, clock: Clock, since: number): undefined =>
   observe(histogram, (clock.now() - since) / 1000)
-
-/** What `make` made last, made anew once it is older than `ms`. */
-function renewed<T>(clock: Clock, ms: number, make: () => T): () => T {
-  let made = make()
-  let at = clock.now()
-  return () => {
-    if (clock.now() - at > ms) {
-      made = make()
-      at = clock.now()
-    }
-    return made
-  }
-}

@@ -1,14 +1,33 @@
 /**
  * `docs/metrics.md` as text, made from the table of `metrics.ts`; a test compares it with the file.
  */
-import { exportedName, type LabelSet, type MetricRow, metrics } from '../metrics.ts'
+import { type LabelSet, type MetricRow, metricPrefix, metrics, processMetrics } from '../metrics.ts'
 
 export function metricsPage(): string {
-  const rows = Object.entries<MetricRow>(metrics).map(([name, { type, unit, labels, help }]) =>
-    line([`\`${exportedName(name)}\``, type, unit, labelText(labels), help]),
-  )
-  return [...introduction, ...head, ...rows, ''].join('\n')
+  const own = rowsOf(metrics, metricPrefix)
+  return [
+    ...introduction,
+    ...head,
+    ...own,
+    ...usual,
+    ...head,
+    ...rowsOf(processMetrics, ''),
+    '',
+  ].join('\n')
 }
+
+const rowsOf = (table: Readonly<Record<string, MetricRow>>, prefix: string): readonly string[] =>
+  Object.entries(table).map(([name, { type, unit, labels, help }]) =>
+    line([`\`${prefix}${name}\``, type, unit, labelText(labels), help]),
+  )
+
+const usual = [
+  '',
+  '## The process',
+  '',
+  'By the names that every exporter uses, without the prefix.',
+  '',
+]
 
 const introduction = [
   '# Metrics',
@@ -36,7 +55,8 @@ const introduction = [
   '|---|---|',
   '| Are messages delivered? | `sum by (direction, result) (rate(gatehouse_messages_total[5m]))` |',
   '| Whose fault is it? | the *side* of that result in [errors.md](errors.md); with one peer: `gatehouse explain` |',
-  '| Which peer has no link? | `gatehouse_peer_link_up == 0` |',
+  '| Which peer cannot be reached? | `gatehouse_peer_up == 0` |',
+  '| Why, and since when? | `sum by (peer, what, cause) (increase(gatehouse_peer_failures_total[1h])) > 0`; the page of the admin port |',
   '| Which peer fails? | `sum by (peer, outcome) (rate(gatehouse_peer_messages_total{outcome!="ok"}[5m])) > 0` |',
   '| How full are the links? | `sum by (instance) (gatehouse_link_connections) / on (instance) gatehouse_limit{limit="links"}` |',
   '| How full are the lanes? | `gatehouse_lanes / on (instance) gatehouse_limit{limit="lanes"}` |',

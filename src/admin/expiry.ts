@@ -18,8 +18,8 @@ const checkMs = 60_000
 const dayMs = 86_400_000
 /** Of a long life. Of a short one it is a quarter: it is renewed when a third is left. */
 const nearMs = 14 * dayMs
-/** As the alert has it; it is signed anew long before. */
-const keysNearMs = 5 * dayMs
+/** As the alert has it: it is signed anew while 23 days are left, so fewer than this is a fault. */
+const keysNearMs = 14 * dayMs
 
 type Stage = 'fine' | 'near' | 'over'
 

@@ -3,16 +3,25 @@
  *
  * In:    the table of `metrics.ts`, the series of the meter.
  * Out:   text, with the prefix; each row of the table with its help, and each series whose labels are known beforehand
- *        from the first scrape on: an alert on what rises sees no rise in a series that begins with 1.
+ *        from the first scrape on: an alert on what rises sees no rise in a series that begins with 1. Then what every
+ *        exporter tells of its process.
  * Fails: never. What is not in the table is not told.
  *
  * A registry of its own for each exporter: two gateways fit into one process.
  */
+import { createRequire } from 'node:module'
 import { type Metric, type MetricType, Registry } from 'prom-client'
 import { statuses } from '../errors.ts'
 import type { Histogram, Labels, Meter } from '../lib/meter.ts'
 import { limitTable } from '../limits.ts'
-import { exportedName, type LabelSet, type MetricRow, metrics, otherPeers } from '../metrics.ts'
+import {
+  type LabelSet,
+  type MetricRow,
+  metricPrefix,
+  metrics,
+  otherPeers,
+  processMetrics,
+} from '../metrics.ts'
 
 export type Exporter = {
   readonly contentType: string
@@ -23,17 +32,32 @@ export function createExporter(meter: Meter): Exporter {
   const registry = new Registry()
   for (const [name, row] of Object.entries<MetricRow>(metrics)) {
     for (const labels of combinations(row.labels)) begin(meter, name, row, labels)
-    // The registry asks a metric for nothing but its name and what `get` returns.
-    registry.registerMetric(collector(meter, name, row) as unknown as Metric)
+    registry.registerMetric(collector(meter, name, row, metricPrefix))
+  }
+  for (const collect of ofProcess) collect(registry)
+  for (const name of ownOfProcess) {
+    registry.registerMetric(collector(meter, name, processMetrics[name], ''))
   }
   return { contentType: registry.contentType, text: () => registry.metrics() }
 }
 
+const require = createRequire(import.meta.url)
+
+/**
+ * The defaults of the library that are about the process. Not those about the runtime: they keep a timer of 10 ms and an
+ * observer of each collection of garbage, and `event_loop_delay_seconds` and `heap_used_bytes` tell the same.
+ */
+const ofProcess = ['processCpuTotal', 'processStartTime', 'osMemoryHeap'].map(
+  (name) => require(`prom-client/lib/metrics/${name}`) as (registry: Registry) => void,
+)
+
+/** The library reads the bound once, and says nothing of those that are open once none is left for the look. */
+const ownOfProcess = ['process_open_fds', 'process_max_fds'] as const
+
 /** A gauge is there from the start, by whoever tells it. */
 function begin(meter: Meter, name: string, { type }: MetricRow, labels: Labels): undefined {
   if (type === 'histogram') meter.histogram(name, labels)
-  // What is read as it is told has a reader already.
-  if (type === 'counter' && !meter.gauges.has(name)) meter.counter(name, labels)
+  if (type === 'counter') meter.counter(name, labels)
 }
 
 /** Values that a label may have, as far as they are known beforehand. */
@@ -67,10 +91,11 @@ type Collected = {
   readonly values: readonly Sample[]
 }
 
-function collector(meter: Meter, bareName: string, { type, help }: MetricRow) {
-  const name = exportedName(bareName)
+/** The registry asks a metric for nothing but its name and what `get` returns. */
+function collector(meter: Meter, bareName: string, { type, help }: MetricRow, prefix: string) {
+  const name = `${prefix}${bareName}`
   const collect = (): Collected => ({ name, help, type, values: samples(meter, bareName, name) })
-  return { name, get: async () => collect() }
+  return { name, get: async () => collect() } as unknown as Metric
 }
 
 function samples(meter: Meter, bareName: string, metricName: string): readonly Sample[] {

@@ -64,19 +64,54 @@ function row(cells) {
   return line
 }
 
-function fillCounts(counts) {
-  const tiles = [
-    ['Messages in', counts.messagesIn],
-    ['Messages out', counts.messagesOut],
-    ['Links to gateways', counts.gatewayLinks],
-    ['Links not proven', counts.unprovenLinks],
-    ['Links to clients', counts.clientLinks],
-  ]
-  byId('counts').replaceChildren(...tiles.map(([name, value]) => {
+function fillTiles(id, tiles) {
+  byId(id).replaceChildren(...tiles.map(([name, value]) => {
     const tile = make('div')
     tile.append(make('dt', name), make('dd', Number(value).toLocaleString('en')))
     return tile
   }))
+}
+
+function fillCounts(counts) {
+  fillTiles('now', [
+    ['Peers', counts.peers],
+    ['of them failing', counts.failingPeers],
+    ['Links to gateways', counts.gatewayLinks],
+    ['Links not proven', counts.unprovenLinks],
+    ['Links to clients', counts.clientLinks],
+  ])
+  fillTiles('total', [['Messages in', counts.messagesIn], ['Messages out', counts.messagesOut]])
+}
+
+const ago = (seconds) => seconds === null ? said('') : [seconds === 0 ? 'now' : time(seconds) + ' ago']
+const peerKinds = { up: 'good', idle: '', failing: 'bad' }
+const what = {
+  dial: 'dial', proof: 'their proof', claim: 'our claim', credential: 'credential of a user', link: 'link',
+}
+const failure = (one) => one === null ? said('') : [
+  (what[one.what] || one.what) + ': ' + one.cause + ' (' + one.detail + '), ' + one.times + (one.times === 1 ? ' time' : ' times') +
+    ', last ' + time(one.secondsAgo) + ' ago',
+]
+
+function fillPeers({ peers, refused, names, leftOut }) {
+  fillTable('peers', ['Peer', 'State', 'Since', 'Last success', 'Last failure', 'Side', 'In', 'Out', 'Failed'], peers.map((one) => [
+    [domain(one.remote, names)], [one.state, peerKinds[one.state]],
+    one.sinceSeconds === null ? said('') : [time(one.sinceSeconds)], ago(one.successSecondsAgo),
+    failure(one.lastFailure), said(one.lastFailure && one.lastFailure.side),
+    ...(one.messages ? [[one.messages.in], [one.messages.out], [one.messages.failed]] : [said(''), said(''), said('')]),
+  ]), leftOut.peers)
+  fillTable('refused', ['Claims to be', 'Why', 'Times', 'First', 'Last'], refused.map((one) => [
+    [domain(one.claimed, names)], [one.cause + ': ' + one.detail], [one.times], ago(one.sinceSeconds), ago(one.secondsAgo),
+  ]), 0)
+}
+
+/** Ready is not well: who is not reached stands beside it. */
+const health = ({ ready, warnings, counts: { peers, failingPeers } }) => {
+  if (!ready) return ['Not ready', 'bad']
+  if (failingPeers === 0) return ['Ready', warnings.length > 0 ? 'mid' : 'good']
+  const which = peers === failingPeers ? (peers === 1 ? 'the only peer' : 'all ' + peers + ' peers') :
+    failingPeers + ' of ' + peers + ' peers'
+  return ['Ready, but ' + which + ' cannot be reached', peers === failingPeers ? 'bad' : 'mid']
 }
 
 function fillShares({ resources: all, most }, names, left) {
@@ -109,8 +144,9 @@ function fillShares({ resources: all, most }, names, left) {
 function show(status) {
   byId('software').textContent = status.software.replace(/^gatehouse\\//, '')
   const state = byId('state')
-  state.textContent = (status.ready ? 'Ready' : 'Not ready') + ', up for ' + time(status.uptimeSeconds)
-  state.className = status.ready ? 'good' : 'bad'
+  const [words, kind] = health(status)
+  state.textContent = words + ', up for ' + time(status.uptimeSeconds)
+  state.className = kind
   const reasons = status.reasons.concat(status.warnings)
   byId('reasons').replaceChildren(...reasons.map(({ text }) => make('li', text)))
   fillCounts(status.counts)
@@ -118,6 +154,7 @@ function show(status) {
     [domain(one.name, status.names)], [one.services.map((name) => services[name] || name).join(', ')],
     expiry(one.certificateSecondsLeft), expiry(one.keysSecondsLeft),
   ]), 0)
+  fillPeers(status)
   fillTable('destinations', ['To', 'From', 'Service', 'State', 'Cause', 'Next try'], status.destinations.map((one) => [
     [domain(one.remote, status.names)], [domain(one.local, status.names)], [services[one.service] || one.service],
     [one.state, stateKinds[one.state]], said(one.cause),

@@ -40,14 +40,17 @@ export const pageHtml = `<!doctype html>
 <button>Show</button>
 </form>
 <main id="all" hidden>
-<section><h2>Now</h2><dl id="counts"></dl></section>
+<section><h2>Now</h2><dl id="now"></dl></section>
+<section><h2>Since the start</h2><dl id="total"></dl></section>
 <section><h2>Our domains</h2><table id="domains"></table></section>
+<section><h2>Peers</h2><table id="peers"></table></section>
+<section><h2>Strangers who were refused lately</h2><table id="refused"></table></section>
 <section><h2>Destinations</h2><table id="destinations"></table></section>
 <section><h2>Links</h2><table id="links"></table></section>
 <section><h2>What runs out</h2><table id="shares"></table></section>
 <section><h2>Who uses most of it</h2><table id="most"></table></section>
-<section><h2>Messages that failed</h2><table id="failures"></table></section>
-<section><h2>Limits that were hit</h2><table id="limits"></table></section>
+<section><h2>Messages that failed since the start</h2><table id="failures"></table></section>
+<section><h2>Limits that were hit since the start</h2><table id="limits"></table></section>
 </main>
 <noscript><p>This page needs JavaScript to ask <a href="/status">/status</a>.</p></noscript>
 <script>${pageScript}</script>

@@ -6,7 +6,8 @@
  * Fails: never.
  *
  * Nothing that a stranger does can make it no. One domain of several whose certificate has expired does not either:
- * the others would go down with it.
+ * the others would go down with it. Nor does a clock that was set: what is signed from then on may be right, and to be sent
+ * nothing helps nobody.
  */
 import { type Cancel, type Clock, every } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
@@ -47,16 +48,19 @@ export function judgeReadiness(given: Circumstances): Readiness {
     ...(ports.peers.length + ports.clients.length === 0
       ? [reason('no-listener', 'No port for peers or clients is open.')]
       : []),
-    ...(clockJumpMs === 0 ? [] : [reason('clock-set', jumpText(clockJumpMs))]),
     ...(isNoneFit ? faults : []),
   ]
-  return { ready: reasons.length === 0, reasons, warnings: isNoneFit ? [] : faults }
+  const warnings = [
+    ...(clockJumpMs === 0 ? [] : [reason('clock-set', jumpText(clockJumpMs))]),
+    ...(isNoneFit ? [] : faults),
+  ]
+  return { ready: reasons.length === 0, reasons, warnings }
 }
 
 const reason = (code: Reason['code'], text: string): Reason => ({ code, text })
 
 const jumpText = (ms: number): string =>
-  `The clock of this machine was set by ${Math.round(Math.abs(ms) / 1000)} s, or the machine slept: what was signed before is judged wrongly.`
+  `The clock of this machine was set ${ms < 0 ? 'back' : 'ahead'} by ${Math.round(Math.abs(ms) / 1000)} s, or the machine slept: what was signed before may be refused for some minutes.`
 
 function domainFaults(
   { name, certificateFrom, certificateUntil, keysUntil }: RunningView['domains'][number],

@@ -5,11 +5,13 @@
  * Out:   JSON: what an operator wants to see first stands first, and every list is bounded.
  * Fails: never.
  *
- * Names of domains, addresses of gateways and networks of strangers only: no user, no address of a client, no key.
+ * Names of domains, what strangers claim among them, addresses of gateways and networks of strangers only: no user, no
+ * address of a client, no key.
  */
 import { type Domain, displayDomain } from '../address/domain.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { PartyReport, SharesReport } from '../shares/report.ts'
+import { type PeerRow, peerRows, type RefusedRow, refusedRows } from './peers.ts'
 import type { Readiness } from './readiness.ts'
 import type { DestinationView, DomainView, LinkView, RunningView } from './view.ts'
 
@@ -33,6 +35,10 @@ export type GatewayStatus = Readiness & {
     readonly certificateSecondsLeft: number
     readonly keysSecondsLeft: number
   }[]
+  /** How it stands with other domains, those in trouble first. */
+  readonly peers: readonly PeerRow[]
+  /** Names that strangers claimed without proof, the last first. */
+  readonly refused: readonly RefusedRow[]
   /** Those in trouble first. */
   readonly destinations: readonly {
     readonly local: string
@@ -64,6 +70,7 @@ export type GatewayStatus = Readiness & {
   readonly names: Readonly<Record<string, string>>
   /** What did not fit into the lists; of the shares who is over its own. */
   readonly leftOut: {
+    readonly peers: number
     readonly destinations: number
     readonly links: number
     readonly shares: number
@@ -71,6 +78,9 @@ export type GatewayStatus = Readiness & {
 }
 
 type Counts = {
+  /** Other domains that are known, and those of them that cannot be reached or do not take us for our domain. */
+  readonly peers: number
+  readonly failingPeers: number
   readonly gatewayLinks: number
   readonly clientLinks: number
   readonly unprovenLinks: number
@@ -93,6 +103,8 @@ export function gatewayStatus(needs: StatusNeeds): GatewayStatus {
   const { resources, most, leftOut } = shares.report()
   const destinations = [...sessions.pool.states()].sort((a, b) => urgencyOf(a) - urgencyOf(b))
   const links = [...sessions.all]
+  const peers = peerRows(needs)
+  const refused = refusedRows(needs)
   const shownDestinations = destinations.slice(0, mostRows)
   const proven = links.filter(({ role, pairs }) => role === 'gateway' && [...pairs].length > 0)
   return {
@@ -100,17 +112,22 @@ export function gatewayStatus(needs: StatusNeeds): GatewayStatus {
     software,
     uptimeSeconds: seconds(now - startedAt),
     domains: running.domains.slice(0, mostRows).map((domain) => domainRow(domain, wallMs)),
+    peers: peers.slice(0, mostRows),
+    refused,
     destinations: shownDestinations.map(destinationRow),
     links: proven.slice(0, mostRows).map((link) => linkRow(link, now)),
     shares: { resources, most },
-    counts: countsOf(links, proven.length, needs.meter),
+    counts: countsOf(links, proven.length, peers, needs.meter),
     names: namesOf([
       ...running.domains.map(({ name }) => name),
       ...shownDestinations.map(({ remote }) => remote),
+      ...peers.slice(0, mostRows).map(({ remote }) => remote),
+      ...refused.map(({ claimed }) => claimed),
       ...proven.slice(0, mostRows).flatMap(({ pairs }) => [...pairs].map(({ remote }) => remote)),
       ...most.flatMap(domainsOf),
     ]),
     leftOut: {
+      peers: Math.max(0, peers.length - mostRows),
       destinations: Math.max(0, destinations.length - mostRows),
       links: Math.max(0, proven.length - mostRows),
       shares: leftOut,
@@ -166,10 +183,17 @@ const linkRow = (
   software: link.hello?.software ?? null,
 })
 
-function countsOf(links: readonly LinkView[], proven: number, meter: Meter): Counts {
+function countsOf(
+  links: readonly LinkView[],
+  proven: number,
+  peers: readonly PeerRow[],
+  meter: Meter,
+): Counts {
   const gateways = links.filter(({ role }) => role === 'gateway').length
   const isGood = ({ name }: Ranked): boolean => /^(delivered|stored|queued|ok)$/.test(name)
   return {
+    peers: peers.length,
+    failingPeers: peers.filter(({ state }) => state === 'failing').length,
     gatewayLinks: gateways,
     clientLinks: links.length - gateways,
     unprovenLinks: gateways - proven,

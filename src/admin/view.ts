@@ -2,6 +2,7 @@
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { DestinationFacts, Facts, LinkFacts } from '../diagnose/gather.ts'
+import type { ClaimSaid, SelfSaid } from '../diagnose/probed.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { SharesReport } from '../shares/report.ts'
 
@@ -43,12 +44,24 @@ export type RunningView = {
   readonly gateway: {
     readonly isProven: (domain: Domain) => boolean
     readonly ruling: (domain: Domain) => NonNullable<Facts['ruling']>
-    readonly journal: Pick<Journal, 'of'>
+    readonly journal: Pick<Journal, 'of' | 'peers' | 'claimed'>
+    readonly peers: {
+      /** Proven before, or named by the operator. */
+      readonly isKnown: (domain: Domain) => boolean
+      readonly countsOf: (
+        domain: string,
+      ) => { readonly in: number; readonly out: number; readonly failed: number } | undefined
+    }
     readonly shares: { readonly report: () => SharesReport }
     readonly sessions: {
       readonly all: Iterable<LinkView>
+      readonly probe: {
+        readonly claim: (local: Domain, remote: Domain, service: Service) => Promise<ClaimSaid>
+        readonly self: (local: Domain, service: Service, signal: AbortSignal) => Promise<SelfSaid>
+      }
       readonly pool: {
         readonly states: () => Iterable<DestinationView>
+        readonly isFailing: (domain: Domain) => boolean
         readonly waiting: (service: 'im' | 'pres') => WaitingView
       }
     }

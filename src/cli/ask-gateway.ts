@@ -1,20 +1,22 @@
 /**
  * Asks the running gateway, at the admin port of the configuration, why a domain can be reached or not.
  *
- * In:    the configuration; a domain and a service. The user of the address stays here.
+ * In:    the configuration; what is asked.
  * Out:   its diagnosis; or why there is none, as the first half of a sentence.
  * Fails: never.
  */
 import { request } from 'node:http'
 import type { Config } from '../config/schema.ts'
-import type { Asked } from '../diagnose/asked.ts'
 import type { Diagnosis } from '../diagnose/diagnosis.ts'
-import { statuses } from '../errors.ts'
+import { GatewayError, statuses } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
-export type Answered = { readonly diagnosis: Diagnosis } | { readonly why: string }
+/** `isDown`: nobody listens there. */
+export type Answered =
+  | { readonly diagnosis: Diagnosis }
+  | { readonly why: string; readonly isDown?: boolean }
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -23,14 +25,17 @@ const mostBytes = 4_194_304
 export async function askGateway(
   clock: Clock,
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
-  asked: Asked,
+  asked: URLSearchParams,
 ): Promise<Answered> {
   const { address, port } = config.listen.admin
   if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
   const host = nearAddress(address)
   const where = formatEndpoint(host, port)
   const reply = await get(clock, config, { host, port, asked })
-  if (typeof reply === 'string') return { why: `No gateway answers at ${where} (${reply})` }
+  if (typeof reply === 'string') {
+    return { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
+  }
+  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
   if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
   const found = readDiagnosis(reply.body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
@@ -40,7 +45,7 @@ export async function askGateway(
   return isOurs ? { diagnosis: found } : { why: `The gateway at ${where} is one of other domains` }
 }
 
-type Place = { readonly host: string; readonly port: number; readonly asked: Asked }
+type Place = { readonly host: string; readonly port: number; readonly asked: URLSearchParams }
 type Reply = { readonly status: number; readonly body: string }
 
 /** A reply, or in a few words why there is none. */
@@ -50,10 +55,9 @@ function get(
   { host, port, asked }: Place,
 ): Promise<Reply | string> {
   const { token } = listen.admin
-  const query = new URLSearchParams({ address: asked.domain, service: asked.service })
   return new Promise((resolve) => {
     const sent = request({
-      ...{ host, port, path: `/explain?${query}`, agent: false },
+      ...{ host, port, path: `/explain?${asked}`, agent: false },
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
     })
     const end = (reply: Reply | string): undefined => {
@@ -77,8 +81,10 @@ function get(
   })
 }
 
+const refused = 'connection refused'
+
 const faults: Readonly<Record<string, string>> = {
-  ECONNREFUSED: 'connection refused',
+  ECONNREFUSED: refused,
   ECONNRESET: 'closed by the far side',
   EHOSTUNREACH: 'no way to the host',
   ENETUNREACH: 'no way to the network',
@@ -92,17 +98,27 @@ const meanings: Readonly<Record<number, string>> = {
   503: 'it is explaining much already',
 }
 
+/** Why it was not to be asked. */
+function messageIn(body: string): string {
+  try {
+    return String((JSON.parse(body) as { error: { message: unknown } }).error.message)
+  } catch {
+    return 'the gateway does not understand the question'
+  }
+}
+
 /** As much of the shape is checked as is needed to print it. */
 function readDiagnosis(body: string): Diagnosis | undefined {
   try {
     const value = JSON.parse(body) as Diagnosis
-    const { by, steps, targets, destinations, links, events, search, result } = value
+    const { by, steps, targets, destinations, links, events, search, claim, ours, result } = value
     const lists: readonly unknown[] = [
-      ...[steps, targets, destinations, links, events],
+      ...[steps, targets, destinations, links, events, ours?.steps ?? []],
       ...(by.who === 'gateway' ? [by.domains] : []),
       ...targets.map(({ addresses }) => addresses),
     ]
-    const codes = [result, search.result, ...destinations.map(({ cause }) => cause ?? 'ok')]
+    const looks = [search, claim, ours].map((one) => one?.result ?? 'ok')
+    const codes = [result, ...looks, ...destinations.map(({ cause }) => cause ?? 'ok')]
     const isWhole = lists.every(Array.isArray) && codes.every((code) => code in statuses)
     return isWhole ? value : undefined
   } catch {

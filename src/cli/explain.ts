@@ -1,11 +1,12 @@
 /**
  * `gatehouse explain user@domain`: how the domain is found and who answers there, step by step, with ages and reasons.
  *
- * The running gateway is asked, since its caches, links and back-off are those that count; where there is none, or
- * another search is wanted than it makes, the command searches itself. A connection is tried by the command.
+ * The running gateway is asked, since its caches, links and back-off are those that count, and proves itself to the far
+ * side. Where there is none, the command is one without doors for as long as it takes; where another search is wanted
+ * than a gateway makes, it searches itself and proves nothing. Each address is tried by the command.
  */
 import type { Command } from 'commander'
-import type { Domain } from '../address/domain.ts'
+import { type Domain, parseDomain } from '../address/domain.ts'
 import type { Config } from '../config/schema.ts'
 import { type Asked, askedFor } from '../diagnose/asked.ts'
 import { conclude } from '../diagnose/conclude.ts'
@@ -25,6 +26,7 @@ import { type Answered, askGateway } from './ask-gateway.ts'
 import { configOption, findConfigText, parsedConfig, readText } from './config-file.ts'
 import { endpointOf } from './endpoint-option.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
+import { explainAlone } from './explain-alone.ts'
 import { explanationText } from './explanation-text.ts'
 import type { Host } from './host.ts'
 import type { End } from './program.ts'
@@ -38,6 +40,7 @@ type Options = {
   readonly fallback?: string
   readonly offline?: boolean
   readonly connect: boolean
+  readonly from?: string
   readonly json?: boolean
 }
 
@@ -45,7 +48,7 @@ export function addExplain(program: Command, host: Host, end: End): undefined {
   program
     .command('explain')
     .description(
-      'tell step by step how the gateway of an address is found, whether it answers, and what the running gateway knows of it',
+      'tell step by step how the gateway of an address is found, whether it answers, whether it takes us for our domain, and whether it can find us',
     )
     .argument('<address>', 'user@domain, im:user@domain, pres:user@domain, or a domain alone')
     .option(...configOption)
@@ -53,7 +56,8 @@ export function addExplain(program: Command, host: Host, end: End): undefined {
     .option('--offline', 'do not ask the running gateway; the search starts with empty caches')
     .option('--server <ip...>', 'name servers to ask, with :port if it is not 53; offline')
     .option('--fallback <rule>', 'proven, draft or strict, instead of the configured one; offline')
-    .option('--no-connect', 'try no connection to what was found')
+    .option('--from <domain>', 'the domain of ours that is to be proven, if there are several')
+    .option('--no-connect', 'try no connection to what was found, and prove nothing')
     .option('--json', 'print one JSON object')
     .action(async (address: string, options: Options) => end(await explain(host, address, options)))
 }
@@ -82,9 +86,13 @@ async function diagnosed(
   asked: Asked,
   options: Options,
 ): Promise<Diagnosis> {
-  const resolver = resolverWith(host, config, options)
   const answered = await answerOf(host, config, asked, options)
   if ('diagnosis' in answered) return answered.diagnosis
+  if (answered.isDown === true && options.connect) {
+    const alone = await explainAlone(host, options, queryOf(asked, options), answered.why)
+    if (alone !== undefined) return alone
+  }
+  const resolver = resolverWith(host, config, options)
   const { domain, service } = asked
   return conclude(
     gather({
@@ -100,14 +108,23 @@ async function answerOf(
   { clock }: Host,
   config: Config | undefined,
   asked: Asked,
-  { offline, server, fallback }: Options,
+  options: Options,
 ): Promise<Answered> {
+  const { offline, server, fallback } = options
   if (offline === true) return { why: 'As --offline wants it' }
   if (server !== undefined) return { why: 'As --server wants it' }
   if (fallback !== undefined) return { why: 'As --fallback wants it' }
   if (config === undefined) return { why: 'No configuration says where a gateway could be asked' }
-  return askGateway(clock, config, asked)
+  return askGateway(clock, config, queryOf(asked, options))
 }
+
+/** What the admin port is asked; the user of the address stays here. */
+const queryOf = ({ domain, service }: Asked, { connect, from }: Options): URLSearchParams =>
+  new URLSearchParams({
+    ...{ address: domain, service },
+    ...(connect ? { prove: 'yes' } : {}),
+    ...(from === undefined ? {} : { from: parseDomain(from) }),
+  })
 
 function resolverWith(host: Host, config: Config | undefined, options: Options): Resolver {
   const { clock, random } = host

@@ -19,19 +19,23 @@ const head = ['STEP', 'ASKED', 'SERVER', 'ANSWER', 'AGE', 'TTL', 'DECISION', 'WH
 export function explanationText(screen: Screen, told: Diagnosis): string {
   const paint = painter(screen, 'out')
   const tables = [
-    tableOf(screen, paint, head, stepRows(told, paint)),
+    tableOf(screen, paint, head, stepRows(told.steps, paint)),
+    ...(isShownAlone(told)
+      ? [tableOf(screen, paint, oursHead, stepRows(told.ours?.steps ?? [], paint))]
+      : []),
     ...(told.by.who === 'command' ? [] : [knownText(told)]),
     tableOf(screen, paint, linkHead, linkRows(told)),
     tableOf(screen, paint, destinationHead, destinationRows(told)),
     tableOf(screen, paint, eventHead, eventRows(told, paint)),
   ]
-  const end = `${conclusionText(told, paint)}${inboundText(told.inbound)}`
+  const end = `${conclusionText(told, paint)}${inboundText(told.inbound)}${oursText(told)}`
   return [byText(told), ...tables, end].filter((part) => part !== '').join('\n')
 }
 
 function byText({ by }: Diagnosis): string {
   if (by.who === 'command') {
-    return `${by.why}: explained by this command itself, with empty caches.\n`
+    const keys = by.isProving === true ? ' and the keys of the configuration' : ''
+    return `${by.why}: explained by this command itself, with empty caches${keys}.\n`
   }
   const up = spanText(by.uptimeSeconds * 1000)
   return `As the running gateway sees it: ${printableLine(by.software)}, process ${by.pid}, up for ${up}.\n`
@@ -62,7 +66,13 @@ function narrow(titles: readonly string[], rows: Rows, paint: Paint): string {
   return `${paint('bold', first)}\n${told.join('')}`
 }
 
-const stepRows = ({ steps }: Diagnosis, paint: Paint): Rows =>
+/** What is right needs no table. */
+const isShownAlone = ({ ours, domain }: Diagnosis): boolean =>
+  ours !== null && ours.result !== 'ok' && ours.domain !== domain
+
+const oursHead = ['TO US', ...head.slice(1)]
+
+const stepRows = (steps: Diagnosis['steps'], paint: Paint): Rows =>
   steps.map((step, i) => [
     `${i + 1} ${step.phase}`,
     printableLine(step.asked),
@@ -111,11 +121,18 @@ const eventRows = ({ events, at }: Diagnosis, paint: Paint): Rows =>
   ])
 
 const eventName = ({ kind, cause, service }: EventRow): string =>
-  kind === 'proof' ? (cause === 'ok' ? 'they proved' : 'they were refused') : names[kind](service)
+  (cause === 'ok' ? good[kind] : undefined) ?? bad[kind](service)
 
-const names = {
+const good: Partial<Record<EventRow['kind'], string>> = {
+  proof: 'they proved',
+  claim: 'we were taken',
+}
+
+const bad = {
+  proof: () => 'they were refused',
   dial: (service: string | null) => `dial for ${service}`,
   claim: () => 'we were refused',
+  credential: () => 'their user was refused',
   link: () => 'link ended',
 } as const
 
@@ -128,4 +145,11 @@ const inboundText = (inbound: Conclusion | null): string => {
   if (inbound === null) return ''
   const next = inbound.next === '' ? '' : `${inbound.next}\n`
   return `The other way: ${printableLine(inbound.sentence)}\n${next}`
+}
+
+/** Unless it is what the conclusion says already. */
+function oursText({ ours, domain, sentence }: Diagnosis): string {
+  if (ours === null || ours.domain === domain || sentence.includes(ours.sentence)) return ''
+  const next = ours.next === '' ? '' : `${ours.next}\n`
+  return `The way to us: ${printableLine(ours.sentence)}\n${next}`
 }

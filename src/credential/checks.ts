@@ -99,9 +99,16 @@ function checkTimes<Claims extends Times>(
     return refuse('credential-time', `life of ${exp - iat} s, not 1 to ${maxSeconds}`)
   }
   if (Math.max(iat, nbf ?? iat) > now + skew) {
-    return refuse('credential-time', `begins ${Math.max(iat, nbf ?? iat) - now} s from now`)
+    const ahead = Math.max(iat, nbf ?? iat) - now
+    return refuse('credential-time', `the signer's clock is ${ahead} s ahead of the verifier's`)
   }
-  if (now > exp + skew) return refuse('credential-expired', `expired ${now - exp} s ago`)
+  if (now > exp + skew) {
+    const late = `expired ${now - exp} s ago`
+    return refuse(
+      'credential-expired',
+      `${late}: the signer's clock is up to ${now - iat} s behind the verifier's`,
+    )
+  }
   return accept(claims)
 }
 

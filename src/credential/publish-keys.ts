@@ -30,7 +30,7 @@ export type DomainKeys = {
 const daySeconds = 86_400
 
 /** How long a set holds that is signed now. */
-export const keySetSeconds = 30 * daySeconds
+const keySetSeconds = 30 * daySeconds
 
 /** What stands in the key set of a domain that is signed at the second `now`: that is its version, so it rises. */
 export function keySetOf(

@@ -8,8 +8,8 @@
 import { isSuccess, type Side, type Status, statuses } from '../errors.ts'
 import type { JournalEvent } from '../operation/journal.ts'
 
-/** `rules`: ours. `search`, `connect`: tried just now. The rest as the journal tells it. */
-export type Stage = 'rules' | 'search' | 'connect' | JournalEvent['kind']
+/** `rules`: ours. `search`, `connect`: tried just now; `ours`: the way of others to us. The rest as the journal tells it. */
+export type Stage = 'rules' | 'search' | 'connect' | 'ours' | JournalEvent['kind']
 
 /** The table speaks of the one who asked and the one who answered: with a claim of ours that is us, and them. */
 const seenFromHere: Readonly<Record<Side, Side>> = {
@@ -25,7 +25,8 @@ export function sideOf(stage: Stage, cause: Status): Side {
   // Whose rules they are.
   if (cause === 'domain-refused') return stage === 'claim' || stage === 'dial' ? 'peer' : 'us'
   if (stage === 'claim') return seenFromHere[side]
-  return stage === 'proof' && side === 'sender' ? 'peer' : side
+  if (stage === 'ours') return side === 'none' || side === 'network' ? side : 'us'
+  return (stage === 'proof' || stage === 'credential') && side === 'sender' ? 'peer' : side
 }
 
 type Advices = Readonly<Partial<Record<Status, string>>>
@@ -52,8 +53,8 @@ const claiming: Advices = {
   'credential-key':
     'They know other keys of our domain: is the file of domains[].key the one that is published, or did they pin another?',
   'credential-revoked': 'We published the key of domains[].key as revoked: sign with another.',
-  'credential-time': 'The clocks of both gateways.',
-  'credential-expired': 'The clocks of both gateways.',
+  'credential-time': 'The clocks of both gateways: here the signer is ours.',
+  'credential-expired': 'The clocks of both gateways: here the signer is ours.',
   'credential-audience': 'They do not serve that domain: their DNS or our resolve.routes is wrong.',
   'credential-binding': 'Something between us and them opens the TLS connection.',
 }
@@ -65,12 +66,32 @@ const proving: Advices = {
     'Their keys cannot be fetched from here: their SRV records and their port, or our DNS. The steps above show which.',
   'credential-key':
     'Their side: signed with a key that they do not publish, or not with the one that we pinned (peers.<domain>.keys).',
-  'credential-time': 'The clocks of both gateways.',
-  'credential-expired': 'The clocks of both gateways.',
+  'credential-time': 'The clocks of both gateways: here the signer is theirs.',
+  'credential-expired': 'The clocks of both gateways: here the signer is theirs.',
   'credential-audience': 'They take us for another domain: their routes, or our DNS.',
   'credential-signature': 'It was somebody else, or their gateway signs with the wrong key.',
   'credential-binding': 'It was somebody else, or something between us opens the TLS connection.',
 }
+
+/** Others do not find us: they cannot fetch our keys, and nothing of theirs gets here. */
+const findingUs: Advices = {
+  'remote-not-found':
+    'Our side: publish the SRV records of our domain, _im._mitp and _pres._pitp, as "gatehouse init" printed them.',
+  'remote-declines': 'Our side: our own SRV record says that we do not offer this service.',
+  'remote-unreachable':
+    'Our side: does the gateway run, is the port of the SRV record that of listen.peers, does a firewall let it in? A router that leads nobody inside back to itself looks the same from here.',
+  'remote-untrusted':
+    'Our side: the certificate that is shown there has to be valid, to name our domain, and to come from an authority that others trust.',
+  'address-blocked':
+    'Our side: our records lead to an address that others do not dial. Publish a public one; in a network of your own both sides list its range in resolve.allowRanges.',
+  'dns-failed': 'The name servers of our domain, or those that this machine asks.',
+  'credential-key':
+    'Our side: our SRV records lead to another gateway, or to one that was not restarted since the keys changed.',
+}
+
+/** They cannot fetch our keys, though we find ourselves. */
+export const foundFromHere =
+  'Their side, or the way between: a firewall that lets us out and not them in, what their name servers say of our domain, or an authority that they do not trust (a private one has to stand in their resolve.trustedCertificates). After a failure they ask again within a minute, later within 15.'
 
 const stages: Readonly<Record<Stage, Advices>> = {
   rules: proving,
@@ -78,8 +99,10 @@ const stages: Readonly<Record<Stage, Advices>> = {
   connect: reaching,
   dial: reaching,
   link: reaching,
+  ours: findingUs,
   claim: claiming,
   proof: proving,
+  credential: proving,
 }
 
 const usual: Readonly<Record<Side, string>> = {

@@ -19,8 +19,8 @@ export type Explainer =
       /** Its own domains. */
       readonly domains: readonly string[]
     }
-  /** The command itself, with nothing in its caches; `why` as the first half of a sentence. */
-  | { readonly who: 'command'; readonly why: string }
+  /** The command itself, with nothing in its caches, but perhaps with our keys; `why` as the first half of a sentence. */
+  | { readonly who: 'command'; readonly why: string; readonly isProving?: boolean }
 
 /** What one look at the matter came to. */
 export type Finding = { readonly result: Status; readonly sentence: string }
@@ -55,6 +55,16 @@ export type EventRow = Omit<JournalEntry, 'remote' | 'local' | 'service'> & {
   readonly side: Side
 }
 
+/** What the far side said when we proved ourselves to it just now. */
+export type Claim = Finding & {
+  readonly local: string
+  /** False: there was no link to say it on. */
+  readonly isAsked: boolean
+}
+
+/** Whether others find us, as far as it shows from here. */
+export type Ours = Finding & { readonly domain: string; readonly steps: readonly Step[] }
+
 export type Findings = {
   readonly by: Explainer
   readonly domain: string
@@ -70,6 +80,10 @@ export type Findings = {
   readonly search: Finding
   /** A connection that was tried for this diagnosis; `null`: none was. */
   readonly connect: Finding | null
+  /** `null`: it was not asked. */
+  readonly claim: Claim | null
+  /** `null`: nobody looked. */
+  readonly ours: Ours | null
   readonly destinations: readonly DestinationRow[]
   readonly links: readonly LinkRow[]
   /** The latest last. */
@@ -84,5 +98,12 @@ export type Conclusion = Finding & {
   readonly next: string
 }
 
-/** The conclusion is about requests that go there; `inbound` about who came from there, if somebody did. */
-export type Diagnosis = Findings & Conclusion & { readonly inbound: Conclusion | null }
+/**
+ * The conclusion is about requests that go there; `inbound` about who came from there, if somebody did; `ours` about the
+ * way of others to us.
+ */
+export type Diagnosis = Findings &
+  Conclusion & {
+    readonly inbound: Conclusion | null
+    readonly ours: (Ours & Conclusion) | null
+  }

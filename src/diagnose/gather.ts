@@ -10,7 +10,15 @@ import type { Status } from '../errors.ts'
 import type { JournalEntry } from '../operation/journal.ts'
 import type { Explanation } from '../resolve/resolver.ts'
 import { sideOf } from './advice.ts'
-import type { DestinationRow, EventRow, Explainer, Findings, LinkRow } from './diagnosis.ts'
+import type {
+  Claim,
+  DestinationRow,
+  EventRow,
+  Explainer,
+  Findings,
+  LinkRow,
+  Ours,
+} from './diagnosis.ts'
 
 /** A destination as the pool tells it. */
 export type DestinationFacts = {
@@ -50,6 +58,8 @@ export type Facts = {
   readonly destinations: Iterable<DestinationFacts>
   readonly links: Iterable<LinkFacts>
   readonly events: readonly JournalEntry[]
+  readonly claim?: Claim | undefined
+  readonly ours?: Ours | undefined
   /** Clock time: links tell their age by it. */
   readonly now: number
 }
@@ -70,6 +80,8 @@ export function gather(facts: Facts): Findings {
     })),
     search: { result, sentence },
     connect: null,
+    claim: facts.claim ?? null,
+    ours: facts.ours ?? null,
     destinations: destinations.slice(0, mostRows),
     links: links.slice(0, mostRows),
     events: events.map(eventRow),

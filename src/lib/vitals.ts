@@ -1,7 +1,7 @@
 /** How the process itself is, as a port: the only file that asks the system for it. */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
-import { cpuUsage, memoryUsage, pid, version } from 'node:process'
+import { memoryUsage, pid, version } from 'node:process'
 
 export type LoopDelay = {
   /** How late the event loop was, in seconds, since the last `reset`. `quantile` from 0 to 1; 1 is the most. */
@@ -13,9 +13,6 @@ export type LoopDelay = {
 export type Vitals = {
   readonly node: string
   readonly pid: number
-  /** User and system. */
-  readonly cpuSeconds: () => number
-  readonly residentBytes: () => number
   readonly heapBytes: () => number
   /** File descriptors that are open, and how many may be; `undefined`: the system does not tell, or there is no bound. */
   readonly openFiles: () => number | undefined
@@ -56,11 +53,6 @@ function looked(file: string, look: () => number | undefined): number | undefine
 export const systemVitals: Vitals = {
   node: version,
   pid,
-  cpuSeconds: () => {
-    const { user, system } = cpuUsage()
-    return (user + system) / 1e6
-  },
-  residentBytes: () => memoryUsage.rss(),
   heapBytes: () => memoryUsage().heapUsed,
   // One of them is that of the look itself.
   openFiles: () => looked(ownFiles, () => readdirSync(ownFiles).length - 1),

@@ -9,7 +9,7 @@
 import { isSuccess, type Status } from '../errors.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import { encodeFailure, type Failure } from '../wire/failure.ts'
+import { type Failure, FailureEncoder } from '../wire/failure.ts'
 import { frame, type TrafficClass } from '../wire/registry.ts'
 import { encodeRelease, type Release } from '../wire/release.ts'
 import type { Queue } from './backlog.ts'
@@ -87,6 +87,7 @@ export class Link {
   /** The last request of ours that the far side took, if it let go. */
   #takenThere = Number.POSITIVE_INFINITY
   #detail = ''
+  readonly #failures = new FailureEncoder()
   #saidRelease = false
   /** What our RELEASE says, and until when that of the far side asks to be left alone. */
   #retryMs = 0
@@ -215,7 +216,7 @@ export class Link {
     failure: Failure,
     reporter: string = this.#options.hello.domain,
   ): undefined {
-    const bytes = encodeFailure(reporter, failure)
+    const bytes = this.#failures.encode(reporter, failure)
     const { length } = bytes
     this.answerWith(id, trafficClass, command, failure.status, bytes, 0, length, length)
   }

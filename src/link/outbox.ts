@@ -94,7 +94,7 @@ export class Outbox {
       channel,
       encoder.writer,
       clock,
-      payer.turns ?? clock,
+      { soon: (task) => payer.soon(clock, task) },
       counters.bytesOut,
       (waiting) => this.#unread(waiting),
       (ms) => payer.charge(ms),

@@ -6,6 +6,7 @@
  *        the link with most of it.
  * Fails: `take` and `reserve` say no: that account has its share. A link that shares with nobody pays nothing.
  */
+import type { Clock, Task } from '../lib/clock.ts'
 import { Account } from '../shares/account.ts'
 import type { Shares } from '../shares/shares.ts'
 import type { Turns } from '../shares/turns.ts'
@@ -43,6 +44,11 @@ export class Payer {
   /** Whether the far side uses more than its share of our time. */
   get isOver(): boolean {
     return this.#shares?.isOver(this.account, 'time') ?? false
+  }
+
+  /** Runs `task` when all is read that is read in this turn of the loop. */
+  soon(clock: Clock, task: Task): undefined {
+    if (this.turns?.atEnd(task) !== true) clock.soon(task)
   }
 
   /** Writing to the far side took so long. */

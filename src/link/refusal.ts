@@ -16,6 +16,8 @@ export type Refusable = {
   readonly named: string | undefined
   /** Of a NOTIFY. */
   readonly subscription: Buffer | undefined
+  /** A sentence for the log of the one who asked. */
+  readonly text?: string | undefined
 }
 
 /** Of a request whose fields have just been read. */
@@ -45,5 +47,11 @@ function namedIn(table: FieldTable): string | undefined {
 /** What the refusal tells beside its status. */
 export const aboutOf = ({
   subscription,
-}: Pick<Refusable, 'subscription'>): readonly (readonly [tag: number, value: FieldValue])[] =>
-  subscription === undefined ? [] : [[fields.subscription.tag, subscription]]
+  text,
+}: Pick<Refusable, 'subscription' | 'text'>): readonly (readonly [
+  tag: number,
+  value: FieldValue,
+])[] => [
+  ...(text === undefined ? [] : [[fields.text.tag, text] as const]),
+  ...(subscription === undefined ? [] : [[fields.subscription.tag, subscription] as const]),
+]

@@ -15,7 +15,12 @@ import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
 import type { Clock } from '../lib/clock.ts'
 import type { Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
-import type { Journal, JournalEntry, JournalEvent } from '../operation/journal.ts'
+import {
+  isFault,
+  type Journal,
+  type JournalEntry,
+  type JournalEvent,
+} from '../operation/journal.ts'
 
 export type JournalNeeds = {
   readonly clock: Pick<Clock, 'wall'>
@@ -23,6 +28,8 @@ export type JournalNeeds = {
   readonly meter: Meter
   /** Proven before, or named by the operator. */
   readonly isKnown: (domain: Domain) => boolean
+  /** Told of each event that somebody has to mend. */
+  readonly failed?: (event: JournalEvent) => undefined
 }
 
 type Table = BoundedMap<readonly JournalEntry[]>
@@ -45,6 +52,7 @@ export class MemoryJournal implements Journal {
 
   note(event: JournalEvent): undefined {
     const { remote } = event
+    if (isFault(event)) this.#needs.failed?.(event)
     const before = this.#tableOf(remote)
     const entries = this.#added(before?.peek(remote) ?? [], event)
     before?.delete(remote)
@@ -53,6 +61,14 @@ export class MemoryJournal implements Journal {
 
   of(domain: Domain): readonly JournalEntry[] {
     return this.#tableOf(domain)?.peek(domain) ?? []
+  }
+
+  *peers(): Generator<Domain> {
+    for (const table of [this.#dialled, this.#known]) yield* domainsIn(table)
+  }
+
+  claimed(): Iterable<Domain> {
+    return domainsIn(this.#claimed)
   }
 
   #table(): Table {
@@ -78,7 +94,8 @@ export class MemoryJournal implements Journal {
   #added(before: readonly JournalEntry[], event: JournalEvent): readonly JournalEntry[] {
     const at = this.#needs.clock.wall()
     const same = before.find((entry) => isSame(entry, event))
-    const { times, since } = same ?? { times: 0, since: at }
+    const isGoingOn = same !== undefined && !isContradicted(before, same)
+    const { times, since } = isGoingOn ? same : { times: 0, since: at }
     const detail = event.detail.slice(0, mostDetail)
     const entry = { ...event, detail, times: times + 1, since, at }
     return this.#cut([...before.filter((other) => other !== same), entry])
@@ -99,6 +116,21 @@ const isSame = (one: JournalEvent, other: JournalEvent): boolean =>
   one.local === other.local &&
   one.service === other.service &&
   one.cause === other.cause
+
+/** What failed went well since, or the reverse: the end of a link says neither. */
+function isContradicted(all: readonly JournalEntry[], entry: JournalEntry): boolean {
+  if (entry.kind === 'link') return false
+  const later = all.slice(all.indexOf(entry) + 1)
+  return later.some(
+    ({ kind, direction, cause }) =>
+      kind !== 'link' &&
+      direction === entry.direction &&
+      isSuccess(cause) !== isSuccess(entry.cause),
+  )
+}
+
+/** Names are given by `note` alone. */
+const domainsIn = (table: Table): Generator<Domain> => table.keys() as Generator<Domain>
 
 /** Somebody came and was not believed: it may have been anybody. */
 const isHearsay = ({ kind, direction, cause }: JournalEvent): boolean =>

@@ -2,6 +2,9 @@
  * What is counted at the end of each message: its result, how long it took, and whose peer it was; and who has met whom.
  *
  * Runs once for every message: a look-up for the result, one for the peer, and no reading of the clock.
+ *
+ * What is answered `order` is no end (go-back-N): nothing was done with it, and its sender sends it again, behind what was
+ * missing. Its end is counted then.
  */
 import type { Address } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
@@ -32,13 +35,20 @@ export class Outcomes implements Ends {
   }
 
   inbound({ caller, operation, at }: Call<Message>, status: Status): undefined {
+    if (status === 'order') return this.#in.again()
     const place = this.#in.count(status, at, this.#now)
-    if (caller.door === 'domain') this.#peers.ended(operation.from.domain, place)
+    if (caller.door !== 'domain') return
+    const { domain } = operation.from
+    this.#peers.ended(domain, place)
+    if (!isSuccess(status)) this.#peers.failed(domain, 'message-in', status)
   }
 
   outbound({ operation, at }: Call<Message>, status: Status): undefined {
-    this.#peers.ended(operation.to.domain, this.#out.count(status, at, this.#now))
-    if (isSuccess(status)) this.#memory.met(operation.to.domain, operation.from, at)
+    if (status === 'order') return this.#out.again()
+    const { domain } = operation.to
+    this.#peers.ended(domain, this.#out.count(status, at, this.#now))
+    if (isSuccess(status)) this.#memory.met(domain, operation.from, at)
+    else this.#peers.failed(domain, 'message-out', status)
   }
 }
 
@@ -49,12 +59,18 @@ class Results {
   readonly #meter: Meter
   readonly #direction: Direction
   readonly #seconds: Histogram
+  readonly #repeats: Counter
   readonly #byStatus = new Map<Status, Result>()
 
   constructor(meter: Meter, direction: Direction) {
     this.#meter = meter
     this.#direction = direction
     this.#seconds = meter.histogram('delivery_seconds', { direction })
+    this.#repeats = meter.counter('lane_repeats_total', { direction })
+  }
+
+  again(): undefined {
+    this.#repeats.n++
   }
 
   /** Where the outcome stands in the row of a peer. */

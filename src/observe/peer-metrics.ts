@@ -2,15 +2,18 @@
  * Numbers of single peers, for a bounded number of them: those that the operator watches, then the busiest.
  *
  * In:    the end of each message with another domain, each request of one that was refused as too much; accounts.
- * Out:   `peer_messages_total`, `peer_limit_hits_total`, `peer_link_up`, `peer_share` and `peer_over`; what is counted of
- *        all other peers together is `_other`.
+ * Out:   `peer_messages_total`, `peer_failures_total`, `peer_limit_hits_total`, `peer_up`, `peer_link_up`, `peer_share` and
+ *        `peer_over`; what is counted of all other peers together is `_other`.
  * Fails: never.
  *
  * A peer without a name counts in the row of `_other`, and keeps having counted there when it gets a name: so no
- * counter ever falls. A name is given to a domain with a proven link only, since users may write to any domain at all.
+ * counter ever falls. A name is given to a domain that was proven, or that the operator names, only: users may write to any
+ * domain at all, and strangers claim any.
  */
+import type { Status } from '../errors.ts'
 import type { Counter, Labels, Meter } from '../lib/meter.ts'
 import type { Limits } from '../limits.ts'
+import type { JournalEvent } from '../operation/journal.ts'
 import { resourcesOfPeers } from '../shares/account.ts'
 import { overOf } from '../shares/report.ts'
 import type { Shares } from '../shares/shares.ts'
@@ -21,9 +24,15 @@ export type PeerMetricsNeeds = {
   readonly shares: Shares
   /** Whether a proven link with the domain is open. */
   readonly isUp: (domain: string) => boolean
+  /** Whether it was proven before, or is named by the operator. */
+  readonly isKnown: (domain: string) => boolean
+  /** Whether the last attempt to reach it failed, or it did not take us for our domain. */
+  readonly isFailing: (domain: string) => boolean
 }
 
 export const outcomes = ['ok', 'temporary', 'permanent', 'unknown'] as const
+/** What failed: a message, or what the journal tells of. */
+export type FailureKind = 'message-in' | 'message-out' | JournalEvent['kind']
 export type PeerOutcome = (typeof outcomes)[number]
 export type Direction = 'in' | 'out'
 
@@ -86,6 +95,37 @@ export class PeerMetrics {
     ;(peer.row.messages[place] as Counter).n++
   }
 
+  /** Something with the domain failed, or somebody who says to be it did: what, and why. */
+  failed(domain: string, what: FailureKind, cause: Status): undefined {
+    const known =
+      this.#peers.get(domain) ?? (this.#mayName(domain) ? this.#enter(domain) : undefined)
+    const peer = known?.isNamed === true ? domain : other
+    this.#needs.meter.counter('peer_failures_total', { peer, what, cause }).n++
+  }
+
+  isKnown(domain: string): boolean {
+    return this.#needs.isKnown(domain)
+  }
+
+  noted({ remote, kind, cause }: JournalEvent): undefined {
+    this.failed(remote, kind, cause)
+  }
+
+  /** Messages with a domain that has a name, since it has it. */
+  countsOf(
+    domain: string,
+  ): { readonly in: number; readonly out: number; readonly failed: number } | undefined {
+    const peer = this.#peers.get(domain)
+    if (peer?.isNamed !== true) return undefined
+    const count = (fits: (place: number) => boolean): number =>
+      peer.row.messages.reduce((sum, { n }, place) => (fits(place) ? sum + n : sum), 0)
+    return {
+      in: count((place) => place < outcomes.length),
+      out: count((place) => place >= outcomes.length),
+      failed: count((place) => outcomes[place % outcomes.length] !== 'ok'),
+    }
+  }
+
   /** A request of the domain was too much. */
   limitHit(domain: string): undefined {
     const peer = this.#peers.get(domain) ?? this.#enter(domain)
@@ -94,14 +134,13 @@ export class PeerMetrics {
 
   /** Once a minute: names go to those who are busiest now, and who is silent is forgotten. */
   turn(): undefined {
-    const { isUp } = this.#needs
     for (const [domain, peer] of this.#peers) {
       peer.score = peer.score / 2 + peer.recent
       peer.recent = 0
       if (!peer.isNamed && peer.score < leastScore) this.#peers.delete(domain)
     }
     const waiting = [...this.#peers]
-      .filter(([domain, { isNamed }]) => !isNamed && isUp(domain))
+      .filter(([domain, { isNamed }]) => !isNamed && this.#mayName(domain))
       .sort(([, a], [, b]) => b.score - a.score)
     for (const [domain, peer] of waiting) {
       if (this.#isFull()) {
@@ -117,7 +156,7 @@ export class PeerMetrics {
   #enter(domain: string): Peer {
     if (this.#peers.size >= this.#needs.limits.peers) return this.#other
     const peer = this.#add(domain)
-    if (!this.#isFull() && this.#needs.isUp(domain)) this.#name(domain, peer)
+    if (!this.#isFull() && this.#mayName(domain)) this.#name(domain, peer)
     return peer
   }
 
@@ -125,6 +164,10 @@ export class PeerMetrics {
     const peer: Peer = { row: this.#other.row, isNamed: false, recent: 0, score: 0 }
     this.#peers.set(domain, peer)
     return peer
+  }
+
+  #mayName(domain: string): boolean {
+    return this.#needs.isUp(domain) || this.#needs.isKnown(domain)
   }
 
   #isFull(): boolean {
@@ -146,7 +189,8 @@ export class PeerMetrics {
     peer.row = this.#rowOf(domain)
     peer.isNamed = true
     this.#named++
-    const { meter, isUp, shares } = this.#needs
+    const { meter, isUp, isFailing, shares } = this.#needs
+    meter.gauge('peer_up', { peer: domain }, () => (isFailing(domain) ? 0 : 1))
     meter.gauge('peer_link_up', { peer: domain }, () => (isUp(domain) ? 1 : 0))
     for (const resource of resourcesOfPeers) {
       meter.gauge('peer_share', { peer: domain, resource }, () => {
@@ -165,8 +209,9 @@ export class PeerMetrics {
     const [domain, peer] = entry
     const { counters, gauges } = this.#needs.meter
     forget(counters.get('peer_messages_total'), domain)
+    forget(counters.get('peer_failures_total'), domain)
     forget(counters.get('peer_limit_hits_total'), domain)
-    for (const name of ['peer_link_up', 'peer_share', 'peer_over']) {
+    for (const name of ['peer_up', 'peer_link_up', 'peer_share', 'peer_over']) {
       forget(gauges.get(name), domain)
     }
     peer.row = this.#other.row

@@ -44,18 +44,18 @@ export type AdmissionPorts = {
 export class Admission {
   readonly #env: Env
   readonly #ports: AdmissionPorts
-  readonly #journal: Journal
+  readonly #journal: Pick<Journal, 'note'>
   readonly #table: Pick<SessionTable, 'all'>
-  readonly #pool: Pick<Pool, 'list' | 'wake' | 'withdraw'>
+  readonly #pool: Pick<Pool, 'list' | 'wake' | 'withdraw' | 'works'>
   readonly #shown: Counter
   readonly #keyWatches = new Map<Session, (() => undefined)[]>()
 
   constructor(
     env: Env,
-    journal: Journal,
+    journal: Pick<Journal, 'note'>,
     ports: AdmissionPorts,
     table: Pick<SessionTable, 'all'>,
-    pool: Pick<Pool, 'list' | 'wake' | 'withdraw'>,
+    pool: Pick<Pool, 'list' | 'wake' | 'withdraw' | 'works'>,
   ) {
     this.#env = env
     this.#journal = journal
@@ -157,6 +157,13 @@ export class Admission {
       this.#journal.note({ kind: 'proof', ...way, local: undefined, cause: code, detail })
     }
     this.#notBelieved(session, code, detail, claimed === undefined ? {} : { claimed })
+  }
+
+  /** The far side takes us for `local`. */
+  claimAccepted(session: Session, local: Domain, remote: Domain): undefined {
+    const way = wayTo(session, remote)
+    this.#journal.note({ kind: 'claim', ...way, local, cause: 'ok', detail: '' })
+    this.#pool.works(local, remote)
   }
 
   /** [LINK-5.4-9] Our own claim was refused: nothing of ours can pass here, or nothing of one of our domains. */

@@ -16,6 +16,7 @@ import type { Status } from '../errors.ts'
 import type { RequestView } from '../link/link.ts'
 import { type Refusable, refusableOf } from '../link/refusal.ts'
 import { later, type Outcome, outcomeOf } from '../operation/call.ts'
+import type { Journal } from '../operation/journal.ts'
 import type { Grant } from './held-credentials.ts'
 import { ownRequest } from './own-requests.ts'
 import type { Session } from './session.ts'
@@ -30,10 +31,12 @@ type Showing = {
 
 export class Credentials {
   readonly #env: Env
+  readonly #journal: Pick<Journal, 'note'>
   readonly #verifier: Verifier
 
-  constructor(env: Env, verifier: Verifier) {
+  constructor(env: Env, journal: Pick<Journal, 'note'>, verifier: Verifier) {
     this.#env = env
+    this.#journal = journal
     this.#verifier = verifier
   }
 
@@ -133,6 +136,14 @@ export class Credentials {
     const { clock, log } = this.#env
     this.#count(code)
     log.warn('credential.refused', { ...session.who, cause: code, detail })
+    const [pair] = session.pairs
+    if (pair !== undefined) {
+      const { local, remote } = pair
+      this.#journal.note({
+        ...{ kind: 'credential', direction: 'in', local, remote, service: undefined },
+        ...{ cause: code, detail },
+      })
+    }
     session.refuse(asked, refusedWith(code))
     // [LINK-8.1-1] The dear check was made for nothing.
     const isCostly = code === 'credential-signature'

@@ -51,6 +51,7 @@ export class Destinations {
   readonly #env: Env
   readonly #tables = new Map<Domain, Map<Domain, OfDomain>>()
   #count = 0
+  #sweptAt = 0
 
   constructor(env: Env) {
     this.#env = env
@@ -103,6 +104,34 @@ export class Destinations {
     }
   }
 
+  /** From any of our domains, for either service. */
+  *towards(remote: Domain): Generator<Destination> {
+    for (const byRemote of this.#tables.values()) {
+      const own = byRemote.get(remote)
+      for (const service of services) if (own?.[service] !== undefined) yield own[service]
+    }
+  }
+
+  /**
+   * Forgets, once a minute, domains to which there never was a link and that nobody wants any more: a user who mistypes one
+   * leaves nothing behind.
+   */
+  sweep(now: number): undefined {
+    if (now - this.#sweptAt < 60_000) return
+    this.#sweptAt = now
+    const before = now - this.#env.limits.destinationMs
+    const isPast = (one: Destination): boolean =>
+      isUnused(one) && one.waiting.length === 0 && neverLinked(one) && one.retryAt < before
+    for (const byRemote of this.#tables.values()) {
+      for (const [remote, own] of byRemote) {
+        const all = services.flatMap((service) => own[service] ?? [])
+        if (!all.every(isPast)) continue
+        this.#count -= all.length
+        byRemote.delete(remote)
+      }
+    }
+  }
+
   /**
    * Forgets the first domain that nothing depends on; if there is none, the first that only came to us: a stranger
    * may prove any number of names, and what we have to send there finds a new link.
@@ -127,6 +156,8 @@ export class Destinations {
 
 const isUnused = ({ sessions, isDialling }: Destination): boolean =>
   sessions.length === 0 && !isDialling
+
+const neverLinked = ({ lostAt }: Destination): boolean => lostAt === Number.NEGATIVE_INFINITY
 
 const isGuest = ({ sessions, isDialling, isWanted }: Destination): boolean =>
   !isDialling && !isWanted && sessions.every(({ dialled }) => dialled === undefined)

@@ -142,7 +142,7 @@ export class Keys {
     for (const session of this.#table.all) {
       const { link } = session
       if (mayBeAsked(session, remote) && link.isUsable && mayTellKeys(link.channel, remote)) {
-        return this.#ask(session, remote, signal)
+        return this.ask(session, remote, signal)
       }
     }
     const { hosted, foundBy } = this.#ports
@@ -151,13 +151,14 @@ export class Keys {
     const service = (await foundBy(remote, signal, payer)) ?? 'im'
     const session = await this.#dialler.dialForKeys(hosted.main, remote, service, payer, signal)
     try {
-      return await this.#ask(session, remote, signal)
+      return await this.ask(session, remote, signal)
     } finally {
       session.link.release('idle-release')
     }
   }
 
-  #ask({ link }: Session, domain: Domain, signal: AbortSignal): Promise<Buffer> {
+  /** The body of the answer to KEYS on this link. */
+  ask({ link }: Session, domain: Domain, signal: AbortSignal): Promise<Buffer> {
     return new Promise((resolve, reject) => {
       const fail = (code: Status): undefined =>
         reject(new GatewayError(code, `KEYS of ${domain} were not answered`)) as undefined

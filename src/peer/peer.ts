@@ -43,6 +43,7 @@ import { MessagesOut } from './messages-out.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import { Pool } from './pool.ts'
+import { Probe } from './probe.ts'
 import { createProofs, type Proofs } from './proofs.ts'
 import { Questions } from './questions.ts'
 import { LinkReports } from './reachability.ts'
@@ -69,8 +70,10 @@ export type PeerOptions = {
 export class Peer implements Adapter {
   readonly name = native
   readonly pool: Pool
+  /** For who asks what others say of us. */
+  readonly probe: Probe
   readonly #env: Env
-  readonly #journal: Journal
+  readonly #journal: Pick<Journal, 'note'>
   readonly #options: PeerOptions
   readonly #hosted: Hosted
   readonly #keyStore: KeyStore
@@ -89,7 +92,7 @@ export class Peer implements Adapter {
   #core: Core | undefined
   #cancels: readonly Cancel[] = []
 
-  constructor(env: Env, journal: Journal, options: PeerOptions) {
+  constructor(env: Env, journal: Pick<Journal, 'note'>, options: PeerOptions) {
     const { random, limits, meter, clock } = env
     const hosted = new Hosted(options.domains)
     this.#env = env
@@ -161,7 +164,8 @@ export class Peer implements Adapter {
           this.#admission.refused(session, code, detail, claimed),
         notAttached: (session, code, detail, domain) =>
           this.#admission.notAttached(session, code, detail, domain),
-        claimAccepted: (local, remote) => this.pool.works(local, remote),
+        claimAccepted: (session, local, remote) =>
+          this.#admission.claimAccepted(session, local, remote),
         claimRefused: (session, claim, code, detail) =>
           this.#admission.claimRefused(session, claim, code, detail),
       },
@@ -170,7 +174,10 @@ export class Peer implements Adapter {
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
     const { foundBy } = options
     this.#keys = new Keys(env, { hosted, isNamed, foundBy }, this.#table, this.#dialler)
-    const credentials = new Credentials(env, verifier)
+    const { pool } = this
+    const probed = { proofs: this.#proofs, dialler: this.#dialler, keys: this.#keys }
+    this.probe = new Probe(env, { hosted, pool, ...probed, boot: this.#boot })
+    const credentials = new Credentials(env, journal, verifier)
     const requests = new Requests(env, core, hosted)
     const rooms = { proofs: () => this.#proofs, keys: () => this.#keys, credentials, requests }
     this.#commands = new Commands(env, core, commandTable(rooms))
@@ -196,11 +203,7 @@ export class Peer implements Adapter {
 
   /** Whether a proven link with `domain` is open. */
   isUp(domain: string): boolean {
-    return [...this.#hosted.all].some(
-      ({ domain: local }) =>
-        this.pool.find(local, domain as Domain, 'im') !== undefined ||
-        this.pool.find(local, domain as Domain, 'pres') !== undefined,
-    )
+    return this.pool.isUp(domain as Domain)
   }
 
   start(core: Core): undefined {

@@ -36,14 +36,14 @@ export type Dial = (
 
 export class Pool {
   readonly #env: Env
-  readonly #journal: Journal
+  readonly #journal: Pick<Journal, 'note'>
   readonly #dialTo: Dial
   readonly #destinations: Destinations
   /** Those for which requests wait. */
   readonly #awaited = new Set<Destination>()
   #isStopped = false
 
-  constructor(env: Env, journal: Journal, dial: Dial) {
+  constructor(env: Env, journal: Pick<Journal, 'note'>, dial: Dial) {
     this.#env = env
     this.#journal = journal
     this.#dialTo = dial
@@ -99,6 +99,22 @@ export class Pool {
     if (destination === undefined || destination.isDialling) return
     destination.isWanted = true
     if (destination.retryAt <= this.#env.clock.now()) this.#dialAfter(destination, 0)
+  }
+
+  /** Whether a proven link with `remote` is open. */
+  isUp(remote: Domain): boolean {
+    for (const { sessions } of this.#destinations.towards(remote)) {
+      if (sessions.some(({ link }) => link.isUsable)) return true
+    }
+    return false
+  }
+
+  /** Whether the last attempt to reach `remote` failed, or it refused our claim, and there is no link for that since. */
+  isFailing(remote: Domain): boolean {
+    for (const { failures, sessions } of this.#destinations.towards(remote)) {
+      if (failures > 0 && !sessions.some(({ link }) => link.isUsable)) return true
+    }
+    return false
   }
 
   /** How long until the next dial may start; 0: now, or one is under way. */
@@ -172,6 +188,7 @@ export class Pool {
 
   /** Once a second: [LINK-6.5-6] what waits too long for a link, however often it was to have another one. */
   sweep(now: number): undefined {
+    this.#destinations.sweep(now)
     const latest = now - this.#env.limits.requestMs
     for (const destination of this.#awaited) {
       const { waiting } = destination

@@ -34,7 +34,7 @@ export type ProofSteps = {
     domain: Domain | undefined,
   ) => undefined
   /** A claim of ours: its local and its remote domain. */
-  readonly claimAccepted: (local: Domain, remote: Domain) => undefined
+  readonly claimAccepted: (session: Session, local: Domain, remote: Domain) => undefined
   readonly claimRefused: (
     session: Session,
     claim: readonly [local: Domain, remote: Domain],
@@ -58,8 +58,11 @@ export type ProofPorts = {
 /** What is needed to judge. */
 export type ProofNeeds = ProofPorts & { readonly env: Env }
 
-/** Answers the PROVE whose place is kept here. `named`: the domain that it is meant for, as far as it was read. */
-export type Answer = (code: Status, named?: string) => undefined
+/**
+ * Answers the PROVE whose place is kept here. `named`: the domain that it is meant for, as far as it was read; `text`: for
+ * the log of the one who asked.
+ */
+export type Answer = (code: Status, named?: string, text?: string) => undefined
 
 /** [LINK-5.4-11] A refusal takes nothing away that was proven, and waits for claims that are still under way. */
 export function markRefused(session: Session, code: Status): undefined {

@@ -7,10 +7,13 @@ import type { Spoken } from '../credential/verify.ts'
 import type { Env } from '../env.ts'
 import { isSuccess, isTemporary, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
+import { printableLine } from '../lib/printable.ts'
 import type { RequestView } from '../link/link.ts'
 import type { Outgoing } from '../link/outgoing.ts'
 import { refusableOf } from '../link/refusal.ts'
 import { outcomeOf } from '../operation/call.ts'
+import type { FieldTable } from '../wire/fields.ts'
+import { fields } from '../wire/registry.ts'
 import { judgeClient } from './client-proofs.ts'
 import { ownRequest } from './own-requests.ts'
 import type { ProofKind } from './pair.ts'
@@ -22,20 +25,27 @@ export type Proofs = {
   readonly judge: (session: Session, request: RequestView) => undefined
   /** Claims `local` towards `remote`, once. */
   readonly claim: (session: Session, local: Domain, remote: Domain) => undefined
+  /** Claims it again, for who wants to know: nothing follows from the answer. */
+  readonly ask: (session: Session, local: Domain, remote: Domain, done: Said) => undefined
 }
+
+/** What the far side said of a claim of ours. */
+type Said = (code: Status, detail: string) => undefined
 
 export function createProofs(env: Env, ports: ProofPorts): Proofs {
   const needs: ProofNeeds = { ...ports, env }
   return {
     judge: (session, request) => judge(needs, session, request),
     claim: (session, local, remote) => claim(needs, session, local, remote),
+    ask: (session, local, remote, done) => ask(needs, session, [local, remote], done),
   }
 }
 
 function judge(needs: ProofNeeds, session: Session, request: RequestView): undefined {
   const { link } = session
   const asked = refusableOf(request)
-  const answer: Answer = (code, named) => session.refuse({ ...asked, named }, outcomeOf(code))
+  const answer: Answer = (code, named, text) =>
+    session.refuse({ ...asked, named, text }, outcomeOf(code))
   // [LINK-6.1-2] Not read: what is too much costs nothing.
   if (!link.mayClaim()) return answer('rate-limited')
   // [LINK-6.1-4] Anybody may name any domain: what it costs is on the account of where it comes from.
@@ -69,7 +79,8 @@ function judgeDomain(
     count(needs, 'key', verdict.ok ? 'ok' : verdict.code)
     if (!verdict.ok || pair === undefined) {
       const { code, detail } = verdict.ok ? refuse('bad-request', '') : verdict
-      answer(code, named)
+      // [LINK-6.1-5]
+      answer(code, named, code === 'credential-unverifiable' ? undefined : detail)
       markRefused(session, code)
       if (token.ok && contradicts(session, token.value.claims, code)) {
         session.link.release('domain-not-proven')
@@ -138,18 +149,24 @@ const contradicts = ({ dialled }: Session, { iss, aud }: LinkClaims, code: Statu
 
 function claim(needs: ProofNeeds, session: Session, local: Domain, remote: Domain): undefined {
   const name = `${local} ${remote}`
-  const { link } = session
-  const { binding } = link
   // On a plain channel the binding comes with the far side's HELLO; the gateway claims again then.
-  if (binding === undefined || session.claimed.has(name)) return
+  if (session.link.binding === undefined || session.claimed.has(name)) return
   session.claimed.add(name)
-  const bytes = encodeProve(assertion(needs, local, remote, binding))
-  link.ask(
-    proveRequest(bytes, (code, detail) => {
-      if (isSuccess(code)) needs.steps.claimAccepted(local, remote)
-      else needs.steps.claimRefused(session, [local, remote], code, detail)
-    }),
-  )
+  ask(needs, session, [local, remote], (code, detail) => {
+    if (isSuccess(code)) needs.steps.claimAccepted(session, local, remote)
+    else needs.steps.claimRefused(session, [local, remote], code, detail)
+  })
+}
+
+function ask(
+  needs: ProofNeeds,
+  { link }: Session,
+  [local, remote]: readonly [Domain, Domain],
+  done: Said,
+): undefined {
+  const { binding } = link
+  if (binding === undefined) return done('proof-pending', 'the far side said no HELLO yet')
+  link.ask(proveRequest(encodeProve(assertion(needs, local, remote, binding)), done))
 }
 
 /** The assertion of a domain of ours for this channel. */
@@ -161,13 +178,18 @@ const assertion = (
 ): string => hosted.signer(local).signLink({ aud: remote, cb: encodeBase64url(binding) })
 
 /** A PROVE on its way out. */
-export const proveRequest = (
-  bytes: Buffer,
-  done: (code: Status, detail: string) => undefined,
-): Outgoing =>
+export const proveRequest = (bytes: Buffer, done: Said): Outgoing =>
   ownRequest(
     'prove',
     bytes,
-    (answer) => done(answer.status, 'answer to PROVE'),
+    ({ status, fields: table }) => done(status, saidIn(table) ?? 'answer to PROVE'),
     (code) => done(code, 'PROVE'),
   )
+
+/** What the far side wrote for our log. */
+function saidIn(table: FieldTable): string | undefined {
+  const text = table.bytes(fields.text.tag)?.toString()
+  return text === undefined ? undefined : `they say: ${printableLine(text.slice(0, mostSaid))}`
+}
+
+const mostSaid = 200

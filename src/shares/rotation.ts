@@ -1,8 +1,8 @@
 /**
  * Whose turn it is: round robin at each step of the tree of accounts, each child so often in a row as it weighs
- * (hierarchical weighted round robin).
+ * (hierarchical weighted round robin); of a class, a child of the root, those that are late after all others.
  *
- * In:    items that wait, each for an account.
+ * In:    items that wait, each for an account; which are late.
  * Out:   the next one, which waits no more.
  * Fails: never.
  * Cost:  one look-up a step of the tree for each that comes or goes, however many wait.
@@ -14,6 +14,8 @@ class Branch<T> {
   readonly waiting = new Map<Account | T, Branch<T> | undefined>()
   /** Turns that it had in a row. */
   had = 0
+  /** Of a class: what comes after all that. */
+  late: Branch<T> | undefined
 }
 
 export class Rotation<T extends object> {
@@ -25,12 +27,12 @@ export class Rotation<T extends object> {
   }
 
   /** Behind all that wait for the same account. */
-  add(account: Account, item: T): undefined {
-    this.#branchOf(account).waiting.set(item, undefined)
+  add(account: Account, item: T, isLate = false): undefined {
+    this.#branchOf(account, isLate).waiting.set(item, undefined)
     this.#size++
   }
 
-  /** It waits no more. What is left of its way goes when its turn comes. */
+  /** It waits no more, and was not late. What is left of its way goes when its turn comes. */
   remove(account: Account, item: T): undefined {
     if (this.#find(account)?.waiting.delete(item) === true) this.#size--
   }
@@ -46,18 +48,19 @@ export class Rotation<T extends object> {
     return parent === undefined ? this.#root : this.#find(parent)?.waiting.get(account)
   }
 
-  #branchOf(account: Account): Branch<T> {
-    if (account.parent === undefined) return this.#root
-    const { waiting } = this.#branchOf(account.parent)
-    const known = waiting.get(account)
-    if (known !== undefined) return known
-    const branch = new Branch<T>()
+  #branchOf(account: Account, isLate: boolean): Branch<T> {
+    const { parent } = account
+    if (parent === undefined) return this.#root
+    const { waiting } = this.#branchOf(parent, isLate)
+    const branch = waiting.get(account) ?? new Branch<T>()
     waiting.set(account, branch)
-    return branch
+    if (!isLate || parent.parent !== undefined) return branch
+    branch.late ??= new Branch<T>()
+    return branch.late
   }
 
   /** Of the first child, which goes to the end once it had its turns, and goes for good if nothing waits there. */
-  #take({ waiting }: Branch<T>): T | undefined {
+  #take({ waiting, late }: Branch<T>): T | undefined {
     for (const [child, below] of waiting) {
       const item = below === undefined ? (child as T) : this.#take(below)
       if (below !== undefined && item !== undefined && ++below.had < (child as Account).weight) {
@@ -71,6 +74,6 @@ export class Rotation<T extends object> {
       }
       return item
     }
-    return undefined
+    return late === undefined ? undefined : this.#take(late)
   }
 }

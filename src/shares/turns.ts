@@ -5,7 +5,7 @@
  * Out:   frames, read in slices of time; work, done; what was spent, charged to whom it was spent for.
  * Fails: never. What is not read in its slice waits, its channel paused, and is read in the turns that follow, in the
  *        order of `rotation.ts`: many links, domains or networks make no class more, nor many links or domains a network. Who
- *        uses more than its share of time is read last.
+ *        uses more than its share of time is read after the others of its class.
  * Cost:  two readings of the clock a chunk, and one each four frames.
  */
 import type { Clock, Task } from '../lib/clock.ts'
@@ -45,8 +45,6 @@ export class Turns {
   readonly #shares: Shares
   readonly #clock: Clock
   readonly #unread = new Rotation<Unread | Job>()
-  /** Of those who are over their share. */
-  readonly #last = new Rotation<Unread | Job>()
   readonly #run = (): undefined => this.#next()
   #isPlanned = false
   /** While what waited is read: what is to be done at its end. */
@@ -69,7 +67,7 @@ export class Turns {
 
   /** Links with something that waits for its turn. */
   get links(): number {
-    return this.#unread.size + this.#last.size
+    return this.#unread.size
   }
 
   /** How long something waited for its turn, since this was last asked. */
@@ -102,10 +100,13 @@ export class Turns {
     this.#shares.charge(account, Math.min(ms, mostMs) + unseenMs)
   }
 
-  /** As that of a clock, but before the system is polled, also while what waited is read: what is written then goes out. */
-  soon(task: Task): undefined {
-    if (this.#after === undefined) this.#clock.soon(task)
-    else this.#after.push(task)
+  /**
+   * While what waited is read: `task` is done at the end of it, before the system is polled again, so that what it has to
+   * say goes out in the same turn. False: that is not so now, and the clock is the one to ask.
+   */
+  atEnd(task: Task): boolean {
+    this.#after?.push(task)
+    return this.#after !== undefined
   }
 
   /** Whether the slice is used up: no further frame of it is read in this turn. */
@@ -158,8 +159,7 @@ export class Turns {
   }
 
   #add(account: Account, waiting: Unread | Job): undefined {
-    const rotation = this.#shares.isOver(account, 'time') ? this.#last : this.#unread
-    rotation.add(account, waiting)
+    this.#unread.add(account, waiting, this.#shares.isOver(account, 'time'))
     this.#waitsSince ??= this.#at
   }
 
@@ -198,7 +198,7 @@ export class Turns {
 
   /** For whom. */
   #readOn(): Account {
-    const unread = (this.#unread.next() ?? this.#last.next()) as Unread | Job
+    const unread = this.#unread.next() as Unread | Job
     if ('run' in unread) {
       this.#do(unread)
       return unread.account

@@ -21,7 +21,7 @@ export type Failure = {
 export const stages = ['answer', 'link', 'request', 'proof', 'policy', 'way', 'state', 'capacity']
 
 /** `reporter`: the domain of the gateway that found it. */
-export function encodeFailure(reporter: string, failure: Failure): Buffer {
+function encodeFailure(reporter: string, failure: Failure): Buffer {
   const { status, retryAfterMs, about } = failure
   const wait: FieldList =
     retryAfterMs < 0 ? [] : [[fields.retryAfter.tag, Math.min(retryAfterMs, 0xffffffff)]]
@@ -31,4 +31,22 @@ export function encodeFailure(reporter: string, failure: Failure): Buffer {
     [fields.stage.tag, stages[statusNumber(status) >> 8] ?? 'capacity'],
     ...about,
   ])
+}
+
+/** As `encodeFailure`; whoever is refused again and again for the same reason costs no encoding. What comes out is shared. */
+export class FailureEncoder {
+  #status: Status | undefined
+  #reporter = ''
+  #bytes: Buffer = Buffer.alloc(0)
+
+  encode(reporter: string, failure: Failure): Buffer {
+    const { status, retryAfterMs, about } = failure
+    if (retryAfterMs >= 0 || about.length > 0) return encodeFailure(reporter, failure)
+    if (status !== this.#status || reporter !== this.#reporter) {
+      this.#status = status
+      this.#reporter = reporter
+      this.#bytes = encodeFailure(reporter, failure)
+    }
+    return this.#bytes
+  }
 }

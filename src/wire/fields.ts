@@ -151,21 +151,22 @@ export type FieldValue = Buffer | string | number
 export function encodeFields(
   values: readonly (readonly [tag: number, value: FieldValue])[],
 ): Buffer {
-  const parts: Buffer[] = []
+  const bytes = Buffer.allocUnsafe(values.reduce((sum, [, value]) => sum + 3 + lengthOf(value), 0))
+  let at = 0
   for (const [tag, value] of values.toSorted(([a], [b]) => a - b)) {
-    const bytes = toBytes(value)
-    const head = Buffer.allocUnsafe(3)
-    head[0] = tag
-    head.writeUInt16BE(bytes.length, 1)
-    parts.push(head, bytes)
+    const length = lengthOf(value)
+    bytes[at] = tag
+    bytes.writeUInt16BE(length, at + 1)
+    at += 3
+    if (typeof value === 'string') bytes.write(value, at, 'utf8')
+    else if (typeof value === 'number') bytes.writeUInt32BE(value, at)
+    else bytes.set(value, at)
+    at += length
   }
-  return Buffer.concat(parts)
+  return bytes
 }
 
-function toBytes(value: FieldValue): Buffer {
-  if (typeof value === 'string') return Buffer.from(value, 'utf8')
-  if (typeof value !== 'number') return value
-  const bytes = Buffer.allocUnsafe(4)
-  bytes.writeUInt32BE(value)
-  return bytes
+function lengthOf(value: FieldValue): number {
+  if (typeof value === 'string') return Buffer.byteLength(value, 'utf8')
+  return typeof value === 'number' ? 4 : value.length
 }

@@ -105,6 +105,7 @@ export class GatewayPair implements Subject {
       sender: sending.child,
       receiver: receiving.child,
     })
+    await this.#greet()
     return this.#quartet.pids
   }
 
@@ -130,8 +131,8 @@ export class GatewayPair implements Subject {
     await this.#use().askA('cut')
   }
 
-  /** Users of b write to users of a, who take it: since then a is known at b. */
-  async greet(): Promise<undefined> {
+  /** Users of b write to users of a, who take it: since then a is known at b, as after a day of use. */
+  async #greet(): Promise<undefined> {
     const { bodyBytes } = this.#shape
     const [from, to] = this.#ports
     const common = { bodyBytes, users: this.#site?.users.slice(0, greeters) ?? [] }

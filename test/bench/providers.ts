@@ -50,7 +50,6 @@ export async function exchange(
     await pair.start()
     onStep('meet')
     await pair.paced(meetPerSecond, meetMs)
-    await pair.greet()
     const before = await pair.refusals()
     const { limitsHit, linksEnded } = await pair.totals()
     onStep(`${perSecond} messages a second`)

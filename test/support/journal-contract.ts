@@ -72,6 +72,30 @@ export function journalContract(name: string, open: (wish: JournalWish) => Opene
       ])
     })
 
+    test('counts anew what comes again after it went well in between', async () => {
+      const { journal, clock } = opened()
+      journal.note(failedDial(b))
+      await clock.advance(1000)
+      journal.note(failedDial(b, { kind: 'claim', cause: 'ok' }))
+      await clock.advance(1000)
+      journal.note(failedDial(b))
+      const at = clock.wall()
+      expect(journal.of(b)).toMatchObject([{ cause: 'ok' }, { kind: 'dial', times: 1, since: at }])
+      journal.note(refusedProof(b))
+      journal.note(failedDial(b))
+      expect(journal.of(b).at(-1)).toMatchObject({ kind: 'dial', times: 2, since: at })
+    })
+
+    test('tells whom we dialled or know apart from what strangers claim, the last first', () => {
+      const known = 'known.example' as Domain
+      const { journal } = opened({ isKnown: (domain) => domain === known })
+      for (const remote of strangers.slice(0, 2)) journal.note(refusedProof(remote))
+      journal.note(refusedProof(known))
+      journal.note(failedDial(b))
+      expect([...journal.peers()]).toEqual([b, known])
+      expect([...journal.claimed()]).toEqual(strangers.slice(0, 2).reverse())
+    })
+
     test('keeps the last of them, and no more', () => {
       const { journal } = opened({ entries: 4 })
       for (const cause of causes) journal.note(failedDial(b, { cause }))

@@ -4,12 +4,13 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
+import type { GatewayStatus } from '../../src/admin/status.ts'
 import type { Diagnosis } from '../../src/diagnose/diagnosis.ts'
 import { systemClock } from '../../src/lib/clock.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { type Authority, startAuthority } from '../../src/resolve/authority.ts'
 import { runCli } from '../support/cli-host.ts'
-import { gateway, type Site, set, twoSites } from '../support/sites.ts'
+import { gateway, ports, type Site, set, twoSites } from '../support/sites.ts'
 import { zoneRecords } from '../support/zone-text.ts'
 
 const soa = 'example 300 SOA 60\n'
@@ -57,7 +58,12 @@ describe('the running gateway is asked', () => {
 
     const { code, told } = await explained(a, 'bob@b.example')
     expect(code).toBe(0)
-    expect(told).toMatchObject({ result: 'ok', sentence: 'im:b.example: 1 link is open.' })
+    expect(told).toMatchObject({
+      ...{ result: 'ok', claim: { local: 'a.example', isAsked: true } },
+      sentence: 'im:b.example: 1 link is open, and they take us for a.example.',
+      // They hold our keys; whoever does not, does not find us any more.
+      ours: { result: 'remote-not-found', side: 'us' },
+    })
     expect(told.by).toMatchObject({ who: 'gateway', pid: one.pid, domains: ['a.example'] })
     expect(told.rules).toEqual({ verdict: 'allow', rule: null })
     const [srv, , address] = told.steps
@@ -67,7 +73,9 @@ describe('the running gateway is asked', () => {
     expect(told.steps.at(-1)).toMatchObject({ phase: 'connect', answer: 'ok' })
     expect(told.links).toMatchObject([{ local: 'a.example', direction: 'out', state: 'open' }])
     expect(told.links[0]?.proof).toContain('certificate')
-    expect(told.events).toMatchObject([{ kind: 'proof', direction: 'out', cause: 'ok' }])
+    expect(told.events).toContainEqual(
+      expect.objectContaining({ kind: 'proof', direction: 'out', cause: 'ok' }),
+    )
     expect(JSON.stringify(told)).not.toMatch(/alice|bob/)
 
     const { out } = await explain(a, 'b.example')
@@ -86,13 +94,13 @@ describe('the running gateway is asked', () => {
     const { a, b } = await twoSites()
     await set(b.config, { deny: '[a.example]' })
     await Promise.all([gateway(a), gateway(b)])
-    await send(a, 'bob@b.example')
 
+    // Nothing went there before: it is asked now.
     const { code, told } = await explained(a, 'b.example')
     expect(code).toBe(69)
     expect(told).toMatchObject({
       ...{ result: 'domain-refused', side: 'peer', connect: { result: 'ok' } },
-      sentence: expect.stringContaining('b.example did not take us for a.example'),
+      sentence: 'im:b.example does not take us for a.example: they say: domain rules.',
       next: expect.stringContaining('their rules bar our domain'),
     })
     expect(told.events).toContainEqual(
@@ -110,20 +118,59 @@ describe('the running gateway is asked', () => {
     })
   })
 
-  test('and tells on both sides that our keys cannot be fetched', async () => {
+  test('and tells on both sides that our keys cannot be fetched, since we do not stand in DNS', async () => {
     const { a, b } = await twoSites()
-    await set(b.config, asksAt(await authority(soa)))
+    const dns = await authority(zoneOf('b.example', b))
+    for (const { config } of [a, b]) await set(config, asksAt(dns))
     await Promise.all([gateway(a), gateway(b)])
-    await send(a, 'bob@b.example')
-    const { told } = await explained(a, 'b.example')
+    const { code, told } = await explained(a, 'b.example')
+    expect(code).not.toBe(0)
     expect(told).toMatchObject({
-      ...{ result: 'credential-unverifiable', side: 'network' },
-      next: expect.stringContaining('They cannot fetch our keys'),
+      ...{ result: 'credential-unverifiable', side: 'us' },
+      sentence: expect.stringContaining('Others do not find a.example: '),
+      next: expect.stringContaining('publish the SRV records of our domain'),
+      ours: { domain: 'a.example', result: 'remote-not-found' },
     })
+    const { out } = await explain(a, 'b.example')
+    expect(out).toMatch(/\nTO US .*\n1 srv +_im\._mitp\.a\.example SRV/)
+    const page = await fetch(`http://127.0.0.1:${b.admin}/status`)
+    const { refused, peers } = (await page.json()) as GatewayStatus
+    expect(refused).toMatchObject([
+      { claimed: 'a.example', what: 'proof', cause: 'credential-unverifiable', side: 'network' },
+    ])
+    // Nobody proved that name.
+    expect(peers).toEqual([])
+    expect((await explained(a, 'a.example')).told).toMatchObject({ result: 'remote-not-found' })
     const { told: there } = await explained(b, 'a.example')
     expect(there).toMatchObject({
       result: 'remote-not-found',
       inbound: { result: 'credential-unverifiable', side: 'network' },
+    })
+  })
+
+  test.for(['open', 'closed'] as const)('and tells that our port is %s to them', async (port) => {
+    const { a, b } = await twoSites()
+    const [shut = 0] = await ports(1)
+    const seen = port === 'open' ? a : { ...a, peer: shut }
+    const dns = await authority(
+      `${zoneOf('b.example', b)}${zoneOf('a.example', seen).slice(soa.length)}`,
+    )
+    for (const { config } of [a, b]) await set(config, asksAt(dns))
+    await Promise.all([gateway(a), gateway(b)])
+    const { code, told } = await explained(a, 'b.example')
+    if (port === 'open') {
+      expect([code, told.result]).toEqual([0, 'ok'])
+      expect(told.ours).toMatchObject({
+        ...{ result: 'ok', side: 'none' },
+        sentence: `Others find a.example at gw.a.example (127.0.0.1:${a.peer}): this gateway answers there.`,
+      })
+      return
+    }
+    expect(code).not.toBe(0)
+    expect(told).toMatchObject({
+      ...{ result: 'credential-unverifiable', side: 'us' },
+      sentence: expect.stringMatching(/gets them from here: .*connection refused/),
+      next: expect.stringContaining('is the port of the SRV record that of listen.peers'),
     })
   })
 
@@ -170,6 +217,20 @@ describe('the command explains by itself', () => {
     )
     const { told } = await explained(a, 'b.example')
     expect(told).toMatchObject({ result: 'remote-unreachable', by: { who: 'command' } })
+  })
+
+  test('and proves our domain with its keys, where nobody listens for us', async () => {
+    const { a, b } = await twoSites()
+    await set(b.config, { deny: '[a.example]' })
+    await gateway(b)
+    const { code, told } = await explained(a, 'b.example')
+    expect(code).toBe(69)
+    expect(told).toMatchObject({
+      ...{ result: 'domain-refused', side: 'peer', by: { who: 'command', isProving: true } },
+    })
+    const other = await explain(a, 'b.example', '--from', 'c.example')
+    expect(other).toMatchObject({ code: 64 })
+    expect(other.err).toContain('"c.example" is no domain of this gateway')
   })
 
   test('what its own configuration bars', async () => {

@@ -173,6 +173,41 @@ describe('claims', () => {
     expect(peer.status(id)).toBe(expected)
   })
 
+  test.for([
+    ['credential-time', { iat: 40 }, "the signer's clock is 40 s ahead of the verifier's"],
+    [
+      'credential-expired',
+      { iat: -160 },
+      /^expired 40 s ago: .* up to 160 s behind the verifier's$/,
+    ],
+    ['credential-audience', { aud: 'c.example' }, 'aud is not a domain of ours'],
+  ] as const)('[LINK-6.1-5] %s says what does not fit', async ([code, claims, text]) => {
+    const world = new World()
+    const peer = world.dialIn()
+    peer.sayHello()
+    const times =
+      'iat' in claims
+        ? { iat: world.seconds + claims.iat, exp: world.seconds + claims.iat + 120 }
+        : claims
+    const id = peer.prove({ claims: times })
+    await world.run()
+    expect(peer.status(id)).toBe(code)
+    const said = peer.answer(id)?.fields.get(tag.text)?.toString()
+    if (typeof text === 'string') expect(said).toBe(text)
+    else expect(said).toMatch(text)
+  })
+
+  test('[LINK-6.1-5] nothing is said of what came of a fetch', async () => {
+    const world = new World({ pinned: [] })
+    world.dialFault = 'remote-unreachable'
+    const peer = world.dialIn()
+    peer.sayHello()
+    const id = peer.prove()
+    await world.run(6000)
+    expect(peer.status(id)).toBe('credential-unverifiable')
+    expect(peer.answer(id)?.fields.get(tag.text)).toBeUndefined()
+  })
+
   test('[LINK-5.4-6] a pair is not used before every proof that is demanded is there', async () => {
     const world = new World({ pinned: [], required: ['key'] })
     const bob = await world.attached()

@@ -28,7 +28,10 @@ export type RoomEnv = Env & {
 
 export function roomEnv(overrides: Partial<Limits> = {}): RoomEnv {
   const limits = limitsWith(overrides)
-  const shares = roomShares(limits)
+  const clock = new ManualClock()
+  // Time stands still for them; what is written goes out all the same.
+  const { now, wall, after } = new ManualClock()
+  const shares = roomShares(limits, { now, wall, after, soon: clock.soon })
   const held = new ByteBudget(limits.heldBytes, shares)
   onTestFinished(() => expect(held.used, 'bytes of messages that have ended').toBe(0))
   const meter = new Meter()
@@ -40,7 +43,7 @@ export function roomEnv(overrides: Partial<Limits> = {}): RoomEnv {
     throw fault
   }
   return {
-    ...{ clock: new ManualClock(), random: seededRandom(1), limits, meter, held, lines },
+    ...{ clock, random: seededRandom(1), limits, meter, held, lines },
     shares,
     log: faultLog(throwIt, { ...silentLog, info: note, warn: note }),
     hits: (limit) => meter.total('limit_hits_total', { limit }),

@@ -61,10 +61,10 @@ test('one that is renewed is watched anew', async () => {
 })
 
 test('so is a key set', async () => {
-  const { lines, days } = watched(1000, 10)
-  await days(12)
+  const { lines, days } = watched(1000, 19)
+  await days(21)
   expect(lines).toEqual([
     ['warn', 'key.expires-soon', 5],
-    ['error', 'key.expired', 10],
+    ['error', 'key.expired', 19],
   ])
 })

@@ -1,10 +1,11 @@
 import { describe, expect, test } from 'vitest'
 import { createExplain } from '../../../src/admin/explaining.ts'
 import type { Diagnosis } from '../../../src/diagnose/diagnosis.ts'
+import { GatewayError, type Status } from '../../../src/errors.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import type { JournalEntry } from '../../../src/operation/journal.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { destination, found, link, runningWith, type Wish } from './support.ts'
+import { destination, found, link, ownDomain, runningWith, type Wish } from './support.ts'
 
 function setUp(wish: Wish = {}) {
   const clock = new ManualClock()
@@ -82,6 +83,73 @@ describe('an explanation', () => {
     const reply = await setUp({ resolver }).ask(query as string)
     expect(reply).toMatchObject({ status: 400, value: { error: { code } } })
     expect(asked).toEqual([])
+  })
+})
+
+describe('with proof', () => {
+  const refusing = (code: Status) => ({
+    claim: async () => ({ isAsked: true, code, detail: '' }),
+    self: async () => {
+      throw new GatewayError('remote-unreachable', '192.0.2.1:5279: connection refused')
+    },
+  })
+  const domains = [ownDomain('a.example', 0), ownDomain('a2.example', 0)]
+
+  test('it has what the far side says of us, and whether others find us', async () => {
+    const { ask, clock } = setUp({ domains, probe: refusing('credential-unverifiable') })
+    const { value } = await ask('address=b.example&prove=yes')
+    expect(value).toMatchObject({
+      ...{ result: 'credential-unverifiable', side: 'us' },
+      claim: { local: 'a.example', isAsked: true },
+      ours: { domain: 'a.example', result: 'remote-unreachable' },
+    })
+    expect(clock.pending).toBe(0)
+  })
+
+  test('it is about the domain of ours that is in trouble there, or that is named', async () => {
+    const destinations = [
+      destination('b.example', 'running'),
+      { ...destination('b.example', 'backing-off'), local: 'a2.example' },
+    ]
+    const { ask } = setUp({ domains, destinations, probe: refusing('domain-refused') })
+    const localOf = async (query: string) => ((await ask(query)).value as Diagnosis).claim?.local
+    expect(await localOf('address=b.example&prove=yes')).toBe('a2.example')
+    expect(await localOf('address=b.example&prove=yes&from=a.example')).toBe('a.example')
+    expect(await ask('address=b.example&from=c.example')).toMatchObject({
+      ...{ status: 400, value: { error: { code: 'usage' } } },
+    })
+  })
+
+  test('nobody is dialled without the wish, nor where our rules bar it', async () => {
+    let asked = 0
+    const probe: Wish['probe'] = {
+      claim: async () => {
+        asked++
+        return { isAsked: true, code: 'ok', detail: '' }
+      },
+      self: async () => ({ at: '', who: 'us' }),
+    }
+    const { ask } = setUp({ domains, probe })
+    expect(((await ask('address=b.example')).value as Diagnosis).claim).toBe(null)
+    await setUp({ domains, probe, isBarred: true }).ask('address=b.example&prove=yes')
+    const own = await ask('address=a2.example&prove=yes')
+    expect(own.value).toMatchObject({ claim: null, ours: { domain: 'a2.example' } })
+    expect(asked).toBe(0)
+    await ask('address=b.example&prove=yes')
+    expect(asked).toBe(1)
+  })
+
+  test('who does not answer in time is told so', async () => {
+    const probe: Wish['probe'] = {
+      claim: () => new Promise(() => undefined),
+      self: async () => ({ at: '', who: 'us' }),
+    }
+    const { ask, clock } = setUp({ domains, probe })
+    const asked = ask('address=b.example&prove=yes')
+    await clock.advance(10_000)
+    expect(((await asked).value as Diagnosis).claim).toMatchObject({
+      ...{ isAsked: false, result: 'remote-timeout' },
+    })
   })
 })
 

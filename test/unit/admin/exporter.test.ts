@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { createExporter } from '../../../src/admin/metrics.ts'
 import { Meter, observe } from '../../../src/lib/meter.ts'
-import { exportedName, metrics } from '../../../src/metrics.ts'
+import { metrics, processMetrics } from '../../../src/metrics.ts'
 
 const linesOf = async (meter: Meter): Promise<readonly string[]> =>
   (await createExporter(meter).text()).split('\n')
@@ -47,9 +47,19 @@ test('each bucket of a histogram holds what the ones below it hold', async () =>
 test('every metric of the table is told with its type and help, used or not', async () => {
   const lines = await linesOf(new Meter())
   for (const [name, { type, help }] of Object.entries(metrics)) {
-    expect(lines).toContain(`# TYPE ${exportedName(name)} ${type}`)
-    expect(lines).toContain(`# HELP ${exportedName(name)} ${help}`)
+    expect(lines).toContain(`# TYPE gatehouse_${name} ${type}`)
+    expect(lines).toContain(`# HELP gatehouse_${name} ${help}`)
   }
+})
+
+test('the usual numbers of a process are those of the table, and CPU time is a counter', async () => {
+  const lines = await linesOf(new Meter())
+  const told = lines.flatMap((line) => /^# TYPE (process_\w+) (\w+)$/.exec(line)?.slice(1) ?? [])
+  const rows = Object.entries(processMetrics).flatMap(([name, { type }]) => [name, type])
+  expect(told.toSorted()).toEqual(rows.toSorted())
+  const seconds = lines.find((line) => line.startsWith('process_cpu_seconds_total '))
+  expect(Number(seconds?.split(' ')[1])).toBeGreaterThanOrEqual(0)
+  expect(lines.some((line) => /^# TYPE nodejs_/.test(line))).toBe(false)
 })
 
 test('a counter or a histogram whose labels are known is told before it counts anything', async () => {

@@ -1,11 +1,13 @@
 import { createHash } from 'node:crypto'
 import { runInNewContext } from 'node:vm'
 import { describe, expect, test } from 'vitest'
+import type { Domain } from '../../../src/address/domain.ts'
 import { pageHtml, pagePolicy } from '../../../src/admin/page.ts'
 import { pageScript } from '../../../src/admin/page-script.ts'
 import { gatewayStatus } from '../../../src/admin/status.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
+import { failedDial } from '../../support/journal-contract.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { roomShares } from '../../support/room-shares.ts'
 import { destination, link, ownDomain, runningWith } from './support.ts'
@@ -169,7 +171,33 @@ async function overloaded() {
   shares.take(peer, 'bytes', 3000)
   shares.take(peer, 'lanes', 2)
   const { leftOut, ...told } = shares.report()
-  return { shares: told, leftOut: { destinations: 0, links: 0, shares: leftOut } }
+  return { shares: told, leftOut: { peers: 0, destinations: 0, links: 0, shares: leftOut } }
+}
+
+/** Peers of which some are failing, and a stranger who was refused. */
+function peersOf(failing: readonly string[], all: readonly string[]) {
+  const dial = failedDial('b.test' as Domain, { detail: 'refused' })
+  const times = { times: 3, since: now - 120_000, at: now - 60_000 }
+  const ok = { ...dial, cause: 'ok' as const, times: 1, since: 0, at: now - 600_000 }
+  const proof = { ...dial, kind: 'proof', direction: 'in' } as const
+  const claim = {
+    ...proof,
+    cause: 'credential-unverifiable',
+    detail: '<b>no</b>',
+    ...times,
+  } as const
+  return gatewayStatus({
+    running: runningWith({
+      ...{ failing, peers: { countsOf: () => ({ in: 5, out: 6, failed: 1 }) } },
+      journal: {
+        of: (name) => (name === 'x.test' ? [claim] : [ok, { ...dial, ...times }]),
+        peers: () => all as Domain[],
+        claimed: () => ['x.test' as Domain],
+      },
+    }),
+    readiness: { ready: true, reasons: [], warnings: [] },
+    ...{ meter: new Meter(), software: 'gatehouse/0.1.0', startedAt: 0, now, wallMs: now },
+  })
 }
 
 describe('in a browser', () => {
@@ -186,7 +214,8 @@ describe('in a browser', () => {
     expect(byId('links').textContent).toContain('b.test a.example certificate and key us 1 d')
     expect(byId('failures').textContent).toContain('dns-failed 12')
     expect(byId('limits').textContent).toBe('none')
-    expect(byId('counts').textContent).toContain('Messages out 12')
+    expect(byId('total').textContent).toContain('Messages out 12')
+    expect(byId('now').textContent).not.toContain('Messages')
     expect(byId('all').hidden).toBe(false)
   })
 
@@ -206,6 +235,27 @@ describe('in a browser', () => {
     )
     expect(byId('most').textContent).toMatch(
       /b\.example known \d+% 3 KiB lanes 2 time of the event loop/,
+    )
+  })
+
+  test.for([
+    ['the only peer', [], 'Ready, but the only peer cannot be reached, up for 1 d', 'bad'],
+    ['one of two', ['c.test'], 'Ready, but 1 of 2 peers cannot be reached, up for 1 d', 'mid'],
+  ] as const)('%s that is down is told beside "Ready"', async ([, more, words, kind]) => {
+    const well = { ready: true, reasons: [], warnings: [] }
+    const body = { ...peersOf(['b.test'], ['b.test', ...more]), ...well }
+    const { byId } = await openPage(() => ({ status: 200, body }))
+    expect([byId('state').textContent, byId('state').className]).toEqual([words, kind])
+  })
+
+  test('a peer shows since when, its last success and failure, whose side it is, and its messages', async () => {
+    const body = peersOf(['b.test'], ['b.test'])
+    const { byId } = await openPage(() => ({ status: 200, body }))
+    expect(byId('peers').textContent).toMatch(
+      /b\.test failing 2 min 10 min ago dial: remote-unreachable \(refused\), 3 times, last 1 min ago network 5 6 1$/,
+    )
+    expect(byId('refused').textContent).toMatch(
+      /x\.test credential-unverifiable: <b>no<\/b> 3 2 min ago 1 min ago$/,
     )
   })
 

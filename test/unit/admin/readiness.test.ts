@@ -52,10 +52,14 @@ describe('a gateway', () => {
     expect(codesOf({ domains: [old] })).toEqual([false, ['keys-expired'], []])
   })
 
-  test('whose clock was set is not ready, and tells by how much', () => {
-    expect(codesOf({ clockJumpMs: -61_000 })).toEqual([false, ['clock-set'], []])
-    const [reason] = judgeReadiness({ ...good, clockJumpMs: -61_000 }).reasons
-    expect(reason?.text).toContain('61 s')
+  test('whose clock was set is ready, and tells by how much and which way', () => {
+    expect(codesOf({ clockJumpMs: -61_000 })).toEqual([true, [], ['clock-set']])
+    for (const [clockJumpMs, way] of [
+      [-61_000, 'back by 61 s'],
+      [40_000, 'ahead by 40 s'],
+    ] as const) {
+      expect(judgeReadiness({ ...good, clockJumpMs }).warnings[0]?.text).toContain(way)
+    }
   })
 })
 

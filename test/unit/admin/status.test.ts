@@ -142,5 +142,5 @@ test('lists are bounded, and what is left out is counted', () => {
     links: many.map((i) => link(`${i}.test`)),
   })
   expect([destinations.length, links.length]).toEqual([200, 200])
-  expect(leftOut).toEqual({ destinations: 9800, links: 9800, shares: 0 })
+  expect(leftOut).toEqual({ peers: 9800, destinations: 9800, links: 9800, shares: 0 })
 })

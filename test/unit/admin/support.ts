@@ -15,7 +15,11 @@ export type Wish = {
   readonly ports?: RunningView['ports']
   readonly resolver?: RunningView['resolver']
   readonly shares?: RunningView['gateway']['shares']
-  readonly journal?: RunningView['gateway']['journal']
+  readonly journal?: Partial<RunningView['gateway']['journal']>
+  readonly peers?: Partial<RunningView['gateway']['peers']>
+  readonly failing?: readonly string[]
+  readonly isBarred?: boolean
+  readonly probe?: RunningView['gateway']['sessions']['probe']
   readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
 }
 
@@ -35,13 +39,19 @@ export const runningWith = (wish: Wish = {}): RunningView => ({
   },
   gateway: {
     isProven: () => false,
-    ruling: () => ({ verdict: 'allow', rule: undefined }),
+    ruling: () => ({ verdict: wish.isBarred === true ? 'deny' : 'allow', rule: undefined }),
     shares: wish.shares ?? roomShares(),
-    journal: wish.journal ?? { of: () => [] },
+    journal: { of: () => [], peers: () => [], claimed: () => [], ...wish.journal },
+    peers: { isKnown: () => true, countsOf: () => undefined, ...wish.peers },
     sessions: {
       all: wish.links ?? [],
+      probe: wish.probe ?? {
+        claim: async () => ({ isAsked: true, code: 'ok', detail: '' }),
+        self: async () => ({ at: 'gw.a.example (192.0.2.1:5279)', who: 'us' }),
+      },
       pool: {
         states: () => wish.destinations ?? [],
+        isFailing: (domain) => wish.failing?.includes(domain) === true,
         waiting: wish.waiting ?? (() => ({ count: 0, since: undefined })),
       },
     },
@@ -80,8 +90,6 @@ export const link = (remote: string, overrides: Partial<LinkView> = {}): LinkVie
 export const vitalsWith = (delays: { seconds: number; resets: number }): Vitals => ({
   node: 'v24.0.0',
   pid: 4711,
-  cpuSeconds: () => 1.5,
-  residentBytes: () => 1000,
   heapBytes: () => 500,
   openFiles: () => 90,
   mostFiles: () => 100,

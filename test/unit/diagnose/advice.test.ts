@@ -3,7 +3,9 @@ import { adviceOn, type Stage, sideOf } from '../../../src/diagnose/advice.ts'
 import { isSuccess, type Status, statuses } from '../../../src/errors.ts'
 
 const all = Object.keys(statuses) as Status[]
-const stages: readonly Stage[] = ['rules', 'search', 'connect', 'dial', 'proof', 'claim', 'link']
+const stages: readonly Stage[] = [
+  ...['rules', 'search', 'connect', 'ours', 'dial', 'proof', 'claim', 'link'],
+] as Stage[]
 
 test.for(stages)('%s: whatever goes wrong, there is something to do next', (stage) => {
   const bad = all.filter((cause) => !isSuccess(cause))

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { conclude } from '../../../src/diagnose/conclude.ts'
-import type { Finding } from '../../../src/diagnose/diagnosis.ts'
+import type { Finding, Findings, Ours } from '../../../src/diagnose/diagnosis.ts'
+import type { Status } from '../../../src/errors.ts'
 import {
   at,
   destinationRow,
@@ -46,7 +47,10 @@ describe('requests to a domain', () => {
   })
 
   test('that answered just now, and was never dialled, get there', () => {
-    expect(conclude(found({ connect: good }))).toMatchObject({ ...good, side: 'none' })
+    expect(conclude(found({ connect: good }))).toMatchObject({
+      ...{ ...good, side: 'none' },
+      sentence: `${good.sentence} Whether they take us for our domain was not tried.`,
+    })
     expect(conclude(found({ connect: shut }))).toMatchObject({ ...shut, side: 'network' })
   })
 
@@ -92,7 +96,7 @@ describe('requests to a domain', () => {
   test('get there if that was long ago and somebody answers now', () => {
     const destinations = [destinationRow({ state: 'idle', retryInMs: 0 })]
     const told = found({ destinations, events: [eventRow()] })
-    expect(conclude({ ...told, connect: good })).toMatchObject(good)
+    expect(conclude({ ...told, connect: good }).result).toBe('ok')
     expect(conclude(told).sentence).toContain('Nothing had to go there since.')
   })
 
@@ -118,7 +122,7 @@ describe('requests to a domain', () => {
 
   test('are not judged by what failed for the other service', () => {
     const destinations = [destinationRow({ service: 'pres' })]
-    expect(conclude(found({ destinations, connect: good }))).toMatchObject(good)
+    expect(conclude(found({ destinations, connect: good })).result).toBe('ok')
   })
 
   test('are told of an event only if it is the one that left the destination so', () => {
@@ -133,6 +137,81 @@ describe('requests to a domain', () => {
     ]
     const { sentence } = conclude(found({ destinations: [destinationRow()], events }))
     expect(sentence).toContain('connection refused')
+  })
+})
+
+describe('what they say of us now', () => {
+  const claim = (result: Status, sentence: string, isAsked = true): Partial<Findings> => ({
+    connect: good,
+    claim: { ...{ local: 'a.example', isAsked, result, sentence } },
+  })
+  const ours = (result: Status, sentence: string): Ours => ({
+    ...{ domain: 'a.example', steps: [], result, sentence },
+  })
+  const lost = ours('remote-not-found', 'Others do not find a.example: DNS has no SRV record.')
+  const seen = ours('ok', 'Others find a.example at gw.a.example: this gateway answers there.')
+
+  test('counts more than an open link, and than any look-up', () => {
+    const told = claim('domain-refused', 'they say: domain rules')
+    const linked = { destinations: [running], links: [linkRow()], search: unknown }
+    for (const more of [{}, linked]) {
+      expect(conclude(found({ ...told, ...more }))).toMatchObject({
+        ...{ result: 'domain-refused', side: 'peer' },
+        sentence: 'im:b.example does not take us for a.example: they say: domain rules.',
+        next: 'Their side: their rules bar our domain. Ask their operator to allow it.',
+      })
+    }
+  })
+
+  test('is told with the link where it is good', () => {
+    const told = { ...claim('ok', ''), destinations: [running], links: [linkRow()] }
+    expect(conclude(found(told))).toMatchObject({
+      ...{ result: 'ok', side: 'none' },
+      sentence: 'im:b.example: 1 link is open, and they take us for a.example.',
+    })
+  })
+
+  test.for(['rates', 'time'])('is nothing where they have no time for it: %s', (why) => {
+    const code = why === 'rates' ? 'rate-limited' : 'proof-pending'
+    const told = { ...claim(code, ''), destinations: [running], links: [linkRow()] }
+    expect(conclude(found(told)).result).toBe('ok')
+  })
+
+  test('names our side where they cannot fetch our keys, and others do not find us', () => {
+    const told = found({ ...claim('credential-unverifiable', 'they answer so'), ours: lost })
+    expect(conclude(told)).toMatchObject({
+      ...{ result: 'credential-unverifiable', side: 'us' },
+      sentence: `im:b.example does not take us for a.example: they answer so. ${lost.sentence}`,
+      next: expect.stringContaining('publish the SRV records of our domain'),
+    })
+  })
+
+  test('names the way between where others find us', () => {
+    const told = found({ ...claim('credential-unverifiable', 'they answer so'), ours: seen })
+    expect(conclude(told)).toMatchObject({
+      ...{ result: 'credential-unverifiable', side: 'network' },
+      sentence: `im:b.example does not take us for a.example: they answer so. ${seen.sentence}`,
+      next: expect.stringContaining('a firewall that lets us out and not them in'),
+    })
+  })
+
+  test('has nothing to do with the way to us where it is about something else', () => {
+    const told = found({ ...claim('domain-refused', 'they answer so'), ours: lost })
+    expect(conclude(told)).toMatchObject({ side: 'peer', ours: { side: 'us' } })
+    expect(conclude(told).sentence).not.toContain(lost.sentence)
+  })
+
+  test('leaves the way to us as something to do where messages pass', () => {
+    const told = found({ ...claim('ok', ''), ours: lost, destinations: [running] })
+    expect(conclude(told)).toMatchObject({
+      ...{ result: 'ok' },
+      ours: { result: 'remote-not-found', side: 'us', next: expect.stringContaining('SRV') },
+    })
+  })
+
+  test('of a domain of our own is whether others find it', () => {
+    const told = found({ domain: 'a.example', ours: lost })
+    expect(conclude(told)).toMatchObject({ result: 'remote-not-found', side: 'us' })
   })
 })
 

@@ -16,7 +16,7 @@ export const found = (told: Partial<Findings> = {}): Findings => ({
   ...{ domain: 'b.example', service: 'im', at, isKnown: false, steps: [], targets: [] },
   rules: { verdict: 'allow', rule: null },
   search: { result: 'ok', sentence: 'im:b.example has 1 target.' },
-  connect: null,
+  ...{ connect: null, claim: null, ours: null },
   ...{ destinations: [], links: [], events: [], leftOut: { destinations: 0, links: 0 } },
   ...told,
 })

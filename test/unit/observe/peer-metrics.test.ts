@@ -1,5 +1,5 @@
 import { beforeEach, expect, test } from 'vitest'
-import { Meter } from '../../../src/lib/meter.ts'
+import { type Labels, Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import { PeerMetrics, placeOf } from '../../../src/observe/peer-metrics.ts'
 import type { Shares } from '../../../src/shares/shares.ts'
@@ -10,12 +10,16 @@ const ok = placeOf('in', 'ok')
 
 let meter: Meter
 let up: Set<string>
+let known: Set<string>
+let failing: Set<string>
 let clock: ManualClock
 let shares: Shares
 beforeEach(() => {
   clock = new ManualClock()
   shares = roomShares(limitsWith(), clock, ['a.test'])
   meter = new Meter()
+  known = new Set()
+  failing = new Set()
   up = new Set(['a.test', 'b.test', 'c.test', 'd.test'])
 })
 
@@ -25,6 +29,8 @@ const tallyOf = (metricPeers: number, peers = 100): PeerMetrics =>
     meter,
     shares,
     isUp: (domain) => up.has(domain),
+    isKnown: (domain) => known.has(domain),
+    isFailing: (domain) => failing.has(domain),
   })
 
 const messages = (peer: string): number => meter.total('peer_messages_total', { peer })
@@ -179,4 +185,41 @@ test('with its name a peer loses all that is told of it', () => {
   const told = [...meter.gauges.values()].flatMap((series) => [...series.values()])
   expect(told.filter(({ labels }) => labels['peer'] === 'w.test').length).toBeGreaterThan(2)
   expect(told.filter(({ labels }) => labels['peer'] === 'a.test')).toEqual([])
+})
+
+test('what failed counts with the peer and the cause; what anybody claims to be, with all others', () => {
+  const tally = tallyOf(2)
+  const total = (labels: Labels) => meter.total('peer_failures_total', labels)
+  known.add('k.test')
+  tally.failed('k.test', 'dial', 'remote-unreachable')
+  tally.failed('stranger.test', 'proof', 'credential-unverifiable')
+  expect(total({ peer: 'k.test', what: 'dial', cause: 'remote-unreachable' })).toBe(1)
+  expect(total({ peer: '_other', what: 'proof', cause: 'credential-unverifiable' })).toBe(1)
+  expect(total({})).toBe(2)
+  expect(gauge('metric_peers', 'kind=folded')).toBe(0)
+})
+
+test('the first failure of a peer that is known counts under its name', () => {
+  const tally = tallyOf(2)
+  known.add('k.test')
+  tally.ended('k.test', placeOf('out', 'temporary'))
+  expect([messages('k.test'), messages('_other')]).toEqual([1, 0])
+})
+
+test('an idle peer is up, and one that cannot be reached is not', () => {
+  const tally = tallyOf(2)
+  known.add('k.test')
+  send(tally, 'k.test', 1)
+  expect([gauge('peer_up', 'peer=k.test'), gauge('peer_link_up', 'peer=k.test')]).toEqual([1, 0])
+  failing.add('k.test')
+  expect(gauge('peer_up', 'peer=k.test')).toBe(0)
+})
+
+test('messages with a named peer are told by direction', () => {
+  const tally = tallyOf(1)
+  send(tally, 'a.test', 3)
+  tally.ended('a.test', placeOf('out', 'permanent'))
+  expect(tally.countsOf('a.test')).toEqual({ in: 3, out: 1, failed: 1 })
+  send(tally, 'b.test', 1)
+  expect(tally.countsOf('b.test')).toBeUndefined()
 })

@@ -32,7 +32,6 @@ function makeAdmission(required: readonly ProofKind[] = []) {
       note: (event) => {
         events.push(event)
       },
-      of: () => [],
     },
     {
       ...{ core: () => core, required: () => required },
@@ -50,6 +49,7 @@ function makeAdmission(required: readonly ProofKind[] = []) {
       list: note('list'),
       wake: (local, remote) => note('wake')(undefined, local, remote),
       withdraw: note('withdraw'),
+      works: note('works'),
     },
   )
   const rooms = { greeted: (one: Session, hello: Hello) => admission.greeted(one, hello) }

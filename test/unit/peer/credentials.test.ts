@@ -4,6 +4,7 @@ import { accept, refuse, type Verdict } from '../../../src/credential/verdict.ts
 import type { Verifier, Vouched } from '../../../src/credential/verify.ts'
 import type { Limits } from '../../../src/limits.ts'
 import type { RequestView } from '../../../src/link/link.ts'
+import type { JournalEvent } from '../../../src/operation/journal.ts'
 import { askToForget, Credentials } from '../../../src/peer/credentials.ts'
 import type { Session } from '../../../src/peer/session.ts'
 import { commands } from '../../../src/wire/registry.ts'
@@ -33,7 +34,11 @@ async function makeCredentials(limits: Partial<Limits> = {}) {
       return found.verdict ?? accept({ senders: claims.subjects.map(address), claims })
     },
   }
-  const room = new Credentials(env, verifier)
+  const noted: JournalEvent[] = []
+  const note = (event: JournalEvent): undefined => {
+    noted.push(event)
+  }
+  const room = new Credentials(env, { note }, verifier)
   const request = (session: Session, view: RequestView): undefined => {
     if (view.command === commands.credential.number) return room.show(session, view)
     if (view.command === commands.forget.number) return room.forget(session, view)
@@ -46,7 +51,7 @@ async function makeCredentials(limits: Partial<Limits> = {}) {
     await env.clock.advance(0)
     return link.far.status(id)
   }
-  return { env, contexts, found, taken, ...link, show }
+  return { env, contexts, found, taken, noted, ...link, show }
 }
 
 describe('[LINK-6.3-1] a credential that is shown', () => {
@@ -97,6 +102,18 @@ describe('[LINK-6.3-1] a credential that is shown', () => {
     const { show, session } = await makeCredentials({ references: 1 })
     await show(1, alice.text)
     expect([await show(2, alice.text), session.held.get(2)]).toEqual(['limit-reached', undefined])
+  })
+
+  test('that is refused is noted with the domain that is proven here', async () => {
+    const { show, found, noted } = await makeCredentials()
+    found.verdict = refuse('credential-expired', 'expired 40 s ago')
+    await show(1, alice.text)
+    expect(noted).toEqual([
+      {
+        ...{ kind: 'credential', direction: 'in', local: 'b.example', remote: 'a.example' },
+        ...{ service: undefined, cause: 'credential-expired', detail: 'expired 40 s ago' },
+      },
+    ])
   })
 
   test('that is refused stays so under its number, and has a line in the log', async () => {

@@ -28,7 +28,6 @@ function makePool(limits: Partial<Limits> = {}) {
     note: (event: JournalEvent): undefined => {
       events.push(event)
     },
-    of: () => [],
   }
   const pool = new Pool(env, journal, (from, to, service) => {
     const { promise, resolve, reject } = Promise.withResolvers<Session>()
@@ -396,5 +395,44 @@ describe('so many destinations and no more', () => {
     send('one', 'im', domain('c.example'))
     expect(dials.map(({ what }) => what)).toEqual(['b.example c.example im'])
     expect([...pool.states()].map(({ remote: name }) => name)).toEqual(['c.example'])
+  })
+})
+
+describe('what stays of a destination', () => {
+  const names = ({ pool }: ReturnType<typeof makePool>) =>
+    [...pool.states()].map(({ remote: name }) => name)
+  const sweepAfter = async ({ env, pool }: ReturnType<typeof makePool>, ms: number) => {
+    await env.clock.advance(ms)
+    pool.sweep(env.clock.now())
+  }
+
+  test('to which there never was a link is nothing, some minutes after the last attempt', async () => {
+    const made = makePool({ destinationMs: 600_000 })
+    made.send('one', 'im', domain('mistyped.example'))
+    await made.fail('remote-not-found')
+    await sweepAfter(made, 500_000)
+    expect(names(made)).toEqual(['mistyped.example'])
+    made.send('two', 'im', domain('mistyped.example'))
+    await made.fail('remote-not-found')
+    await sweepAfter(made, 500_000)
+    expect(names(made)).toEqual(['mistyped.example'])
+    await sweepAfter(made, 200_000)
+    expect(names(made)).toEqual([])
+  })
+
+  test('that was linked is that it fails, until there is a link again', async () => {
+    const made = makePool({ destinationMs: 600_000 })
+    const { pool, open, list, send, fail } = made
+    const first = await open()
+    list(first)
+    expect([pool.isUp(remote), pool.isFailing(remote)]).toEqual([true, false])
+    pool.unlist(first.session)
+    expect([pool.isUp(remote), pool.isFailing(remote)]).toEqual([false, false])
+    send('one')
+    await fail()
+    await sweepAfter(made, 3_600_000)
+    expect([names(made), pool.isFailing(remote)]).toEqual([[remote, remote], true])
+    list(await open())
+    expect([pool.isUp(remote), pool.isFailing(remote)]).toEqual([true, false])
   })
 })

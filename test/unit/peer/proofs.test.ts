@@ -72,7 +72,7 @@ function makeProofs(limits: Partial<Limits> = {}) {
       notAttached: (_session, code, detail, claimed) => {
         told.push(`not attached ${claimed} ${code}: ${detail}`)
       },
-      claimAccepted: (local, remote) => {
+      claimAccepted: (_session, local, remote) => {
         told.push(`accepted ${local} ${remote}`)
       },
       claimRefused: (_session, [local, remote], code) => {

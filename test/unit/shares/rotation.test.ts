@@ -54,6 +54,23 @@ describe('turns', () => {
     expect(take(2)).toContain('known')
   })
 
+  test('are had by those who are late after the others of their class, and no later', () => {
+    const late = stranger('late', 'net1')
+    rotation.add(late, { name: 'late' }, true)
+    add(stranger('timely', 'net2'), 2)
+    add(tree.domain('known', '', 'known', 0), 12)
+    const names = take(16)
+    expect(names.filter((name) => name !== 'known')).toEqual([
+      'timely',
+      'timely',
+      'late',
+      undefined,
+    ])
+    expect(names.slice(0, 5)).toContain('timely')
+    rotation.add(late, { name: 'late' }, true)
+    expect([take(1), rotation.size]).toEqual([['late'], 0])
+  })
+
   test('are those of a named domain eight times in a row', () => {
     add(tree.domain('named', '', 'named', 0), 20)
     add(tree.domain('known', '', 'known', 0), 20)

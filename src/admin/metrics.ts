@@ -14,14 +14,7 @@ import { type Metric, type MetricType, Registry } from 'prom-client'
 import { statuses } from '../errors.ts'
 import type { Histogram, Labels, Meter } from '../lib/meter.ts'
 import { limitTable } from '../limits.ts'
-import {
-  type LabelSet,
-  type MetricRow,
-  metricPrefix,
-  metrics,
-  otherPeers,
-  processMetrics,
-} from '../metrics.ts'
+import { type LabelSet, type MetricRow, metricPrefix, metrics, processMetrics } from '../metrics.ts'
 
 export type Exporter = {
   readonly contentType: string
@@ -60,11 +53,11 @@ function begin(meter: Meter, name: string, { type }: MetricRow, labels: Labels):
   if (type === 'counter') meter.counter(name, labels)
 }
 
-/** Values that a label may have, as far as they are known beforehand. */
+/** Values that a label may have, as far as they are known beforehand; those of peers `observe/peer-metrics.ts` begins. */
 const valuesOf: Readonly<Record<LabelSet, readonly string[]>> = {
   status: Object.keys(statuses),
   limit: Object.keys(limitTable),
-  peer: [otherPeers],
+  peer: [],
   domain: [],
   text: [],
 }

@@ -23,7 +23,7 @@ import { silentLog } from '../../src/lib/log.ts'
 import { Meter } from '../../src/lib/meter.ts'
 import { systemVitals } from '../../src/lib/vitals.ts'
 import { limitsWith } from '../../src/limits.ts'
-import { metrics } from '../../src/metrics.ts'
+import { type MetricRow, metrics, processMetrics } from '../../src/metrics.ts'
 import { runCli, temporaryFolder } from '../support/cli-host.ts'
 import { all, parseDockerfile, type Stage } from '../support/dockerfile.ts'
 import { run, start } from '../support/gatehouse.ts'
@@ -105,6 +105,7 @@ describe('Prometheus', () => {
   const rules: readonly Rule[] = parse(textOf('deploy/alerts.yml')).groups.flatMap(
     ({ rules: own }: { rules: readonly Rule[] }) => own,
   )
+  const table: Readonly<Record<string, MetricRow>> = { ...metrics, ...processMetrics }
   const cases: readonly Case[] = parse(textOf('deploy/alerts.test.yml')).tests
 
   test.skipIf(isMissing(promtool))(
@@ -156,8 +157,8 @@ describe('Prometheus', () => {
         const metric = name
           .replace(/^gatehouse_/, '')
           .replace(/(?<=_seconds)_(bucket|count|sum)$/, '')
-        expect(Object.keys(metrics)).toContain(metric)
-        const own = Object.keys(metrics[metric as keyof typeof metrics].labels)
+        expect(Object.keys(table)).toContain(metric)
+        const own = Object.keys(table[metric]?.labels ?? {})
         for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g)) {
           // Every process has these: ours is told by its job.
           if (label !== 'job' || !name.startsWith('process_')) expect(own).toContain(label)

@@ -218,9 +218,7 @@ class Site {
     const { log } = this.#options
     try {
       const given = await this.#judge(request)
-      if (given.status >= 400 && given.status < 500 && given.status !== refusedFiles) {
-        this.#refused(request, given.status)
-      }
+      if (unwelcome.includes(given.status)) this.#refused(request, given.status)
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
@@ -232,11 +230,15 @@ class Site {
 
   #judge(request: IncomingMessage): Answer | Promise<Answer> {
     const { method = '', url = '', headers } = request
-    const foreign = this.#guard.ambiguous(request.headersDistinct) ?? this.#guard.foreign(headers)
-    if (foreign !== undefined) return refusal(foreign)
+    const ambiguous = this.#guard.ambiguous(request.headersDistinct)
+    if (ambiguous !== undefined) return refusal(ambiguous)
+    const path = pathOf(url)
+    const foreign = this.#guard.foreign(headers)
+    // A probe may call the gateway by any name: its yes or no is for everybody.
+    if (foreign !== undefined && !probes.includes(path)) return refusal(foreign)
     const [, query = ''] = url.split('?', 2)
-    const resource = this.#resources.get(pathOf(url))
-    const unknown = this.#guard.unknown(headers)
+    const resource = this.#resources.get(path)
+    const unknown = this.#guard.unknown(headers) ?? foreign
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
     if (resource === undefined) return refusal(404)
@@ -261,6 +263,9 @@ class Site {
     this.#options.log.warn('admin.refused', { status, method, peer: socket.remoteAddress })
   }
 }
+
+/** Refusals of who may mean harm. Whoever looks for what is not here (a browser its icon) does not. */
+const unwelcome: readonly number[] = [400, 401, 403, 429]
 
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
 

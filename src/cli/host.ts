@@ -40,8 +40,6 @@ export type Host = {
   readonly onReload: (task: () => undefined) => Cancel
   /** Everything is loaded and open: from now on speed counts for more than memory. */
   readonly serving: () => undefined
-  /** What the system says of the bounds of this process (`/proc/self/limits`); empty: nothing. */
-  readonly bounds: () => string
   /** How large the heap of this process may become, in bytes. */
   readonly heapBytes: () => number
   readonly pid: number

@@ -6,7 +6,7 @@
  * Out:   the exit code of `exit-codes.ts`.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, fstatSync, readFileSync, writeSync } from 'node:fs'
+import { fstatSync, readFileSync, writeSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { GatewayError } from '../errors.ts'
@@ -26,8 +26,6 @@ const script = argv[1] ?? ''
 /** The last lines have this long to leave. */
 const lastLinesMs = 1000
 const ignore = (): undefined => undefined
-/** Linux alone has it. */
-const boundsFile = '/proc/self/limits'
 
 /**
  * What a start needs once only is neither optimised nor given room: an idle gateway would keep both, a fifth of the
@@ -67,7 +65,6 @@ const hostOf = (signals: Signals): Host => {
     onStop: (task) => (signals.isService ? onServiceStop(signals, task) : onStop(task)),
     onReload: (task) => onReload(signals, task),
     serving: serve,
-    bounds: () => (existsSync(boundsFile) ? readFileSync(boundsFile, 'utf8') : ''),
     heapBytes: () => getHeapStatistics().heap_size_limit,
     pid: process.pid,
     monotonicUs: () => process.hrtime.bigint() / 1000n,

@@ -3,7 +3,7 @@ import type { Command } from 'commander'
 import { documentFault, type PresenceDocument } from '../client/presence.ts'
 import type { PublishResult } from '../client/publication.ts'
 import { GatewayError, isSuccess } from '../errors.ts'
-import type { Limits } from '../limits.ts'
+import { type Limits, limitsWith } from '../limits.ts'
 import {
   type AttachOptions,
   addAttachOptions,
@@ -34,6 +34,12 @@ type Options = AttachOptions & {
   readonly json?: boolean
 }
 
+/**
+ * A lease that is kept alive is as short as any gateway has to grant: a process that is killed takes nothing back, and
+ * nobody should believe it for an hour.
+ */
+const { leaseMinSeconds: shortestSeconds } = limitsWith()
+
 export function addPublish(program: Command, host: Host, end: End): undefined {
   addWaitOption(addAttachOptions(program.command('publish')))
     .description('publish presence for a time; each call is a publication of its own')
@@ -46,7 +52,7 @@ export function addPublish(program: Command, host: Host, end: End): undefined {
     .option('--tuple <id>', 'id of the tuple (else a new one)')
     .option('--lease <seconds>', 'how long it holds (the gateway may say less)')
     .option('--replaces <tag>', 'replace, or take back, the publication with this entity-tag')
-    .option('--stay', 'keep it alive until Ctrl-C, then take it back')
+    .option('--stay', 'keep it alive until Ctrl-C, then take it back; it holds for 300 s at a time')
     .option('--json', 'print one JSON object')
     .action(async (status: string, options: Options) => end(await publish(host, status, options)))
 }
@@ -56,7 +62,9 @@ async function publish(host: Host, status: string, options: Options): Promise<nu
   if (status === 'none' && replaces === undefined) {
     throw new GatewayError('usage', 'expected --replaces <tag> with none: what is to be taken back')
   }
-  const lease = wholeOf(options.lease, '--lease', 1, 2_000_000)
+  const isStaying = options.stay === true
+  const lease =
+    wholeOf(options.lease, '--lease', 1, 2_000_000) ?? (isStaying ? shortestSeconds : undefined)
   const waitMs = waitMsOf(options.wait)
   const document = await documentOf(host, status, options)
   checkDocument(document, await limitsFor(host, options))
@@ -65,7 +73,7 @@ async function publish(host: Host, status: string, options: Options): Promise<nu
   const publishing = client.publish(document, { lease, replaces, lifeMs: left() })
   const result = await withProgress(host, 'publishing', publishing)
   host.out(options.json === true ? `${JSON.stringify(result)}\n` : report(host, result))
-  if (options.stay === true && isSuccess(result.status)) {
+  if (isStaying && isSuccess(result.status)) {
     await new Promise<undefined>((resolve) => host.onStop(() => resolve(undefined) as undefined))
     await client.publish(null, { lifeMs: waitMs })
   }

@@ -137,6 +137,7 @@ class Door {
     const { clock, limits, onChannel } = this.#options
     const all = { ...facts, certificate: undefined, remote }
     this.#count('ok')
+    admission.secured()
     onChannel(new SocketChannel(socket, all, clock, limits.lingerMs), admission)
   }
 

@@ -269,7 +269,7 @@ describe('whom it tells', () => {
 
   test('a name that was rebound to loopback gets nothing', async () => {
     const { admin } = await opened()
-    for (const path of ['/', '/metrics', '/status', '/explain', '/healthz', '/readyz']) {
+    for (const path of ['/', '/metrics', '/status', '/explain', '/none']) {
       const { status, body } = await ask(admin, path, { headers: { host: 'evil.example' } })
       expect([path, status]).toEqual([path, 403])
       expect(body).not.toContain('gatehouse')
@@ -278,6 +278,22 @@ describe('whom it tells', () => {
     for (const host of hosts) {
       expect((await ask(admin, '/status', { headers: { host } })).status).toBe(200)
     }
+  })
+
+  test('a probe may call it by any name, and gets a yes or no', async () => {
+    const readiness: Readiness = {
+      ...{ ready: false, warnings: [] },
+      reasons: [{ code: 'draining', text: 'Stopping.' }],
+    }
+    const { admin, lines } = await opened({ ready: () => readiness })
+    const headers = { host: 'gw.a.example' }
+    expect(await ask(admin, '/healthz', { headers })).toMatchObject({
+      status: 200,
+      body: 'alive\n',
+    })
+    const ready = await ask(admin, '/readyz', { headers })
+    expect(ready).toMatchObject({ status: 503, body: '{"ready":false}\n' })
+    expect(lines).toEqual([])
   })
 
   test('a page of another origin gets nothing', async () => {
@@ -317,8 +333,15 @@ describe('whom it tells', () => {
 
   test('a refusal names the address in the log', async () => {
     const { admin, lines } = await opened()
-    await ask(admin, '/none')
-    expect(lines).toEqual([['admin.refused', { status: 404, method: 'GET', peer: '127.0.0.1' }]])
+    await ask(admin, '/status', { headers: { host: 'evil.example' } })
+    expect(lines).toEqual([['admin.refused', { status: 403, method: 'GET', peer: '127.0.0.1' }]])
+  })
+
+  test('what is not there is no line', async () => {
+    const { admin, lines } = await opened()
+    expect((await ask(admin, '/favicon.ico')).status).toBe(404)
+    expect((await ask(admin, '/healthz', { method: 'POST' })).status).toBe(405)
+    expect(lines).toEqual([])
   })
 })
 

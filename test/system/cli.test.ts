@@ -52,6 +52,17 @@ describe('two gateways', () => {
     })
   })
 
+  test('believe a publication that is to stay for five minutes at a time: its process may be killed', async () => {
+    const { a } = await twoSites()
+    await gateway(a)
+    const staying = start(['publish', 'open', '--stay', '--json', ...as('alice', a)])
+    expect(await staying.line(({ status }) => status === 'ok')).toMatchObject({ leaseSeconds: 300 })
+    staying.signal('SIGTERM')
+    expect((await staying.ended).code).toBe(0)
+    const once = await run(['publish', 'open', '--json', ...as('alice', a)])
+    expect(JSON.parse(once.out)).toMatchObject({ leaseSeconds: 3600 })
+  })
+
   test('keep no subscription of a watch that was stopped', async () => {
     const { a, b } = await twoSites()
     await Promise.all([gateway(a), gateway(b)])

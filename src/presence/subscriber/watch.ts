@@ -84,6 +84,8 @@ export type PresentityDomain = {
   probeAt: number
   mayProbe: boolean
   unknownAt: number
+  /** All watches as they were, while they are gone through. */
+  walk: readonly WatchRow[] | undefined
   slot: number
 }
 

@@ -102,6 +102,8 @@ export const vitalsWith = (delays: { seconds: number; resets: number }): Vitals 
   node: 'v24.0.0',
   pid: 4711,
   heapBytes: () => 500,
+  openFiles: () => 90,
+  mostFiles: () => 100,
   loopDelay: () => ({
     seconds: (quantile) => delays.seconds * quantile,
     reset: () => {

@@ -595,6 +595,53 @@ describe('SUBSCRIBE that fails', () => {
   })
 })
 
+describe('ten thousand watches at one domain', () => {
+  const most = 4096
+  const count = 10_000
+  const many = (): Watcher => {
+    const watcher = makeWatcher({ subscriptionsPerWatcher: count })
+    for (let i = 0; i < count; i++) {
+      const held = granted(watcher, `w${i}`, 3600, address(`u${i}@a.example`))
+      notify(watcher, held, 1)
+    }
+    watcher.told.length = 0
+    return watcher
+  }
+  const dueNow = ({ watches }: Watcher): number => watches.due(a, 'subscribe', count).length
+
+  test('are subscribed again part by part', async () => {
+    const watcher = many()
+    watcher.watches.found(a, true)
+    expect(dueNow(watcher)).toBe(most)
+    // One that is ended meanwhile is not asked for.
+    watcher.watches.unwatch(bob, id('w9999'))
+    await watcher.clock.advance(0)
+    expect(dueNow(watcher)).toBe(count - most - 1)
+  })
+
+  test('are unknown part by part, and no more of them once there is a way', async () => {
+    const watcher = many()
+    watcher.watches.lost(a, keepMs)
+    const { told, clock, watches } = watcher
+    const push = told.push.bind(told)
+    told.push = (line) => {
+      if (told.length === 100) clock.soon(() => watches.found(a, false))
+      return push(line)
+    }
+    await clock.advance(keepMs + second)
+    expect(new Set(told.map((line) => line.split(' ')[1]))).toEqual(new Set(['unknown']))
+    expect(told).toHaveLength(most)
+    expect(dueNow(watcher)).toBe(count)
+  })
+
+  test('are unknown in the end where none comes', async () => {
+    const watcher = many()
+    watcher.watches.lost(a, keepMs)
+    await watcher.clock.advance(keepMs + second)
+    expect(watcher.told).toHaveLength(count)
+  })
+})
+
 describe('a lost link', () => {
   test('is not seen if there is another one within 45 s', async () => {
     const watcher = makeWatcher()

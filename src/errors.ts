@@ -129,6 +129,7 @@ export const statuses = {
   'link-stopped': row(undefined, 'local', 'no', 'none', 'This side closed the link.'),
   'config-invalid': row(undefined, 'local', 'change', 'us', 'The configuration has mistakes.'),
   'file-unreadable': row(undefined, 'local', 'change', 'us', 'A file cannot be read.'),
+  'file-unwritable': row(undefined, 'local', 'change', 'us', 'A file or folder cannot be written.'),
   'port-unavailable': row(undefined, 'local', 'change', 'us', 'A port cannot be opened.'),
   'certificate-unusable': row(undefined, 'local', 'change', 'us', 'Our own certificate cannot be used.'),
   usage: row(undefined, 'local', 'change', 'us', 'The command line is not understood.'),

@@ -104,11 +104,14 @@ export const limitTable = {
   strangerClaims: row(8, 'count', 'Claims from one network, or of one domain that the operator names, that wait for that; more are credential-unverifiable.'),
 
   // DNS
-  dnsTryMs: row(1200, 'ms', 'One question to one server.'),
+  dnsTryMs: row(1200, 'ms', 'Silence of one DNS server before the next one is asked, and twice that before the same one is asked again. An answer counts until the look-up ends.'),
   dnsTotalMs: row(6 * second, 'ms', 'All questions of one look-up.'),
-  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer; then dns-failed.'),
+  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer, from the second on without EDNS; then dns-failed.'),
   dnsSockets: row(256, 'count', 'Questions under way; more wait, and those who have fewest go first: users, domains, networks.'),
   dnsWaiting: row(16, 'count', 'Questions of one user, domain or network that wait for that; with more the look-up is dns-failed.'),
+  dnsServersMs: row(5 * second, 'ms', 'Between two looks at whether the system has other DNS servers, where the configuration names none.'),
+  dnsFollowMs: row(10 * second, 'ms', 'Between two looks, at most, at whether DNS still names the place where an open link leads; an answer that has not run out is not asked for again.'),
+  dnsMoveMs: row(10 * minute, 'ms', 'Age from which a link moves because its host has other addresses; from a host or a port that is not named any more it moves at any age.'),
   dnsRecords: row(16, 'count', 'SRV records used of one answer.'),
   dnsAliases: row(4, 'count', 'CNAME records followed.'),
   dnsCacheEntries: row(10_000, 'count', 'Entries of the DNS cache.'),

@@ -12,6 +12,7 @@ import type { Vitals } from '../lib/vitals.ts'
 import type { Limits } from '../limits.ts'
 import { watchExpiry } from './expiry.ts'
 import { createExplain } from './explaining.ts'
+import { createFlush } from './flushing.ts'
 import { observeRunning } from './gauges.ts'
 import { type Admin, startAdmin } from './http.ts'
 import { judgeReadiness, type Readiness, watchClock } from './readiness.ts'
@@ -95,6 +96,7 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
       ready: readiness,
       explain,
       reload: config.reload,
+      flush: createFlush(running),
       clock,
       limits,
       log,

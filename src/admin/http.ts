@@ -2,10 +2,11 @@
  * The admin port: metrics, health and status for the operator, by HTTP.
  *
  * In:    where to listen, and functions that say how things are.
- * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`; `POST /reload`.
+ * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`;
+ *        `POST /flush`, which makes the gateway forget what it waits for (`flushing.ts`), and `POST /reload`.
  * Fails: `config-invalid` off loopback without a token (A142); `port-unavailable`. Nothing that comes in throws.
  *
- * With a token, `/metrics`, `/status`, `/explain` and `/reload` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
+ * With a token, `/metrics`, `/status`, `/explain`, `/flush` and `/reload` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
  * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and whoever is many waits (A144):
  * there is a rate for who shows the token, one for who does not, and one kept for probes.
  */
@@ -22,6 +23,7 @@ import { printable } from '../lib/printable.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
 import type { Limits } from '../limits.ts'
 import type { Explain } from './explaining.ts'
+import type { Flush } from './flushing.ts'
 import { createGuard } from './guard.ts'
 import { createExporter } from './metrics.ts'
 import { pageHtml, pagePolicy } from './page.ts'
@@ -47,6 +49,7 @@ export type AdminOptions = {
   readonly ready: () => Readiness
   readonly explain: Explain
   readonly reload: ConfigView['reload']
+  readonly flush: Flush
   readonly clock: Clock
   readonly limits: Pick<Limits, 'adminSockets' | 'adminPerSecond'>
   readonly log: Log
@@ -102,15 +105,18 @@ type Answer = {
   readonly status: number
   readonly type: string
   readonly body: string | Buffer
-  /** The methods that there are, where it was another one. */
+  /** With a refused method: those that are not. */
   readonly allow?: string
 }
+
+const reads: readonly string[] = ['GET', 'HEAD']
+const acts: readonly string[] = ['POST']
 
 type Resource = {
   /** Told without a token. */
   readonly isOpen: boolean
-  /** Asked by POST alone: it changes something. */
-  readonly isAct?: boolean
+  /** It does something, so it is asked by POST: no link and no image of a page leads there. */
+  readonly isAct?: true
   readonly answer: (isKnown: boolean, query: URLSearchParams) => Answer | Promise<Answer>
 }
 
@@ -128,7 +134,7 @@ class Site {
   readonly #resources: ReadonlyMap<string, Resource>
 
   constructor(options: AdminOptions) {
-    const { meter, status, explain, reload, clock, limits } = options
+    const { meter, status, explain, reload, flush, clock, limits } = options
     const exporter = createExporter(meter)
     const rate = () =>
       new TokenBucket(limits.adminPerSecond, limits.adminPerSecond, options.clock.now())
@@ -158,6 +164,17 @@ class Site {
           answer: async () => {
             const done = await reload()
             return object('error' in done ? refusedFiles : 200, done)
+          },
+        },
+      ],
+      [
+        '/flush',
+        {
+          isOpen: false,
+          isAct: true,
+          answer: (_isKnown, query) => {
+            const { status: code, value } = flush(query)
+            return object(code, value)
           },
         },
       ],
@@ -222,8 +239,8 @@ class Site {
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
     if (resource === undefined) return refusal(404)
-    const allowed = resource.isAct === true ? ['POST'] : ['GET', 'HEAD']
-    if (!allowed.includes(method)) return { ...refusal(405), allow: allowed.join(', ') }
+    const methods = resource.isAct === true ? acts : reads
+    if (!methods.includes(method)) return { ...refusal(405), allow: methods.join(', ') }
     return resource.answer(unknown === undefined, new URLSearchParams(query))
   }
 

@@ -82,13 +82,16 @@ function configFaults({ refused, restart }: Circumstances['config']): readonly R
   ]
 }
 
-function domainFaults(
-  { name, certificateFrom, certificateUntil, keysUntil }: RunningView['domains'][number],
-  wallMs: number,
-): readonly Reason[] {
+function domainFaults(domain: RunningView['domains'][number], wallMs: number): readonly Reason[] {
+  const { name, certificateFrom, certificateUntil, certificateEndsWith, keysUntil } = domain
   return [
     ...(wallMs >= certificateUntil
-      ? [reason('certificate-expired', `The certificate for ${name} has expired.`)]
+      ? [
+          reason(
+            'certificate-expired',
+            `The certificate for ${name} has expired (${certificateEndsWith}).`,
+          ),
+        ]
       : []),
     ...(wallMs < certificateFrom
       ? [reason('certificate-not-yet-valid', `The certificate for ${name} is not valid yet.`)]

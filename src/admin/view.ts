@@ -28,11 +28,18 @@ export type DomainView = {
   readonly services: readonly string[]
   readonly certificateFrom: number
   readonly certificateUntil: number
+  /** Which certificate of the chain ends it: `the leaf`, `intermediate 1`. */
+  readonly certificateEndsWith: string
   readonly keysUntil: number
 }
 
 /** `Running` of `run.ts` is one. */
 export type RunningView = {
+  /** DNS is asked anew, and domains that could not be reached are tried again: of one domain, or of all. */
+  readonly flush: (domain: Domain | undefined) => {
+    readonly answers: number
+    readonly waits: number
+  }
   readonly domains: readonly DomainView[]
   readonly ports: { readonly peers: readonly number[]; readonly clients: readonly number[] }
   readonly resolver: {

@@ -1,8 +1,8 @@
 /**
- * Asks the running gateway, at the admin port of the configuration, why a domain can be reached or not.
+ * Asks the running gateway, at the admin port of the configuration: why a domain can be reached or not, or to try again.
  *
  * In:    the configuration; what is asked.
- * Out:   its diagnosis; or why there is none, as the first half of a sentence.
+ * Out:   its diagnosis, or what it forgot; or why there is none, as the first half of a sentence.
  * Fails: never.
  */
 import { request } from 'node:http'
@@ -14,8 +14,8 @@ import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
 /** `isDown`: nobody listens there. */
-type Silence = { readonly why: string; readonly isDown?: boolean }
-export type Answered = { readonly diagnosis: Diagnosis } | Silence
+type Unanswered = { readonly why: string; readonly isDown?: boolean }
+export type Answered = { readonly diagnosis: Diagnosis } | Unanswered
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -26,18 +26,51 @@ export async function askGateway(
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
   asked: URLSearchParams,
 ): Promise<Answered> {
-  const ms = config.limits.adminExplainMs + graceMs
-  const reply = await askAdmin(clock, config, { method: 'GET', path: `/explain?${asked}`, ms })
-  if ('why' in reply) return reply
-  const { where } = reply
-  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
-  if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
-  const found = readDiagnosis(reply.body)
+  const answered = await answerOf(clock, config, { method: 'GET', path: `/explain?${asked}` })
+  if ('why' in answered) return answered
+  const { body, where } = answered
+  const found = readDiagnosis(body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
   const { by } = found
   const isOurs =
     by.who === 'gateway' && config.domains.some(({ name }) => by.domains.includes(name))
   return isOurs ? { diagnosis: found } : { why: `The gateway at ${where} is one of other domains` }
+}
+
+export type Forgotten = { readonly answers: number; readonly waits: number }
+
+/** Lets it ask DNS anew, and try again to reach `domain`, or all that it could not reach. */
+export async function flushGateway(
+  clock: Clock,
+  config: Pick<Config, 'listen' | 'limits'>,
+  domain: string | undefined,
+): Promise<Forgotten | Unanswered> {
+  const query = domain === undefined ? '' : `?${new URLSearchParams({ domain })}`
+  const answered = await answerOf(clock, config, { method: 'POST', path: `/flush${query}` })
+  if ('why' in answered) return answered
+  const { body, where } = answered
+  try {
+    const { answers, waits } = JSON.parse(body) as Forgotten
+    if (Number.isInteger(answers) && Number.isInteger(waits)) return { answers, waits }
+  } catch {
+    // Told below.
+  }
+  return { why: `What answers at ${where} is no gateway of this version` }
+}
+
+/** The body of a good answer, and who gave it; or why there is none. */
+async function answerOf(
+  clock: Clock,
+  config: Pick<Config, 'listen' | 'limits'>,
+  question: Omit<Question, 'ms'>,
+): Promise<{ readonly body: string; readonly where: string } | Unanswered> {
+  const ms = config.limits.adminExplainMs + graceMs
+  const reply = await askAdmin(clock, config, { ...question, ms })
+  if ('why' in reply) return reply
+  const { status, body, where } = reply
+  if (status === 400) throw new GatewayError('usage', messageIn(body))
+  if (status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
+  return { body, where }
 }
 
 type Question = { readonly method: 'GET' | 'POST'; readonly path: string; readonly ms: number }
@@ -48,12 +81,12 @@ export async function askAdmin(
   clock: Clock,
   { listen }: Pick<Config, 'listen'>,
   question: Question,
-): Promise<(Reply & { readonly where: string }) | Silence> {
+): Promise<(Reply & { readonly where: string }) | Unanswered> {
   const { address, port, token } = listen.admin
   if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
   const host = nearAddress(address)
   const where = formatEndpoint(host, port)
-  const reply = await answerOf(clock, { ...question, host, port, token })
+  const reply = await ask(clock, { ...question, host, port, token })
   return typeof reply === 'string'
     ? { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
     : { ...reply, where }
@@ -62,7 +95,7 @@ export async function askAdmin(
 type Place = { readonly host: string; readonly port: number; readonly token: string | null }
 
 /** A reply, or in a few words why there is none. */
-function answerOf(
+function ask(
   clock: Clock,
   { host, port, token, method, path, ms }: Question & Place,
 ): Promise<Reply | string> {

@@ -16,7 +16,7 @@ import { signCredential } from '../credential/sign.ts'
 import { GatewayError } from '../errors.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { scopes } from '../wire/registry.ts'
-import { configOption, parsedConfig, readConfigText, readText } from './config-file.ts'
+import { configOption, parsedConfig, readConfigText, readText, trustedBy } from './config-file.ts'
 import { type Endpoint, endpointOf, nearAddress } from './endpoint-option.ts'
 import type { Host } from './host.ts'
 import { withProgress } from './progress.ts'
@@ -186,7 +186,6 @@ async function authorities(
   file: string | undefined,
   config: Config | undefined,
 ): Promise<readonly string[]> {
-  const named = file === undefined ? [] : [resolve(folder, file)]
-  const all = [...named, ...(config?.resolve.trustedCertificates ?? [])]
-  return Promise.all(all.map(async (path) => (await readText(path)).text))
+  const named = file === undefined ? [] : [(await readText(resolve(folder, file))).text]
+  return [...named, ...(await trustedBy(config))]
 }

@@ -7,9 +7,11 @@
  */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { systemAuthorities } from '../certificate/system.ts'
 import { type CheckedFiles, checkFiles, type Files } from '../config/files.ts'
 import { type Loaded, parseConfig } from '../config/load.ts'
 import { formatMistakes, type Mistake } from '../config/mistakes.ts'
+import type { Config } from '../config/schema.ts'
 import { GatewayError } from '../errors.ts'
 import { whyUnreadable } from '../lib/why-unreadable.ts'
 import { readBounded } from './bounded-file.ts'
@@ -91,6 +93,14 @@ async function readWhole(
   const { files, mistakes, warnings } = await checkedFiles(loaded, host, readFile)
   if (files === undefined) throw invalid(loaded.file, mistakes)
   return { ...loaded, files, warnings }
+}
+
+/** PEM texts of the authorities that the configuration adds, for a command that dials. */
+export async function trustedBy(config: Config | undefined): Promise<readonly string[]> {
+  const { trustedCertificates = [], systemCertificates = false } = config?.resolve ?? {}
+  const read = await Promise.all(trustedCertificates.map((file) => readText(file)))
+  const system = systemCertificates ? await systemAuthorities(readBounded) : undefined
+  return [...read.map(({ text }) => text), ...(system === undefined ? [] : [system])]
 }
 
 export const countOf = (count: number, noun: string): string =>

@@ -36,6 +36,8 @@ export function exitOf(status: Status): ExitName {
       return 'data'
     case 'file-unreadable':
       return 'input'
+    case 'file-unwritable':
+      return 'output'
     case 'port-unavailable':
       return 'port'
     case 'config-invalid':

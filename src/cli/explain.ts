@@ -23,7 +23,7 @@ import { createResolver, type Resolver } from '../resolve/resolver.ts'
 import { systemExchange, systemServers } from '../resolve/system-exchange.ts'
 import type { Fallback } from '../resolve/target.ts'
 import { type Answered, askGateway } from './ask-gateway.ts'
-import { configOption, findConfigText, parsedConfig, readText } from './config-file.ts'
+import { configOption, findConfigText, parsedConfig, trustedBy } from './config-file.ts'
 import { endpointOf } from './endpoint-option.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import { explainAlone } from './explain-alone.ts'
@@ -131,7 +131,7 @@ function resolverWith(host: Host, config: Config | undefined, options: Options):
   const { resolve, limits = limitsWith() } = config ?? {}
   const meter = new Meter()
   return createResolver({
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     servers: serversOf(options, resolve),
     staticRoutes: resolve?.routes ?? new Map(),
     allowRanges: resolve?.allowRanges ?? [],
@@ -163,8 +163,7 @@ async function visitOf(
 ): Promise<Visit> {
   const domain = text as Domain
   const { limits = limitsWith() } = config ?? {}
-  const files = config?.resolve.trustedCertificates ?? []
-  const trust = trustIn(await Promise.all(files.map(async (file) => (await readText(file)).text)))
+  const trust = trustIn(await trustedBy(config))
   const { signal } = new AbortController()
   const isPlain = config?.peers.get(domain)?.plain === true
   return async (ip, port) => {

@@ -2,10 +2,11 @@
  * Ports that cannot be opened, found before any of ours is: an operator hears of all of them at once.
  *
  * In:    addresses and ports that are to be opened.
- * Out:   one sentence for each that cannot be.
+ * Out:   one sentence for each that cannot be; whether there is IPv6 at all.
  * Fails: never.
  */
-import { createServer } from 'node:net'
+import { createServer, isIPv6 } from 'node:net'
+import { type Clock, sleep } from '../lib/clock.ts'
 
 export type Place = {
   /** As the configuration calls it: `listen.peers[0]`. */
@@ -14,17 +15,38 @@ export type Place = {
   readonly port: number
 }
 
-export async function unavailable(places: readonly Place[]): Promise<readonly string[]> {
+/** The code of the system, if it cannot be opened. */
+export type Probe = (place: Pick<Place, 'address' | 'port'>) => Promise<string | undefined>
+
+/** RFC 4862 §5.4: an address that was just set is probed for a second or two before it can be used. */
+const tentativeMs = 3000
+const againMs = 250
+
+export async function unavailable(
+  clock: Clock,
+  places: readonly Place[],
+  probe: Probe = codeOf,
+): Promise<readonly string[]> {
   const sentences: string[] = []
+  const until = clock.now() + tentativeMs
   for (const place of places) {
-    const code = await codeOf(place)
+    let code = await probe(place)
+    while (code === 'EADDRNOTAVAIL' && isIPv6(place.address) && clock.now() < until) {
+      await sleep(clock, againMs)
+      code = await probe(place)
+    }
     if (code !== undefined) sentences.push(sentence(place, code))
   }
   return sentences
 }
 
+/** `::`, every address of both families; where the machine does not speak IPv6, every one of IPv4. */
+export async function everyAddress(probe: Probe = codeOf): Promise<'::' | '0.0.0.0'> {
+  return (await probe({ address: '::', port: 0 })) === 'EAFNOSUPPORT' ? '0.0.0.0' : '::'
+}
+
 /** Listens and stops again at once. */
-const codeOf = ({ address, port }: Place): Promise<string | undefined> =>
+const codeOf: Probe = ({ address, port }) =>
   new Promise((resolve) => {
     const server = createServer((socket) => socket.destroy())
     server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))

@@ -25,6 +25,7 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   run: async () => (await import('./run.ts')).addRun,
   reload: async () => (await import('./reload-command.ts')).addReload,
   explain: async () => (await import('./explain.ts')).addExplain,
+  dns: async () => (await import('./dns.ts')).addDns,
   send: async () => (await import('./send.ts')).addSend,
   publish: async () => (await import('./publish.ts')).addPublish,
   fetch: async () => (await import('./fetch.ts')).addFetch,

@@ -14,7 +14,7 @@ import { systemExchange, systemServers } from '../resolve/system-exchange.ts'
 import { type Running, startGateway } from '../run.ts'
 import { configOption, readConfig } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
-import { type Place, unavailable } from './free-ports.ts'
+import { everyAddress, type Place, unavailable } from './free-ports.ts'
 import { heapLimits, withinHeap } from './heap-room.ts'
 import type { Host } from './host.ts'
 import { openFilesIn, withinOpenFiles } from './open-files.ts'
@@ -38,16 +38,18 @@ export function addRun(program: Command, host: Host, end: End): undefined {
 type Doors = { readonly running: Running; readonly admin: OpenedAdmin }
 
 async function run(host: Host, { config: named, exitWithParent }: Options): Promise<number> {
-  const { config, files, file, warnings } = await readConfig(host, named)
+  const { config: written, files, file, warnings } = await readConfig(host, named)
   const meter = new Meter()
-  const log = await host.log({ level: config.log.level, limits: config.limits, meter })
+  const { level } = written.log
+  const log = await host.log({ level, limits: written.limits, meter })
   for (const { path, message } of warnings) log.warn('config.warning', { path, message })
-  const busy = await unavailable(placesOf(config))
+  const config = await onFamilies(written, log)
+  const busy = await unavailable(host.clock, placesOf(config))
   if (busy.length > 0) throw new GatewayError('port-unavailable', busy.join('\n'))
   // From here on: a signal that comes before the doors are open is not lost.
   const stop = new Stop(host, exitWithParent === true)
   const manager = new ServiceManager(host, log)
-  const reloader = new Reloader(host, log, { config, files, file }, manager)
+  const reloader = new Reloader(host, log, { config: written, files, file }, manager)
   const doors = await open(host, { config, files, meter, log, reloader })
   host.serving()
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
@@ -57,6 +59,19 @@ async function run(host: Host, { config: named, exitWithParent }: Options): Prom
   manager.forget()
   reloader.forget()
   return exitCodes.ok.number
+}
+
+/** The addresses to listen on, as far as this machine has them. */
+async function onFamilies(config: Config, log: Log): Promise<Config> {
+  const { peers, clients, admin } = config.listen
+  const isEvery = ({ address }: { readonly address: string }) => address === '::'
+  if (![...peers, ...clients, admin].some(isEvery)) return config
+  const every = await everyAddress()
+  if (every === '::') return config
+  log.warn('listen.ipv4-only', { address: every })
+  const on = <T extends { readonly address: string }>(place: T): T =>
+    isEvery(place) ? { ...place, address: every } : place
+  return { ...config, listen: { peers: peers.map(on), clients: clients.map(on), admin: on(admin) } }
 }
 
 function placesOf({ listen }: Config): readonly Place[] {
@@ -81,7 +96,7 @@ async function open(host: Host, { config, files, meter, log, reloader }: Inside)
   const limits = fitting(host, config, log)
   const running = await startGateway({
     ...{ config: { ...config, limits }, files, software, clock, random, meter, log },
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     systemServers,
   })
   try {

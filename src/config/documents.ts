@@ -6,6 +6,7 @@
  * Fails: never.
  */
 import { type LimitRow, limitTable } from '../limits.ts'
+import { mostOf } from './limit-settings.ts'
 import { sampleConfig } from './sample.ts'
 import { jsonSchema, membersOf, type Setting, settings } from './settings.ts'
 
@@ -104,6 +105,7 @@ export function limitsPage(): string {
     '',
     'Every bound of the program. `limits:` in the configuration sets another value by its name; a new',
     'value needs a restart. Each limit that is hit counts in `gatehouse_limit_hits_total{limit}`.',
+    `No value is above ${mostOf.count}, of bytes above ${inGibibytes(mostOf.bytes)}, of times above ${inTime(mostOf.ms)}.`,
     '',
     '| limit | default | what it bounds, and what happens at it |',
     '|---|---|---|',
@@ -129,6 +131,8 @@ function inTime(ms: number): string | undefined {
   if (ms >= perMinute && ms % perMinute === 0) return `${ms / perMinute} min`
   return ms >= 1000 ? `${ms / 1000} s` : undefined
 }
+
+const inGibibytes = (bytes: number): string => `${bytes / 1_073_741_824} GiB`
 
 function inKibibytes(bytes: number): string | undefined {
   if (bytes >= 1_048_576 && bytes % 1_048_576 === 0) return `${bytes / 1_048_576} MiB`

@@ -5,11 +5,12 @@
  * Out:   a transcript, figures counted by the gateways, the exit code.
  * Fails: as the first thing that does not happen as it should. Nothing is left running, and no file but those to keep.
  */
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { exitCodes } from '../cli/exit-codes.ts'
 import type { Host } from '../cli/host.ts'
+import { makeFolder } from '../cli/write-new.ts'
 import { GatewayError } from '../errors.ts'
 import { type Figures, figuresOf } from './figures.ts'
 import { showFinding } from './finding.ts'
@@ -89,7 +90,7 @@ async function folderOf(
     return folder
   }
   const folder = resolve(host.folder, keep)
-  await mkdir(folder, { recursive: true })
+  await makeFolder(folder)
   if ((await readdir(folder)).length === 0) return folder
   throw new GatewayError(
     'usage',

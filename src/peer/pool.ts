@@ -187,6 +187,27 @@ export class Pool {
     }
   }
 
+  /**
+   * [LINK-9.3-1] Whoever runs this gateway ends the waits after failed dials, to one domain or to all; how many there were.
+   * What a far side wished for when it let go of a link is kept to.
+   */
+  tryAgain(domain: Domain | undefined): number {
+    const now = this.#env.clock.now()
+    let count = 0
+    for (const destination of this.#destinations.all()) {
+      if (destination.failures === 0 || (domain ?? destination.remote) !== destination.remote)
+        continue
+      if (destination.retryAt > now) count++
+      destination.failures = 0
+      destination.retryAt = 0
+      if (destination.cancel === undefined) continue
+      destination.cancel()
+      destination.cancel = undefined
+      void this.#dial(destination)
+    }
+    return count
+  }
+
   /** Once a second: [LINK-6.5-6] what waits too long for a link, however often it was to have another one. */
   sweep(now: number): undefined {
     this.#destinations.sweep(now)
@@ -205,7 +226,7 @@ export class Pool {
   stop(): undefined {
     this.#isStopped = true
     for (const destination of this.#destinations.all()) {
-      destination.cancel()
+      destination.cancel?.()
       for (const { request } of this.#takeWaiting(destination))
         request.failed('link-stopped', false)
     }
@@ -251,6 +272,7 @@ export class Pool {
     if (ms <= 0) void this.#dial(destination)
     else {
       destination.cancel = this.#env.clock.after(ms, () => {
+        destination.cancel = undefined
         void this.#dial(destination)
       })
     }

@@ -7,6 +7,7 @@ import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openAdmin } from '../../src/admin/admin.ts'
 import type { Explain } from '../../src/admin/explaining.ts'
+import { createFlush } from '../../src/admin/flushing.ts'
 import { type Admin, startAdmin } from '../../src/admin/http.ts'
 import type { Readiness } from '../../src/admin/readiness.ts'
 import { gatewayStatus } from '../../src/admin/status.ts'
@@ -33,6 +34,7 @@ type Wish = {
   readonly clock?: Clock
   readonly explain?: Explain
   readonly reload?: ConfigView['reload']
+  readonly flush?: (domain: string | undefined) => { answers: number; waits: number }
 }
 
 async function opened(wish: Wish = {}) {
@@ -53,6 +55,7 @@ async function opened(wish: Wish = {}) {
     ...{ meter, status, ready, clock: wish.clock ?? systemClock, log },
     explain: wish.explain ?? (async () => ({ status: 200, value: {} })),
     reload: wish.reload ?? quietConfig.reload,
+    flush: createFlush(runningWith({ flush: wish.flush })),
     limits: { adminSockets: wish.sockets ?? 64, adminPerSecond: wish.perSecond ?? 100 },
   })
   onTestFinished(() => admin.close().then(() => undefined))
@@ -187,6 +190,27 @@ describe('what it tells', () => {
     expect(await reply({ authorization: `Bearer ${token}` })).toBe(200)
   })
 
+  test('what changes something is asked by POST alone, and not by a page of somebody else', async () => {
+    const asked: (string | undefined)[] = []
+    const flush = (domain: string | undefined) => {
+      asked.push(domain)
+      return { answers: 3, waits: 2 }
+    }
+    const { admin } = await opened({ flush, token })
+    const post = { method: 'POST', headers: bearer(token) }
+    const got = await ask(admin, '/flush', { headers: bearer(token) })
+    expect([got.status, got.headers.allow]).toEqual([405, 'POST'])
+    expect((await ask(admin, '/flush', { method: 'POST' })).status).toBe(401)
+    const origin = { ...bearer(token), origin: 'http://evil.example' }
+    expect((await ask(admin, '/flush', { method: 'POST', headers: origin })).status).toBe(403)
+    expect((await ask(admin, '/flush?domain=b_b', post)).status).toBe(400)
+    expect(asked).toEqual([])
+    expect(await ask(admin, '/flush?domain=B.example', post)).toMatchObject({ status: 200 })
+    const { body } = await ask(admin, '/flush', post)
+    expect(JSON.parse(body)).toEqual({ answers: 3, waits: 2 })
+    expect(asked).toEqual(['b.example', undefined])
+  })
+
   test('a fault inside is a 500 that says nothing, and the port lives on', async () => {
     const { admin, lines } = await opened({
       ready: () => {
@@ -213,6 +237,7 @@ describe('whom it tells', () => {
       ...{ status: () => gatewayStatus(undefined as never), ready: () => good },
       reload: quietConfig.reload,
       explain: async () => ({ status: 200, value: {} }) as const,
+      flush: () => ({ status: 200, value: {} }) as const,
       ...{ clock: systemClock, limits: limitsWith(), log: silentLog },
     }
     await expect(startAdmin(given)).rejects.toMatchObject({ code: 'port-unavailable' })

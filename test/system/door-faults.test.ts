@@ -96,6 +96,7 @@ test('the admin port tells what the system says, and answers', async () => {
     ready: () => ({ ready: true, reasons: [], warnings: [] }),
     explain: async () => ({ status: 200, value: {} }),
     reload: quietConfig.reload,
+    flush: () => ({ status: 200, value: {} }),
     limits: limitsWith(),
     log: { ...silentLog, error },
   })

@@ -15,9 +15,9 @@ import { gateway, type Site, set, twoSites } from '../support/sites.ts'
 const inFolder = ({ folder }: Site, name: string): string => join(folder, 'certificates', name)
 
 /** What the door shows to a peer. */
-async function shown(site: Site): Promise<string> {
+async function shown(site: Site, servername = 'a.example'): Promise<string> {
   const ca = await readFile(inFolder(site, 'development-ca.pem'), 'utf8')
-  const options = { servername: 'a.example', ca, ALPNProtocols: ['pitp-mitp/1'] }
+  const options = { servername, ca, ALPNProtocols: ['pitp-mitp/1'] }
   const socket = connect({ host: '127.0.0.1', port: site.peer, ...options })
   await once(socket, 'secureConnect')
   const { fingerprint256 } = socket.getPeerCertificate()
@@ -26,15 +26,21 @@ async function shown(site: Site): Promise<string> {
 }
 
 /** As an ACME client does it: another certificate with another key, in the same files. */
-async function renewed(site: Site): Promise<string> {
+async function renewed(
+  site: Site,
+  domain = 'a.example',
+  sinceDays = 0,
+  holder = site,
+): Promise<string> {
   const text = (name: string) => readFile(inFolder(site, name), 'utf8')
+  const wall = () => Date.now() + sinceDays * 86_400_000
   const ca = {
     certificatePem: await text('development-ca.pem'),
     keyPem: await text('development-ca.key.pem'),
   }
-  const leaf = await createLeaf(ca, ['a.example'], { days: 30, wall: Date.now })
-  await writeFile(inFolder(site, 'a.example.pem'), leaf.certificatePem)
-  await writeFile(inFolder(site, 'a.example.key.pem'), leaf.keyPem)
+  const leaf = await createLeaf(ca, [domain], { days: sinceDays < 0 ? 1 : 30, wall })
+  await writeFile(inFolder(holder, `${domain}.pem`), leaf.certificatePem)
+  await writeFile(inFolder(holder, `${domain}.key.pem`), leaf.keyPem)
   return new X509Certificate(leaf.certificatePem).fingerprint256
 }
 
@@ -96,6 +102,58 @@ test('a running gateway takes new certificates and rules, and keeps what it has 
   expect((await one.ended).code).toBe(0)
   // Lines of less weight than `warn` are not written any more.
   expect(one.lines.at(-1)).toMatchObject({ event: 'config.restart-needed' })
+})
+
+/** A gateway of two domains, in its folder the files of both. */
+async function twoInOne(expired: 'b.example' | undefined) {
+  const { a, b } = await twoSites()
+  const { config } = a
+  const text = await readFile(config, 'utf8')
+  const second = ['name: b.example', `key: ${b.folder}/keys/b.example.key.pem`]
+  second.push(`certificate: ${inFolder(b, 'b.example.pem')}`)
+  second.push(`certificateKey: ${inFolder(b, 'b.example.key.pem')}`)
+  await writeFile(config, text.replace('domains:\n', `domains:\n  - {${second.join(', ')}}\n`))
+  await set(config, { routes: '{}' })
+  const spoil = () => renewed(a, 'b.example', -10, b)
+  if (expired !== undefined) await spoil()
+  return { a, b, spoil, one: start(['run', '--config', config]) }
+}
+
+const readiness = async ({ admin }: Site) => {
+  const answer = await fetch(`http://127.0.0.1:${admin}/readyz`)
+  return { status: answer.status, text: await answer.text() }
+}
+
+test('an expired certificate of one domain is a warning at start, and the other one is served', async () => {
+  const { a, one } = await twoInOne('b.example')
+  await one.line(({ event }) => event === 'gateway.started')
+  const warning = one.lines.find(({ event }) => event === 'config.warning')
+  expect(warning).toMatchObject({ level: 'warn', path: 'domains[0].certificate' })
+  expect(String(warning?.['message'])).toMatch(/b\.example\.pem: the leaf expired \d{4}-/)
+  await shown(a)
+  const { status, text } = await readiness(a)
+  expect(status).toBe(200)
+  expect(text).toContain('certificate for b.example has expired (the leaf)')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
+})
+
+test('a reload takes the renewed certificate of one domain, and of another one keeps what is good', async () => {
+  const { a, spoil, one } = await twoInOne(undefined)
+  await one.line(({ event }) => event === 'gateway.started')
+  const kept = await shown(a, 'b.example')
+  await spoil()
+  const fresh = await renewed(a)
+  expect(await reload(one, 'config.reloaded')).toMatchObject({ certificates: 'a.example' })
+  expect(one.lines.find(({ event }) => event === 'certificate.kept')).toMatchObject({
+    level: 'warn',
+    domain: 'b.example',
+  })
+  expect(await shown(a)).toBe(fresh)
+  expect(await shown(a, 'b.example')).toBe(kept)
+  expect((await readiness(a)).text).not.toContain('expired')
+  one.signal('SIGTERM')
+  expect((await one.ended).code).toBe(0)
 })
 
 test('a reload is no end, whatever stands before the command', async () => {

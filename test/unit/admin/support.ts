@@ -10,6 +10,7 @@ export const dayMs = 86_400_000
 
 export type Wish = {
   readonly config?: Partial<ConfigView>
+  readonly flush?: RunningView['flush'] | undefined
   readonly links?: readonly LinkView[]
   readonly destinations?: readonly DestinationView[]
   readonly domains?: RunningView['domains']
@@ -36,10 +37,12 @@ export const ownDomain = (name: string, untilMs: number): RunningView['domains']
   services: ['im', 'pres'],
   certificateFrom: 0,
   certificateUntil: untilMs,
+  certificateEndsWith: 'intermediate 1',
   keysUntil: untilMs,
 })
 
 export const runningWith = (wish: Wish = {}): RunningView => ({
+  flush: wish.flush ?? (() => ({ answers: 0, waits: 0 })),
   domains: wish.domains ?? [],
   ports: wish.ports ?? { peers: [5279], clients: [] },
   resolver: wish.resolver ?? {

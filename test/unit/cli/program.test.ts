@@ -10,7 +10,16 @@ describe('the command line', () => {
   test('shows all commands and all exit codes in its help', async () => {
     const { code, out } = await runCli(['--help'])
     expect(code).toBe(0)
-    const commands = ['demo', 'init', 'check-config', 'print-config', 'run', 'explain', 'send']
+    const commands = [
+      'demo',
+      'init',
+      'check-config',
+      'print-config',
+      'run',
+      'explain',
+      'dns',
+      'send',
+    ]
     for (const name of [...commands, 'publish', 'fetch', 'watch', 'keys', 'credential', 'bench']) {
       expect(out).toMatch(new RegExp(`^  ${name}`, 'm'))
     }
@@ -89,6 +98,32 @@ describe('a failure', () => {
     const message = 'cannot read /nowhere/nope.yaml: there is no such file'
     expect(JSON.parse(out)).toEqual({ error: { code: 'file-unreadable', message } })
     expect(err).toBe(`gatehouse: ${message}\n`)
+  })
+
+  test.for([
+    ['keys generate below a file', ['keys', 'generate', 'file/k.pem'], 'is no folder'],
+    [
+      'keys generate in a folder of the system',
+      ['keys', 'generate', '/proc/x/k.pem'],
+      'no such folder',
+    ],
+    ['demo --keep of a file', ['demo', '--once', '--keep', 'file'], 'is no folder'],
+    ['demo --keep below a file', ['demo', '--once', '--keep', 'file/x/y'], 'is no folder'],
+  ] as const)('of the system is one of no program, but tells path and reason: %s', async (row) => {
+    const [, words, why] = row
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'file'), '')
+    const { code, err } = await runCli(words, { folder })
+    expect(code).toBe(73)
+    expect(err).toMatch(/^gatehouse: cannot write \/\S+: .*\n$/m)
+    expect(err).toContain(why)
+  })
+
+  test('of a disk that is full is none of the program', () => {
+    const { host, said } = hostOf([])
+    const error = Object.assign(new Error(), { code: 'ENOSPC', syscall: 'write' })
+    expect(tellFailure(host, error)).toBe(73)
+    expect(said.err).toBe('gatehouse: cannot write a file: there is no room left\n')
   })
 
   test('of the program itself shows where it happened only with --verbose or DEBUG', () => {

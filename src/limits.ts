@@ -26,12 +26,12 @@ export const limitTable = {
   // Link: before a domain is proven
   tlsHandshakeMs: row(5 * second, 'ms', 'TCP accept or connect to the end of the TLS handshake; then the socket is destroyed.'),
   proofMs: row(15 * second, 'ms', 'Accept to the first proven pair of domains, absolute; then RELEASE proof-timeout.'),
-  unprovenLinksPerAddress: row(8, 'count', 'Accepted links without proof from one IPv4 address or one IPv6 /64; more are closed at accept.'),
+  unprovenLinksPerAddress: row(8, 'count', 'Accepted links without proof from one IPv4 address or one IPv6 /64; for one more the oldest of them is closed, first of those without TLS.'),
   unprovenLinks: row(512, 'count', 'Accepted links without proof in all; for one more the oldest of the IPv4 /24 or IPv6 /48 that has most is closed, or the new one if that is its own.'),
   handshakesPerAddress: row(5, 'per second', 'New connections from one IPv4 /24 or IPv6 /48; more are closed at accept.'),
   handshakesPerAddressBurst: row(20, 'count', 'Burst of new connections from one IPv4 /24 or IPv6 /48.'),
   networks: row(16_384, 'count', 'Networks whose new connections are counted; beyond it the one that is silent longest is forgotten.'),
-  unprovenClientsPerAddress: row(128, 'count', 'Links of clients without proof from one address: a local system opens many at once; more are closed at accept.'),
+  unprovenClientsPerAddress: row(128, 'count', 'Links of clients without proof from one address: a local system opens many at once; for one more the oldest of them is closed.'),
   clientHandshakesPerAddress: row(200, 'per second', 'New connections of clients from one network; more are closed at accept.'),
   clientHandshakesPerAddressBurst: row(1000, 'count', 'Burst of new connections of clients from one network.'),
   waitingFrames: row(16, 'count', 'Requests of one class that wait on one link, unparsed, for a proof or a key of one pair of domains, and an eighth of those for all pairs; more are answered busy.'),
@@ -156,7 +156,7 @@ export const limitTable = {
   // Our own users
   owners: row(16_384, 'count', 'Users of ours whose entry in the directory is remembered; the one that is unused longest is forgotten.'),
   ownerMs: row(minute, 'ms', 'How long an entry of the directory is believed.'),
-  ownersWaiting: row(4096, 'count', 'Requests that wait for the directory of one of our domains; more are answered busy.'),
+  ownersWaiting: row(4096, 'count', 'Requests that wait for the directory of one of our domains, a third of it for one network, domain or user, so that others get in; more are answered busy.'),
   directoryMs: row(5 * second, 'ms', 'One question to the directory; then busy, for users that exist and for others.'),
 
   // Messages

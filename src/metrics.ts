@@ -158,6 +158,6 @@ export const processMetrics = {
   process_resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
   process_virtual_memory_bytes: bytesNow(none, 'Address space of the process.'),
   process_heap_bytes: bytesNow(none, 'Data segment of the process.'),
-  process_open_fds: gauge(none, 'Open file descriptors.'),
-  process_max_fds: gauge(none, 'Most open file descriptors that the system allows.'),
+  process_open_fds: gauge(none, 'File descriptors that are open: connections, files, ports.'),
+  process_max_fds: gauge(none, 'File descriptors that the system allows; at it connections are closed at once, and nothing can be dialled.'),
 } as const satisfies Record<string, MetricRow>

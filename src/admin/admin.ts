@@ -15,6 +15,7 @@ import { createExplain } from './explaining.ts'
 import { createFlush } from './flushing.ts'
 import { observeRunning } from './gauges.ts'
 import { type Admin, startAdmin } from './http.ts'
+import { watchOpenFiles } from './open-files.ts'
 import { judgeReadiness, type Readiness, watchClock } from './readiness.ts'
 import { gatewayStatus } from './status.ts'
 import type { ConfigView, RunningView } from './view.ts'
@@ -69,9 +70,11 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
   }
   const stopGauges = observeRunning(gauges)
   const stopExpiry = watchExpiry({ domains: running.domains, clock, log })
+  const stopFiles = watchOpenFiles({ vitals, clock, log })
   const stop = (): undefined => {
     stopGauges()
     stopExpiry()
+    stopFiles()
     clockWatch.stop()
   }
   const status = () =>
@@ -95,8 +98,8 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
       status,
       ready: readiness,
       explain,
-      reload: config.reload,
       flush: createFlush(running),
+      reload: config.reload,
       clock,
       limits,
       log,

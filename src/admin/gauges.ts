@@ -97,10 +97,12 @@ function observeLinks({ running, meter, clock }: GaugeNeeds): undefined {
 }
 
 function observeProcess({ meter, clock, vitals, software }: GaugeNeeds): Cancel {
-  const { node, heapBytes } = vitals
+  const { node, heapBytes, openFiles, mostFiles } = vitals
   const [, version = software] = software.split('/')
   meter.gauge('build_info', { version, node }, () => 1)
   meter.gauge('heap_used_bytes', {}, heapBytes)
+  meter.gauge('process_open_fds', {}, () => openFiles() ?? Number.NaN)
+  meter.gauge('process_max_fds', {}, () => mostFiles() ?? Number.NaN)
   return observeLoop(meter, clock, vitals.loopDelay())
 }
 

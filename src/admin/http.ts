@@ -21,6 +21,7 @@ import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import { printable } from '../lib/printable.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
+import { whyUnopened } from '../lib/why-unopened.ts'
 import type { Limits } from '../limits.ts'
 import type { Explain } from './explaining.ts'
 import type { Flush } from './flushing.ts'
@@ -48,8 +49,8 @@ export type AdminOptions = {
   readonly status: () => GatewayStatus
   readonly ready: () => Readiness
   readonly explain: Explain
-  readonly reload: ConfigView['reload']
   readonly flush: Flush
+  readonly reload: ConfigView['reload']
   readonly clock: Clock
   readonly limits: Pick<Limits, 'adminSockets' | 'adminPerSecond'>
   readonly log: Log
@@ -97,7 +98,7 @@ async function listen(server: Server, host: string, port: number): Promise<undef
     server.listen({ host, port })
     await once(server, 'listening')
   } catch (cause) {
-    throw new GatewayError('port-unavailable', `cannot listen on ${host} port ${port}`, { cause })
+    throw new GatewayError('port-unavailable', whyUnopened(host, port, cause), { cause })
   }
 }
 
@@ -134,7 +135,7 @@ class Site {
   readonly #resources: ReadonlyMap<string, Resource>
 
   constructor(options: AdminOptions) {
-    const { meter, status, explain, reload, flush, clock, limits } = options
+    const { meter, status, explain, flush, reload, clock, limits } = options
     const exporter = createExporter(meter)
     const rate = () =>
       new TokenBucket(limits.adminPerSecond, limits.adminPerSecond, options.clock.now())
@@ -157,17 +158,6 @@ class Site {
         },
       ],
       [
-        '/reload',
-        {
-          isOpen: false,
-          isAct: true,
-          answer: async () => {
-            const done = await reload()
-            return object('error' in done ? refusedFiles : 200, done)
-          },
-        },
-      ],
-      [
         '/flush',
         {
           isOpen: false,
@@ -175,6 +165,17 @@ class Site {
           answer: (_isKnown, query) => {
             const { status: code, value } = flush(query)
             return object(code, value)
+          },
+        },
+      ],
+      [
+        '/reload',
+        {
+          isOpen: false,
+          isAct: true,
+          answer: async () => {
+            const done = await reload()
+            return object('error' in done ? refusedFiles : 200, done)
           },
         },
       ],
@@ -217,9 +218,7 @@ class Site {
     const { log } = this.#options
     try {
       const given = await this.#judge(request)
-      if (given.status >= 400 && given.status < 500 && given.status !== refusedFiles) {
-        this.#refused(request, given.status)
-      }
+      if (unwelcome.includes(given.status)) this.#refused(request, given.status)
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
@@ -231,11 +230,15 @@ class Site {
 
   #judge(request: IncomingMessage): Answer | Promise<Answer> {
     const { method = '', url = '', headers } = request
-    const foreign = this.#guard.ambiguous(request.headersDistinct) ?? this.#guard.foreign(headers)
-    if (foreign !== undefined) return refusal(foreign)
+    const ambiguous = this.#guard.ambiguous(request.headersDistinct)
+    if (ambiguous !== undefined) return refusal(ambiguous)
+    const path = pathOf(url)
+    const foreign = this.#guard.foreign(headers)
+    // A probe may call the gateway by any name: its yes or no is for everybody.
+    if (foreign !== undefined && !probes.includes(path)) return refusal(foreign)
     const [, query = ''] = url.split('?', 2)
-    const resource = this.#resources.get(pathOf(url))
-    const unknown = this.#guard.unknown(headers)
+    const resource = this.#resources.get(path)
+    const unknown = this.#guard.unknown(headers) ?? foreign
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
     if (resource === undefined) return refusal(404)
@@ -260,6 +263,9 @@ class Site {
     this.#options.log.warn('admin.refused', { status, method, peer: socket.remoteAddress })
   }
 }
+
+/** Refusals of who may mean harm. Whoever looks for what is not here (a browser its icon) does not. */
+const unwelcome: readonly number[] = [400, 401, 403, 429]
 
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
 

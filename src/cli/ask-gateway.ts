@@ -14,8 +14,8 @@ import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
 /** `isDown`: nobody listens there. */
-type Unanswered = { readonly why: string; readonly isDown?: boolean }
-export type Answered = { readonly diagnosis: Diagnosis } | Unanswered
+type Silence = { readonly why: string; readonly isDown?: boolean }
+export type Answered = { readonly diagnosis: Diagnosis } | Silence
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -26,9 +26,12 @@ export async function askGateway(
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
   asked: URLSearchParams,
 ): Promise<Answered> {
-  const answered = await answerOf(clock, config, { method: 'GET', path: `/explain?${asked}` })
-  if ('why' in answered) return answered
-  const { body, where } = answered
+  const ms = config.limits.adminExplainMs + graceMs
+  const reply = goodOf(
+    await askAdmin(clock, config, { method: 'GET', path: `/explain?${asked}`, ms }),
+  )
+  if ('why' in reply) return reply
+  const { body, where } = reply
   const found = readDiagnosis(body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
   const { by } = found
@@ -44,11 +47,12 @@ export async function flushGateway(
   clock: Clock,
   config: Pick<Config, 'listen' | 'limits'>,
   domain: string | undefined,
-): Promise<Forgotten | Unanswered> {
+): Promise<Forgotten | Silence> {
   const query = domain === undefined ? '' : `?${new URLSearchParams({ domain })}`
-  const answered = await answerOf(clock, config, { method: 'POST', path: `/flush${query}` })
-  if ('why' in answered) return answered
-  const { body, where } = answered
+  const question = { method: 'POST', path: `/flush${query}`, ms: graceMs } as const
+  const reply = goodOf(await askAdmin(clock, config, question))
+  if ('why' in reply) return reply
+  const { body, where } = reply
   try {
     const { answers, waits } = JSON.parse(body) as Forgotten
     if (Number.isInteger(answers) && Number.isInteger(waits)) return { answers, waits }
@@ -58,35 +62,29 @@ export async function flushGateway(
   return { why: `What answers at ${where} is no gateway of this version` }
 }
 
-/** The body of a good answer, and who gave it; or why there is none. */
-async function answerOf(
-  clock: Clock,
-  config: Pick<Config, 'listen' | 'limits'>,
-  question: Omit<Question, 'ms'>,
-): Promise<{ readonly body: string; readonly where: string } | Unanswered> {
-  const ms = config.limits.adminExplainMs + graceMs
-  const reply = await askAdmin(clock, config, { ...question, ms })
-  if ('why' in reply) return reply
-  const { status, body, where } = reply
-  if (status === 400) throw new GatewayError('usage', messageIn(body))
-  if (status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
-  return { body, where }
-}
-
 type Question = { readonly method: 'GET' | 'POST'; readonly path: string; readonly ms: number }
 type Reply = { readonly status: number; readonly body: string }
+
+type Placed = Reply & { readonly where: string }
+
+/** Only what was answered as it was asked. */
+function goodOf(reply: Placed | Silence): Placed | Silence {
+  if ('why' in reply || reply.status === 200) return reply
+  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
+  return { why: `The gateway at ${reply.where} does not say (${words(reply)})` }
+}
 
 /** What the admin port of the configuration says, and where it is; or why it says nothing, as the first half of a sentence. */
 export async function askAdmin(
   clock: Clock,
   { listen }: Pick<Config, 'listen'>,
   question: Question,
-): Promise<(Reply & { readonly where: string }) | Unanswered> {
+): Promise<Placed | Silence> {
   const { address, port, token } = listen.admin
   if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
   const host = nearAddress(address)
   const where = formatEndpoint(host, port)
-  const reply = await ask(clock, { ...question, host, port, token })
+  const reply = await answerOf(clock, { ...question, host, port, token })
   return typeof reply === 'string'
     ? { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
     : { ...reply, where }
@@ -95,7 +93,7 @@ export async function askAdmin(
 type Place = { readonly host: string; readonly port: number; readonly token: string | null }
 
 /** A reply, or in a few words why there is none. */
-function ask(
+function answerOf(
   clock: Clock,
   { host, port, token, method, path, ms }: Question & Place,
 ): Promise<Reply | string> {

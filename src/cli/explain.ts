@@ -5,6 +5,7 @@
  * side. Where there is none, the command is one without doors for as long as it takes; where another search is wanted
  * than a gateway makes, it searches itself and proves nothing. Each address is tried by the command.
  */
+import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import { type Domain, parseDomain } from '../address/domain.ts'
 import type { Config } from '../config/schema.ts'
@@ -24,7 +25,7 @@ import { systemExchange, systemServers } from '../resolve/system-exchange.ts'
 import type { Fallback } from '../resolve/target.ts'
 import { type Answered, askGateway } from './ask-gateway.ts'
 import { configOption, findConfigText, parsedConfig, trustedBy } from './config-file.ts'
-import { endpointOf } from './endpoint-option.ts'
+import { type Endpoint, endpointOf } from './endpoint-option.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import { explainAlone } from './explain-alone.ts'
 import { explanationText } from './explanation-text.ts'
@@ -178,8 +179,15 @@ function serversOf(
   { server }: Options,
   resolve: Config['resolve'] | undefined,
 ): readonly DnsServer[] {
-  const named = server?.map((text) => endpointOf(text, '--server', 53)) ?? resolve?.servers ?? []
+  const named = server?.map(serverOf) ?? resolve?.servers ?? []
   return named.length > 0 ? named.map(({ host: ip, port }) => ({ ip, port })) : systemServers()
+}
+
+/** A name would have to be looked up first, and where is the question. */
+function serverOf(text: string): Endpoint {
+  const endpoint = endpointOf(text, '--server', 53)
+  if (isIP(endpoint.host) !== 0) return endpoint
+  throw new GatewayError('usage', `expected an IP address behind --server, found "${text}"`)
 }
 
 function fallbackOf(text: string | undefined): Fallback | undefined {

@@ -20,8 +20,8 @@ type Shown = {
 
 /** Of words that look like a key, such as the id of one, those count whose id is asked for. */
 export function givenKeys(text: string): GivenKeys {
-  const whole = valueOf(text)
-  const values = (whole === undefined ? text.split('\n').map(valueOf) : [whole]).filter(
+  const whole = objectIn(text)
+  const values = (whole === undefined ? text.split('\n').map(objectIn) : [whole]).filter(
     (value) => value !== undefined,
   )
   const words = [...text.split(/\s+/), ...values.map(({ publicKey }) => String(publicKey))]
@@ -35,7 +35,7 @@ export function givenKeys(text: string): GivenKeys {
 }
 
 /** An object of JSON. */
-function valueOf(text: string): Shown | undefined {
+function objectIn(text: string): Shown | undefined {
   try {
     const value = JSON.parse(text) as unknown
     return typeof value === 'object' && value !== null ? value : undefined

@@ -5,7 +5,8 @@ import type { LogOptions, ProcessLog } from './process-log.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-export type StopSignal = 'SIGINT' | 'SIGTERM'
+/** `output`: nobody takes what is printed any more. */
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'output'
 
 /** What the signals of a service do, from the first statement of the process on. */
 export type Signals = {
@@ -39,8 +40,6 @@ export type Host = {
   readonly onReload: (task: () => undefined) => Cancel
   /** Everything is loaded and open: from now on speed counts for more than memory. */
   readonly serving: () => undefined
-  /** What the system says of the bounds of this process (`/proc/self/limits`); empty: nothing. */
-  readonly bounds: () => string
   /** How large the heap of this process may become, in bytes. */
   readonly heapBytes: () => number
   readonly pid: number

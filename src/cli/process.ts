@@ -6,7 +6,7 @@
  * Out:   the exit code of `exit-codes.ts`.
  */
 import { spawn } from 'node:child_process'
-import { existsSync, fstatSync, readFileSync, writeSync } from 'node:fs'
+import { fstatSync, readFileSync, writeSync } from 'node:fs'
 import { getHeapStatistics, setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import { GatewayError } from '../errors.ts'
@@ -16,7 +16,7 @@ import { whyUnreadable } from '../lib/why-unreadable.ts'
 import { isFile, sinkOf, withoutWaiting, writeWhole } from './descriptor.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { Host, Signals, StopSignal } from './host.ts'
-import { isTooOld } from './node-version.ts'
+import { isTooOld, tooOld } from './node-version.ts'
 import { painter } from './paint.ts'
 import type { LogOptions, ProcessLog } from './process-log.ts'
 
@@ -26,8 +26,6 @@ const script = argv[1] ?? ''
 /** The last lines have this long to leave. */
 const lastLinesMs = 1000
 const ignore = (): undefined => undefined
-/** Linux alone has it. */
-const boundsFile = '/proc/self/limits'
 
 /**
  * What a start needs once only is neither optimised nor given room: an idle gateway would keep both, a fifth of the
@@ -52,7 +50,7 @@ const hostOf = (signals: Signals): Host => {
   const host: Host = {
     words: argv.slice(2),
     env,
-    folder: process.cwd(),
+    folder: startFolder(),
     out: print,
     written,
     err: (text) => {
@@ -67,7 +65,6 @@ const hostOf = (signals: Signals): Host => {
     onStop: (task) => (signals.isService ? onServiceStop(signals, task) : onStop(task)),
     onReload: (task) => onReload(signals, task),
     serving: serve,
-    bounds: () => (existsSync(boundsFile) ? readFileSync(boundsFile, 'utf8') : ''),
     heapBytes: () => getHeapStatistics().heap_size_limit,
     pid: process.pid,
     monotonicUs: () => process.hrtime.bigint() / 1000n,
@@ -80,6 +77,19 @@ const hostOf = (signals: Signals): Host => {
     random: systemRandom,
   }
   return host
+}
+
+/** npm runs a script in the folder of its package, and tells where it was called itself. */
+function startFolder(): string {
+  const { INIT_CWD: called, npm_lifecycle_script: line } = env
+  if (called && line?.startsWith('node src/main.ts') && script.endsWith('/src/main.ts'))
+    return called
+  try {
+    return process.cwd()
+  } catch {
+    // It is gone: names that do not rest on it still work.
+    return '/'
+  }
 }
 
 async function readInput(most: number): Promise<Buffer> {
@@ -100,11 +110,18 @@ async function readInput(most: number): Promise<Buffer> {
   throw new GatewayError('too-large', `standard input has more than ${most} bytes`)
 }
 
+/** What a command does that leaves more behind than its output, when nobody takes that. */
+let whenLost: (() => undefined) | undefined
+
 function onStop(task: (signal: StopSignal) => undefined): Cancel {
   const listener = (signal: NodeJS.Signals): undefined => task(signal as StopSignal)
-  process.on('SIGINT', listener).on('SIGTERM', listener)
+  // The terminal may go as well as its user.
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+  for (const name of names) process.on(name, listener)
+  whenLost = () => task('output')
   return () => {
-    process.off('SIGINT', listener).off('SIGTERM', listener)
+    whenLost = undefined
+    for (const name of names) process.off(name, listener)
     return undefined
   }
 }
@@ -192,7 +209,8 @@ function outputFailed({ code = 'it failed' }: NodeJS.ErrnoException): undefined 
     codes.output = exitCodes.output.number
     stderr.write(`gatehouse: cannot write the output: ${code}\n`)
   }
-  systemClock.soon(end)
+  if (whenLost === undefined) systemClock.soon(end)
+  else whenLost()
 }
 stdout.on('error', outputFailed)
 stderr.on('error', ignore)
@@ -230,8 +248,7 @@ async function run(host: Host): Promise<number> {
     const { runProgram } = await import('./program.ts')
     return runProgram(host)
   }
-  const found = `found ${process.versions.node} in ${process.execPath}`
-  host.err(`gatehouse: expected Node ${engines.node}, ${found}\n`)
+  host.err(`gatehouse: ${tooOld(engines.node, process.versions.node, process.execPath)}\n`)
   return exitCodes.config.number
 }
 

@@ -17,7 +17,7 @@ import { exitCodes } from './exit-codes.ts'
 import { everyAddress, type Place, unavailable } from './free-ports.ts'
 import { heapLimits, withinHeap } from './heap-room.ts'
 import type { Host } from './host.ts'
-import { openFilesIn, withinOpenFiles } from './open-files.ts'
+import { withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
 import { Reloader } from './reload.ts'
 import { ServiceManager } from './service-manager.ts'
@@ -111,7 +111,7 @@ async function open(host: Host, { config, files, meter, log, reloader }: Inside)
 
 /** The limits, lowered where this process may not open as many files, or have as much memory. */
 function fitting(host: Host, { limits }: Config, log: Log): Limits {
-  const [openFiles, heapBytes] = [openFilesIn(host.bounds()), host.heapBytes()]
+  const [openFiles, heapBytes] = [systemVitals.mostFiles(), host.heapBytes()]
   const fit = withinHeap(withinOpenFiles(limits, openFiles), heapBytes)
   const lowered = [
     [{ openFiles }, ['unprovenLinks', 'links', 'clients']],

@@ -127,8 +127,8 @@ function attempt<S extends Socket>(
       reject(error)
     }
     const failed = (error: NodeJS.ErrnoException) => fail(faultOf(error, phase, dial, words(error)))
-    const closed = () => fail(failure('link-refused', dial, `closed, ${phase}`))
-    const late = () => fail(failure('link-refused', dial, `no answer in time, ${phase}`))
+    const closed = () => fail(failure('link-refused', dial, `closed${during(phase)}`))
+    const late = () => fail(failure('link-refused', dial, `no answer in time${during(phase)}`))
     const stopped = () => fail(calledOff(dial))
     const stopDial = clock.after(limits.dialAddressMs, late)
     let stopHandshake: Cancel = () => undefined
@@ -159,6 +159,9 @@ function attempt<S extends Socket>(
 }
 
 type Phase = 'connecting' | 'in the TLS handshake'
+
+/** What comes before needs no word. */
+const during = (phase: Phase): string => (phase === 'connecting' ? '' : `, ${phase}`)
 
 const calledOff = (dial: Dial): GatewayError => failure('link-stopped', dial, 'called off')
 
@@ -231,7 +234,8 @@ function faultOf(
   words: string | undefined,
 ): GatewayError {
   const refusal = refusals.get(error.code)
-  if (refusal !== undefined) return failure('link-refused', dial, `${refusal}, ${phase}`, error)
+  if (refusal !== undefined)
+    return failure('link-refused', dial, `${refusal}${during(phase)}`, error)
   const code = phase === 'connecting' ? 'link-refused' : 'tls-failed'
   return failure(code, dial, words ?? tlsFaults.get(error.code) ?? wordsOf(error), error)
 }

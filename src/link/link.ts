@@ -300,6 +300,8 @@ export class Link {
   #look(now: number): undefined {
     const { limits, owner } = this.#options
     this.#outbox.sweep(now)
+    // [LINK-4.4-8] Also of a link that is let go.
+    this.#inbox.tick()
     if (this.#state.name === 'draining') {
       if (now - this.#drainAt > limits.drainMs) this.#step({ type: 'quiet' })
       else this.#quietly()
@@ -310,7 +312,6 @@ export class Link {
       if (now - this.#bornAt > limits.proofMs) this.break('proof-timeout', 'no proof in time')
       return
     }
-    this.#inbox.tick()
     // [LINK-8.3-4] [LINK-8.3-3]
     const isIdle = this.underWay === 0 && now - this.#inbox.usedAt > limits.idleMs
     if (this.keepAlive.isOld(now)) this.release('age-release')

@@ -361,9 +361,12 @@ export class Session implements LinkOwner {
   }
 
   #payBy(account: Account, table: 'links' | 'clients'): boolean {
-    const { shares } = this.#env
+    const { shares, meter } = this.#env
     if (this.dialled !== undefined) shares.hold(account, table)
-    else if (!shares.take(account, table)) return false
+    else if (!shares.take(account, table)) {
+      meter.hit(table)
+      return false
+    }
     this.link.payer.account = account
     this.#place = table
     return true

@@ -51,7 +51,6 @@ export function hostOf(words: readonly string[], given: Given = {}) {
     onStop: () => () => undefined,
     onReload: () => () => undefined,
     serving: () => undefined,
-    bounds: () => '',
     heapBytes: () => Number.POSITIVE_INFINITY,
     pid: 4711,
     monotonicUs: () => 1_234_567n,

@@ -23,7 +23,7 @@ import { silentLog } from '../../src/lib/log.ts'
 import { Meter } from '../../src/lib/meter.ts'
 import { systemVitals } from '../../src/lib/vitals.ts'
 import { limitsWith } from '../../src/limits.ts'
-import { metricPrefix, metrics } from '../../src/metrics.ts'
+import { type MetricRow, metrics, processMetrics } from '../../src/metrics.ts'
 import { runCli, temporaryFolder } from '../support/cli-host.ts'
 import { all, parseDockerfile, type Stage } from '../support/dockerfile.ts'
 import { run, start } from '../support/gatehouse.ts'
@@ -95,6 +95,7 @@ describe('gatehouse.service', () => {
 })
 
 type Rule = { readonly alert: string; readonly expr: string; readonly labels: { severity: string } }
+type Panel = { readonly targets?: readonly { readonly expr: string }[] }
 type Case = {
   readonly promql_expr_test?: readonly { readonly expr: string; readonly exp_samples: unknown[] }[]
 }
@@ -104,6 +105,7 @@ describe('Prometheus', () => {
   const rules: readonly Rule[] = parse(textOf('deploy/alerts.yml')).groups.flatMap(
     ({ rules: own }: { rules: readonly Rule[] }) => own,
   )
+  const table: Readonly<Record<string, MetricRow>> = { ...metrics, ...processMetrics }
   const cases: readonly Case[] = parse(textOf('deploy/alerts.test.yml')).tests
 
   test.skipIf(isMissing(promtool))(
@@ -123,6 +125,19 @@ describe('Prometheus', () => {
     },
   )
 
+  test.skipIf(isMissing(promtool))('promtool reads each query of the dashboard', async () => {
+    const file = join(await temporaryFolder(), 'rules.yml')
+    const queries = (JSON.parse(textOf('deploy/grafana.json')).panels as readonly Panel[])
+      .flatMap(({ targets = [] }) => targets)
+      .map(({ expr }, i) => ({
+        record: `query:${i}`,
+        expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$instance', '.*'),
+      }))
+    expect(queries.length).toBeGreaterThan(20)
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules: queries }] }))
+    expect(done(promtool, ['check', 'rules', file])).toContain('SUCCESS')
+  })
+
   test('it scrapes the port that a gateway opens by default', () => {
     const file = 'domains: [{name: a.example, key: k, certificate: c, certificateKey: t}]'
     const loaded = parseConfig(file, '/etc/gatehouse/gatehouse.yaml')
@@ -137,14 +152,17 @@ describe('Prometheus', () => {
     ([, { expr, labels }]) => {
       expect(['page', 'ticket']).toContain(labels.severity)
       for (const [, name = '', matchers = ''] of expr.matchAll(
-        /\b(gatehouse_\w+)(?:\{([^}]*)\})?/g,
+        /\b((?:gatehouse|process)_\w+)(?:\{([^}]*)\})?/g,
       )) {
         const metric = name
-          .slice(metricPrefix.length)
+          .replace(/^gatehouse_/, '')
           .replace(/(?<=_seconds)_(bucket|count|sum)$/, '')
-        expect(Object.keys(metrics)).toContain(metric)
-        const own = Object.keys(metrics[metric as keyof typeof metrics].labels)
-        for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g)) expect(own).toContain(label)
+        expect(Object.keys(table)).toContain(metric)
+        const own = Object.keys(table[metric]?.labels ?? {})
+        for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g)) {
+          // Every process has these: ours is told by its job.
+          if (label !== 'job' || !name.startsWith('process_')) expect(own).toContain(label)
+        }
       }
     },
   )
@@ -234,6 +252,14 @@ describe('the image', () => {
 
   test('it runs as nobody, with a number that Kubernetes can judge', () => {
     expect(all(last, 'USER')).toEqual([['1000:1000']])
+  })
+
+  test('the folder of its configuration belongs to whom it runs as, in a volume and in the commands at its head', () => {
+    const made = all(last, 'RUN').find((words) => words.includes('/etc/gatehouse'))
+    expect(made).toEqual(expect.arrayContaining(['install', '-d', '-o', '1000', '-g', '1000']))
+    const head = textOf('Dockerfile').split('FROM')[0] ?? ''
+    const [given, first] = [head.indexOf('chown 1000:1000 site'), head.indexOf(' init ')]
+    expect([given > 0, given < first]).toEqual([true, true])
   })
 
   test('it opens the ports of a gateway', () => {

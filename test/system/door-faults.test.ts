@@ -95,8 +95,8 @@ test('the admin port tells what the system says, and answers', async () => {
     },
     ready: () => ({ ready: true, reasons: [], warnings: [] }),
     explain: async () => ({ status: 200, value: {} }),
-    reload: quietConfig.reload,
     flush: () => ({ status: 200, value: {} }),
+    reload: quietConfig.reload,
     limits: limitsWith(),
     log: { ...silentLog, error },
   })

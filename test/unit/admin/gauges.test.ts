@@ -107,6 +107,7 @@ test('the process tells version, time and readiness', async () => {
   expect(read('build_info', 'node=v24.0.0,version=1.2.3')).toBe(1)
   expect(read('uptime_seconds')).toBe(2)
   expect(read('clock_drift_seconds')).toBe(1.5)
+  expect([read('process_open_fds'), read('process_max_fds')]).toEqual([90, 100])
   expect(read('ready')).toBe(0)
 })
 

@@ -9,8 +9,8 @@ import { roomShares } from '../../support/room-shares.ts'
 export const dayMs = 86_400_000
 
 export type Wish = {
-  readonly config?: Partial<ConfigView>
   readonly flush?: RunningView['flush'] | undefined
+  readonly config?: Partial<ConfigView>
   readonly links?: readonly LinkView[]
   readonly destinations?: readonly DestinationView[]
   readonly domains?: RunningView['domains']
@@ -102,6 +102,8 @@ export const vitalsWith = (delays: { seconds: number; resets: number }): Vitals 
   node: 'v24.0.0',
   pid: 4711,
   heapBytes: () => 500,
+  openFiles: () => 90,
+  mostFiles: () => 100,
   loopDelay: () => ({
     seconds: (quantile) => delays.seconds * quantile,
     reset: () => {

@@ -4,10 +4,13 @@ import { ManualClock } from '../../support/manual-clock.ts'
 
 const place = (address: string) => ({ setting: 'listen.peers[0]', address, port: 5279 })
 
+/** What the system says. */
+const refusal = (code: string): Error => Object.assign(new Error(code), { code })
+
 /** Refused for so long, with this code. */
 function setUp(ms: number, code: string) {
   const clock = new ManualClock()
-  const probe = async () => (clock.now() < ms ? code : undefined)
+  const probe = async () => (clock.now() < ms ? refusal(code) : undefined)
   const judged = async (address: string) => {
     const sentences = unavailable(clock, [place(address)], probe)
     await clock.advance(10_000)
@@ -33,6 +36,6 @@ describe('an address that the system does not give', () => {
 
 test('every address is of both families, and of IPv4 where there is no IPv6', async () => {
   expect(await everyAddress(async () => undefined)).toBe('::')
-  expect(await everyAddress(async () => 'EACCES')).toBe('::')
-  expect(await everyAddress(async () => 'EAFNOSUPPORT')).toBe('0.0.0.0')
+  expect(await everyAddress(async () => refusal('EACCES'))).toBe('::')
+  expect(await everyAddress(async () => refusal('EAFNOSUPPORT'))).toBe('0.0.0.0')
 })

@@ -27,6 +27,7 @@ RUN npm ci --omit=dev --ignore-scripts
 FROM node:24-slim
 WORKDIR /app
 ENV NODE_ENV=production \
+    NODE_OPTIONS=--disable-sigusr1 \
     NODE_COMPILE_CACHE=/app/cache \
     GATEHOUSE_CONFIG=/etc/gatehouse/gatehouse.yaml \
     GATEHOUSE_ADMIN=http://127.0.0.1:9279

@@ -74,6 +74,7 @@ export const limitTable = {
   mostOutBytes: row(16_777_216, 'bytes', 'Bytes written on one link and not out, whatever its progress; more is slow-reader.'),
   slowReaderMs: row(10 * second, 'ms', 'Nothing of what is written on a link leaves, however little it is; then slow-reader.'),
   pingMs: row(30 * second, 'ms', 'Silence after which a PING is sent; two without answer are peer-silent.'),
+  doubtMs: row(3 * second, 'ms', 'From the proof of a link whose far side names another process to a word on the other links of the pair; then they are peer-silent.'),
   idleMs: row(10 * minute, 'ms', 'No request in either direction and no live subscription; then RELEASE idle-release.'),
   linkAgeMs: row(12 * hour, 'ms', 'Shortest age of a link; it is renewed between this and twice this.'),
   drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),
@@ -103,11 +104,14 @@ export const limitTable = {
   strangerClaims: row(8, 'count', 'Claims from one network, or of one domain that the operator names, that wait for that; more are credential-unverifiable.'),
 
   // DNS
-  dnsTryMs: row(1200, 'ms', 'One question to one server.'),
+  dnsTryMs: row(1200, 'ms', 'Silence of one DNS server before the next one is asked, and twice that before the same one is asked again. An answer counts until the look-up ends.'),
   dnsTotalMs: row(6 * second, 'ms', 'All questions of one look-up.'),
-  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer; then dns-failed.'),
+  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer, from the second on without EDNS; then dns-failed.'),
   dnsSockets: row(256, 'count', 'Questions under way; more wait, and those who have fewest go first: users, domains, networks.'),
   dnsWaiting: row(16, 'count', 'Questions of one user, domain or network that wait for that; with more the look-up is dns-failed.'),
+  dnsServersMs: row(5 * second, 'ms', 'Between two looks at whether the system has other DNS servers, where the configuration names none.'),
+  dnsFollowMs: row(10 * second, 'ms', 'Between two looks, at most, at whether DNS still names the place where an open link leads; an answer that has not run out is not asked for again.'),
+  dnsMoveMs: row(10 * minute, 'ms', 'Age from which a link moves because its host has other addresses; from a host or a port that is not named any more it moves at any age.'),
   dnsRecords: row(16, 'count', 'SRV records used of one answer.'),
   dnsAliases: row(4, 'count', 'CNAME records followed.'),
   dnsCacheEntries: row(10_000, 'count', 'Entries of the DNS cache.'),
@@ -182,6 +186,11 @@ export const limitTable = {
   snapshotMs: row(30 * second, 'ms', 'Shortest time between two documents that one watcher draws of one presentity by subscribing again.'),
   unknownMs: row(45 * second, 'ms', 'How long the last value is shown without a link to its domain, or after the retry time of its RELEASE; then unknown.'),
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
+
+  // Reload and stop
+  reloadMs: row(10 * second, 'ms', 'Reading all files of the configuration again; then the reload is refused.'),
+  reloadRetryMs: row(2 * second, 'ms', 'After a reload that was refused: how often its files are looked at; once one has changed it is tried again.'),
+  drainNoticeMs: row(second, 'ms', 'SIGTERM to the first port that shuts: /readyz says 503, and everything is served; a second signal ends it.'),
 
   // Admin
   adminSockets: row(64, 'count', 'Connections to the admin port; for one more the oldest is closed, first of those that have not asked yet.'),

@@ -64,6 +64,8 @@ export const metrics = {
   build_info: gauge({ version: 'text', node: 'text' }, 'Always 1; the labels say which version runs on which Node.'),
   ready: gauge(none, '1 if /readyz says yes, else 0.'),
   uptime_seconds: secondsNow(none, 'Time since the start.'),
+  config_last_reload_successful: gauge(none, '1 while the files that were read last are in use; 0 after a reload that was refused.'),
+  config_last_reload_success_timestamp_seconds: secondsNow(none, 'When what is in use was read: seconds since 1970.'),
   clock_drift_seconds: secondsNow(none, 'How far the wall clock moved against the monotonic one since the start: it was set, or the machine slept.'),
   event_loop_delay_seconds: secondsNow({ at: ['p50', 'p99', 'max'] as const }, 'How late the event loop was in the last 15 to 30 seconds.'),
   heap_used_bytes: bytesNow(none, 'JavaScript heap in use.'),

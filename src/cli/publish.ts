@@ -1,10 +1,19 @@
 /** `gatehouse publish`: says how the user is, for a time. */
 import type { Command } from 'commander'
-import type { PresenceDocument } from '../client/presence.ts'
+import { documentFault, type PresenceDocument } from '../client/presence.ts'
 import type { PublishResult } from '../client/publication.ts'
 import { GatewayError, isSuccess } from '../errors.ts'
-import { limitsWith } from '../limits.ts'
-import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import {
+  type AttachOptions,
+  addAttachOptions,
+  addWaitOption,
+  attach,
+  leave,
+  leftOf,
+  limitsFor,
+  waitMsOf,
+} from './attach.ts'
 import { mostInputBytes } from './bounded-file.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
@@ -21,6 +30,7 @@ type Options = AttachOptions & {
   readonly lease?: string
   readonly replaces?: string
   readonly stay?: boolean
+  readonly wait?: string
   readonly json?: boolean
 }
 
@@ -31,7 +41,7 @@ type Options = AttachOptions & {
 const { leaseMinSeconds: shortestSeconds } = limitsWith()
 
 export function addPublish(program: Command, host: Host, end: End): undefined {
-  addAttachOptions(program.command('publish'))
+  addWaitOption(addAttachOptions(program.command('publish')))
     .description('publish presence for a time; each call is a publication of its own')
     .argument(
       '<status>',
@@ -55,19 +65,19 @@ async function publish(host: Host, status: string, options: Options): Promise<nu
   const isStaying = options.stay === true
   const lease =
     wholeOf(options.lease, '--lease', 1, 2_000_000) ?? (isStaying ? shortestSeconds : undefined)
+  const waitMs = waitMsOf(options.wait)
   const document = await documentOf(host, status, options)
-  const client = await attach(host, options)
-  const result = await withProgress(
-    host,
-    'publishing',
-    client.publish(document, { lease, replaces }),
-  )
+  checkDocument(document, await limitsFor(host, options))
+  const left = leftOf(host, waitMs)
+  const client = await attach(host, options, { attachMs: left() })
+  const publishing = client.publish(document, { lease, replaces, lifeMs: left() })
+  const result = await withProgress(host, 'publishing', publishing)
   host.out(options.json === true ? `${JSON.stringify(result)}\n` : report(host, result))
   if (isStaying && isSuccess(result.status)) {
     await new Promise<undefined>((resolve) => host.onStop(() => resolve(undefined) as undefined))
-    await client.publish(null)
+    await client.publish(null, { lifeMs: waitMs })
   }
-  await client.close()
+  await leave(client, host.clock)
   return exitCodes[exitOf(result.status)].number
 }
 
@@ -91,13 +101,20 @@ async function documentOf(
 }
 
 function readDocument(text: string): PresenceDocument {
+  const expected = 'expected {"tuples": …} on standard input'
   try {
     const value = JSON.parse(text) as PresenceDocument | null
-    if (typeof value?.tuples === 'object' && value.tuples !== null) return value
+    if (value !== null) return value
   } catch (cause) {
-    throw new GatewayError('bad-request', 'expected JSON on standard input', { cause })
+    throw new GatewayError('bad-request', `${expected}, found no JSON`, { cause })
   }
-  throw new GatewayError('bad-request', 'expected {"tuples": …} on standard input')
+  throw new GatewayError('bad-request', `${expected}, found null`)
+}
+
+/** Before anybody is asked. */
+function checkDocument(document: PresenceDocument | null, limits: Limits): undefined {
+  const fault = document === null ? undefined : documentFault(document, limits)
+  if (fault !== undefined) throw new GatewayError(fault.status, fault.detail)
 }
 
 function report(host: Host, result: PublishResult): string {

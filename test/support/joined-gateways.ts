@@ -101,7 +101,7 @@ async function oneSide(file: string, user: string, key: KeyPair): Promise<OneSid
   const running = await startGateway({
     ...{ config, files, meter, clock: systemClock, random: systemRandom, log: silentLog },
     software: 'gatehouse/test',
-    exchange: systemExchange({ clock: systemClock }),
+    exchange: systemExchange,
     systemServers: () => [],
   })
   onTestFinished(() => running.close().then(() => undefined))

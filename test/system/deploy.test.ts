@@ -27,7 +27,7 @@ import { type MetricRow, metrics, processMetrics } from '../../src/metrics.ts'
 import { runCli, temporaryFolder } from '../support/cli-host.ts'
 import { all, parseDockerfile, type Stage } from '../support/dockerfile.ts'
 import { run, start } from '../support/gatehouse.ts'
-import { runningWith } from '../unit/admin/support.ts'
+import { quietConfig, runningWith } from '../unit/admin/support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const deploy = join(root, 'deploy')
@@ -46,23 +46,19 @@ describe('gatehouse.service', () => {
   const unit = textOf('deploy/gatehouse.service')
   const settings = (name: string): readonly string[] =>
     [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value as string)
-  /** Found wherever npm puts it: a path would fit one way of installing. */
-  const program = 'gatehouse'
+  const program = '/usr/bin/env gatehouse'
   const analyze = '/usr/bin/systemd-analyze'
+  const file = join(deploy, 'gatehouse.service')
 
-  /** systemd looks whether the program is there. */
-  const installed = async (): Promise<string> => {
-    const file = join(await temporaryFolder(), 'gatehouse.service')
-    writeFileSync(file, unit.replaceAll(/^(Exec\w+=)gatehouse /gm, '$1true '))
-    return file
-  }
+  test.skipIf(isMissing(analyze))(
+    'systemd finds nothing wrong with it as it ships, wherever npm installs',
+    () => {
+      expect(done(analyze, ['verify', file])).toBe('')
+    },
+  )
 
-  test.skipIf(isMissing(analyze))('systemd finds nothing wrong with it', async () => {
-    expect(done(analyze, ['verify', await installed()])).toBe('')
-  })
-
-  test.skipIf(isMissing(analyze))('systemd finds little that it still may do', async () => {
-    done(analyze, ['security', '--offline=true', '--threshold=15', '--no-pager', await installed()])
+  test.skipIf(isMissing(analyze))('systemd finds little that it still may do', () => {
+    done(analyze, ['security', '--offline=true', '--threshold=15', '--no-pager', file])
   })
 
   test('it has no privilege, and writes only where it has to', () => {
@@ -75,17 +71,21 @@ describe('gatehouse.service', () => {
   })
 
   test('it starts commands that exist, the check of the configuration first', async () => {
-    const commands = [...settings('ExecStartPre'), ...settings('ExecStart')]
-    expect(commands).toEqual([`${program} check-config`, `${program} run`])
+    const [signal, ...reload] = settings('ExecReload')
+    expect(signal).toBe('/usr/bin/env kill -HUP $MAINPID')
+    const commands = [...settings('ExecStartPre'), ...settings('ExecStart'), ...reload]
+    expect(commands).toEqual(['check-config', 'run', 'reload'].map((word) => `${program} ${word}`))
     for (const command of commands) {
-      const [, ...words] = command.split(' ')
+      const [, , ...words] = command.split(' ')
       expect((await runCli([...words, '--help'])).code).toBe(0)
     }
   })
 
   test('it lets a drain end, restarts after a fault, and not after a mistake', () => {
-    const { drainMs, links } = limitsWith()
-    expect(Number(settings('TimeoutStopSec')[0])).toBeGreaterThan(drainMs / 1000)
+    const { drainNoticeMs, drainMs, links } = limitsWith()
+    expect(Number(settings('TimeoutStopSec')[0])).toBeGreaterThan((drainNoticeMs + drainMs) / 1000)
+    expect([settings('Type'), settings('NotifyAccess')]).toEqual([['notify'], ['all']])
+    expect(Number(settings('WatchdogSec')[0])).toBeGreaterThan(60)
     expect(Number(settings('LimitNOFILE')[0])).toBeGreaterThan(2 * links)
     expect(settings('Restart')).toEqual(['on-failure'])
     expect(settings('RestartPreventExitStatus')).toEqual([
@@ -334,6 +334,7 @@ describe('the image', () => {
     expect(check[0]).toBe('node')
     const admin = await openAdmin({
       ...{ running: runningWith(), software: 'gatehouse/0.1.0', meter: new Meter() },
+      config: quietConfig,
       ...{ clock: systemClock, limits: limitsWith(), log: silentLog, vitals: systemVitals },
       listen: { address: '127.0.0.1', port: 0, token: null },
     })

@@ -18,8 +18,8 @@ import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Caller } from '../../operation/call.ts'
 import type { Notice, Notify, Presence, Subscribe } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
+import { parseDocument } from '../../wire/document.ts'
 import type { SubscriptionEvent } from '../../wire/registry.ts'
-import { parseDocument } from '../document.ts'
 import { subscriptionEnd } from '../lease.ts'
 import { active, terminated, unknown } from '../notices.ts'
 import { type Interest, Interests } from './interests.ts'
@@ -35,6 +35,7 @@ import {
   type RequestKind,
   see,
   seen,
+  shownOf,
   type Watch,
   type WatchRow,
 } from './watch.ts'
@@ -46,8 +47,8 @@ export type Watched = {
   readonly watch: Watch
   /** SUBSCRIBE has to be sent for `watch` now, and its answer told with `subscribed`. */
   readonly mustSubscribe: boolean
-  /** What was seen last, if it still holds. */
-  readonly presence: Presence | undefined
+  /** What whoever watches already is shown now; `undefined`: nothing yet. */
+  readonly notice: Notice | undefined
 }
 
 export type WatchesPorts = {
@@ -114,7 +115,7 @@ export class Watches {
     if (known === undefined) row.interests = row.interests.concat(interest)
     row.wantedSeconds = Math.max(row.wantedSeconds, leaseSeconds)
     const status = row.state === 'active' ? 'ok' : 'pending'
-    return { status, leaseSeconds, watch: row, mustSubscribe, presence: seen(row) }
+    return { status, leaseSeconds, watch: row, mustSubscribe, notice: shownOf(row) }
   }
 
   /** Ends one interest; with the last one, the subscription. What is not there is ended already. */

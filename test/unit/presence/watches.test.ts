@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Address } from '../../../src/address/address.ts'
 import type { Status } from '../../../src/errors.ts'
 import type { Limits } from '../../../src/limits.ts'
+import { unknown } from '../../../src/presence/notices.ts'
 import type { Watch } from '../../../src/presence/subscriber/watch.ts'
 import { Watches } from '../../../src/presence/subscriber/watches.ts'
 import type { SubscriptionEvent } from '../../../src/wire/registry.ts'
@@ -147,8 +148,9 @@ describe('a session that watches', () => {
     watch(watcher, '3', { leaseSeconds: 300 })
     expect(subscription.wantedSeconds).toBe(7200)
     watcher.watches.unwatch(bob, id('3'))
-    expect(second.presence && text(second.presence.document)).toBe(text(open('t5')))
-    expect(second.presence?.version).toEqual({ epoch: 1, seq: 5 })
+    const { presence } = second.notice ?? {}
+    expect(presence && text(presence.document)).toBe(text(open('t5')))
+    expect(presence?.version).toEqual({ epoch: 1, seq: 5 })
     notify(watcher, subscription, 6)
     expect(watcher.told).toEqual([shown('1', 5), shown('1', 6), shown('2', 6)])
   })
@@ -257,7 +259,7 @@ describe('the end of a wish', () => {
     notify(watcher, subscription, 5)
     for (let i = 0; i < 100; i++) {
       watcher.watches.unwatch(bob, id('1'))
-      expect(watch(watcher, '1')).toMatchObject({ mustSubscribe: true, presence: undefined })
+      expect(watch(watcher, '1')).toMatchObject({ mustSubscribe: true, notice: undefined })
     }
     expect(watcher.watches.count(a)).toBe(1)
     watcher.watches.subscribed(subscription, 'ok', 3600)
@@ -384,7 +386,7 @@ describe('NOTIFY', () => {
     const document = open('t1')
     notify(watcher, subscription, 1, { document })
     document.fill(0)
-    const { presence } = watch(watcher, '2')
+    const { presence } = watch(watcher, '2').notice ?? {}
     expect(presence && text(presence.document)).toBe(text(open('t1')))
   })
 
@@ -666,7 +668,7 @@ describe('a lost link', () => {
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
     expect(watcher.told).toEqual(['w unknown', '2 unknown'])
-    expect(watch(watcher, '2').presence).toBe(undefined)
+    expect(watch(watcher, '2').notice).toEqual(unknown)
     await watcher.clock.advance(10 * minute)
     watcher.watches.found(a, false)
     notify(watcher, subscription, 1)

@@ -70,7 +70,7 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
   }
   const stopGauges = observeRunning(gauges)
   const stopExpiry = watchExpiry({ domains: running.domains, clock, log })
-  const stopFiles = watchOpenFiles({ vitals, clock, log })
+  const stopFiles = watchOpenFiles({ vitals, clock, log, meter })
   const stop = (): undefined => {
     stopGauges()
     stopExpiry()

@@ -75,12 +75,15 @@ export type TestInFile = {
   readonly path: readonly string[]
   /** Nothing on the way to it says `skip`, `todo`, `fails`, or makes it depend on the machine. */
   readonly canRun: boolean
+  /** It runs where the machine has what it needs: nothing leaves it out everywhere. */
+  readonly runsSomewhere: boolean
 }
 
 type Open = TestInFile & { readonly indent: number }
 
 const head = /^( *)(describe|test|it)((?:\.\w+)*)(?=[(<])/gm
 const cannotRun = /\.(?:skip|skipIf|runIf|todo|fails)\b/
+const runsNowhere = /\.(?:skip|todo|fails)\b/
 
 /** The tests of a file, in order. Groups are known by the indent that the formatter gives them. */
 export function testsIn(source: string): readonly TestInFile[] {
@@ -101,9 +104,13 @@ export function testsIn(source: string): readonly TestInFile[] {
       indent,
       path: [...(around?.path ?? []), title],
       canRun: around?.canRun !== false && !cannotRun.test(options),
+      runsSomewhere: around?.runsSomewhere !== false && !runsNowhere.test(options),
     }
     if (kind === 'describe') open = [...open, one]
-    else found.push({ path: one.path, canRun: one.canRun })
+    else {
+      const { path, canRun, runsSomewhere } = one
+      found.push({ path, canRun, runsSomewhere })
+    }
   }
   return found
 }
@@ -120,7 +127,7 @@ function titleAfter(rest: string, options: string): string | undefined {
 }
 
 /** Whether the names of the page are the last ones on the way to a test. */
-function meets(
+export function meets(
   { path }: Citation,
   found: readonly string[],
   isSame: (cited: string, found: string) => boolean,
@@ -152,7 +159,7 @@ export type Report = {
 }
 
 /** A title as it is written, and one of its cases: `%s`, `$name` and `${…}` stand for anything. */
-const isCaseOf = (written: string, ran: string): boolean => {
+export const isCaseOf = (written: string, ran: string): boolean => {
   const parts = written.split(/%[a-z]|\$\{[^}]*\}|\$[A-Za-z][\w.]*/)
   return new RegExp(`^${parts.map(escaped).join('[^]*')}$`).test(ran)
 }

@@ -311,4 +311,3 @@ function pinnedKeys(config: Config): ReadonlyMap<string, readonly SetKey[]> {
   }
   return pinned
 }
-

@@ -75,15 +75,12 @@ export type TestInFile = {
   readonly path: readonly string[]
   /** Nothing on the way to it says `skip`, `todo`, `fails`, or makes it depend on the machine. */
   readonly canRun: boolean
-  /** It runs where the machine has what it needs: nothing leaves it out everywhere. */
-  readonly runsSomewhere: boolean
 }
 
 type Open = TestInFile & { readonly indent: number }
 
 const head = /^( *)(describe|test|it)((?:\.\w+)*)(?=[(<])/gm
 const cannotRun = /\.(?:skip|skipIf|runIf|todo|fails)\b/
-const runsNowhere = /\.(?:skip|todo|fails)\b/
 
 /** The tests of a file, in order. Groups are known by the indent that the formatter gives them. */
 export function testsIn(source: string): readonly TestInFile[] {
@@ -104,13 +101,9 @@ export function testsIn(source: string): readonly TestInFile[] {
       indent,
       path: [...(around?.path ?? []), title],
       canRun: around?.canRun !== false && !cannotRun.test(options),
-      runsSomewhere: around?.runsSomewhere !== false && !runsNowhere.test(options),
     }
     if (kind === 'describe') open = [...open, one]
-    else {
-      const { path, canRun, runsSomewhere } = one
-      found.push({ path, canRun, runsSomewhere })
-    }
+    else found.push({ path: one.path, canRun: one.canRun })
   }
   return found
 }
@@ -127,7 +120,7 @@ function titleAfter(rest: string, options: string): string | undefined {
 }
 
 /** Whether the names of the page are the last ones on the way to a test. */
-export function meets(
+function meets(
   { path }: Citation,
   found: readonly string[],
   isSame: (cited: string, found: string) => boolean,

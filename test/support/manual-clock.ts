@@ -1,5 +1,6 @@
 /** A clock that stands still until it is told to move. Tasks of one instant run in the order they were armed. */
 import { type Cancel, type Clock, clampTimer, type Task } from '../../src/lib/clock.ts'
+import { settle } from './simulator/scheduler.ts'
 
 type Armed = {
   readonly at: number
@@ -39,15 +40,16 @@ export class ManualClock implements Clock {
   /** Runs everything due within the next `ms`, letting promises settle between tasks. */
   async advance(ms: number): Promise<void> {
     const end = this.#now + ms
-    await settle()
-    for (;;) {
-      const next = this.#next(end)
-      if (next === undefined) break
+    await turn()
+    let isIdle = true
+    for (let next = this.#next(end); next !== undefined; next = this.#next(end)) {
       this.#end(next)
       this.#now = Math.max(this.#now, next.at)
       next.task()
+      isIdle = false
       await settle()
     }
+    if (!isIdle) await turn()
     // A task may have taken longer.
     this.#now = Math.max(this.#now, end)
   }
@@ -111,5 +113,5 @@ class Heap {
   }
 }
 
-/** Lets every promise that can settle do so. */
-const settle = () => new Promise<void>((resolve) => setImmediate(resolve))
+/** A turn of the event loop: what a stream or a file has to say is heard, too. */
+const turn = () => new Promise<void>((resolve) => setImmediate(resolve))

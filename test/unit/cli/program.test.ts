@@ -20,7 +20,16 @@ describe('the command line', () => {
       'dns',
       'send',
     ]
-    for (const name of [...commands, 'publish', 'fetch', 'watch', 'keys', 'credential', 'bench', 'help']) {
+    for (const name of [
+      ...commands,
+      'publish',
+      'fetch',
+      'watch',
+      'keys',
+      'credential',
+      'bench',
+      'help',
+    ]) {
       expect(out).toMatch(new RegExp(`^  ${name}`, 'm'))
     }
     for (const { number } of Object.values(exitCodes)) expect(out).toContain(` ${number}  `)

@@ -27,11 +27,7 @@ const script = argv[1] ?? ''
 const lastLinesMs = 1000
 const ignore = (): undefined => undefined
 
-/**
- * What a start needs once only is neither optimised nor given room: an idle gateway would keep both, a fifth of the
- * memory that it takes.
- */
-const thrifty = ['--no-opt', '--no-maglev', '--semi-space-growth-factor=1']
+/** What `main.ts` has withheld. */
 const fast = ['--opt', '--maglev', '--semi-space-growth-factor=2']
 /** Gives back what the start left behind, and lets the engine do its best. Takes some 30 ms, before the first request. */
 function serve(): undefined {
@@ -254,7 +250,6 @@ async function run(host: Host): Promise<number> {
 
 /** Runs the command, and ends the process once its output has left. */
 export async function startProcess(signals: Signals): Promise<undefined> {
-  if (signals.isService) for (const flag of thrifty) setFlagsFromString(flag)
   codes.command = await run(hostOf(signals))
   await log?.flush(lastLinesMs)
   whenWritten(stdout, () => {

@@ -1,8 +1,8 @@
 /**
  * `npm test`: everything that has to hold, in one run: types, style, dead code, then all tests.
  *
- * In:    nothing. With `--quick` only what needs no servers and no processes, with few seeds of the simulator and few
- *        thrown frames: less than a minute of two cores.
+ * In:    nothing. With `--quick` only what needs no servers and no processes, with a small dose of chance
+ *        (`support/dose.ts`): less than a minute of two cores.
  * Out:   what each step prints, the tests as they run, the others when they are done; the last line is
  *        `N passed, N failed`, a step counting as one.
  * Fails: exit code 1 if anything failed. Every step runs, so that one run shows all that is wrong.
@@ -25,8 +25,6 @@ const peers: Readonly<Record<string, string>> = {
 
 const root = join(import.meta.dirname, '..')
 const isQuick = process.argv.includes('--quick')
-/** How much chance has its say (`support/simulator/seeds.ts`, `support/fuzz/test-frames.ts`). */
-const doses = isQuick ? { SEEDS: '4', FRAMES: '5000' } : {}
 
 /** Beside the others, and tells all at its end. */
 function step(name: string, command: string, words: readonly string[]): Promise<boolean> {
@@ -42,7 +40,7 @@ function step(name: string, command: string, words: readonly string[]): Promise<
 async function runVitest(words: readonly string[]): Promise<boolean> {
   const child = spawn('vitest', words, {
     cwd: root,
-    env: { ...doses, ...process.env },
+    env: { ...(isQuick ? { DOSE: 'quick' } : {}), ...process.env },
     stdio: ['ignore', 'inherit', 'inherit'],
   })
   const [code] = await once(child, 'exit').catch((error: unknown) => [String(error)])

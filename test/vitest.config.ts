@@ -4,6 +4,8 @@ import { defineConfig } from 'vitest/config'
 // nothing behind and share the modules that they load: loading them anew for each costs as much as the tests.
 export default defineConfig({
   test: {
+    // Of two cores it would leave one to itself.
+    maxWorkers: '100%',
     projects: [
       {
         test: {

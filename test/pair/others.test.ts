@@ -7,6 +7,7 @@
  */
 import { beforeAll, describe, expect, test } from 'vitest'
 import type { Random } from '../../src/lib/random.ts'
+import { setting } from '../support/dose.ts'
 import { type Corpus, recordCorpus, type Writer } from '../support/fuzz/corpus.ts'
 import { mutate } from '../support/fuzz/mutate.ts'
 import { faultsIn } from '../support/room/readable.ts'
@@ -17,8 +18,7 @@ import { seededRandom } from '../support/seeded-random.ts'
 import { between, pick } from '../support/simulator/faults.ts'
 import type { Frame } from '../support/simulator/tap.ts'
 
-const env = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise)
-const [firstSeed, seeds] = [env('SEED', 1), env('SEEDS', 40)]
+const [firstSeed, seeds] = [setting('SEED', 1), setting('SEEDS', 40, 4)]
 
 const rounds = 30
 

@@ -5,6 +5,7 @@
  *   SEED=7       where chance begins (1)
  */
 import { describe, expect, test } from 'vitest'
+import { setting } from '../support/dose.ts'
 import { faultsIn } from '../support/room/readable.ts'
 import { type Made, makeAnswer, makeRequest, type Words } from '../support/room/requests.ts'
 import { hostile, Stand, wholeBody } from '../support/room/stand.ts'
@@ -13,8 +14,7 @@ import type { ScriptedPeer } from '../support/script/peer.ts'
 import { seededRandom } from '../support/seeded-random.ts'
 import { between } from '../support/simulator/faults.ts'
 
-const env = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise)
-const [firstSeed, seeds] = [env('SEED', 1), env('SEEDS', 100)]
+const [firstSeed, seeds] = [setting('SEED', 1), setting('SEEDS', 100, 4)]
 
 const rounds = 8
 

@@ -8,8 +8,16 @@ export type ForgeKey = {
   readonly privateKey: KeyObject
 }
 
+const keys = new Map<string, ForgeKey>()
+
 /** A key that is the same in every run: its seed is SHA-256 of `name`. */
 export function forgeKey(name: string): ForgeKey {
+  const key = keys.get(name) ?? makeKey(name)
+  keys.set(name, key)
+  return key
+}
+
+function makeKey(name: string): ForgeKey {
   const seed = createHash('sha256').update(name).digest()
   const head = Buffer.from('302e020100300506032b657004220420', 'hex')
   const privateKey = createPrivateKey({

@@ -43,6 +43,8 @@ export type Wish = {
   readonly algorithm?:
     | webcrypto.RsaHashedKeyGenParams
     | (webcrypto.EcKeyGenParams & { readonly hash: string })
+  /** Default: new ones. Who needs many certificates and no key of one may have them all for the same. */
+  readonly keys?: webcrypto.CryptoKeyPair
   /** Default: signed by itself. */
   readonly issuer?: Issued
 }
@@ -53,12 +55,15 @@ export const clientAuth = ExtendedKeyUsage.clientAuth as string
 /** A CA of its own. */
 export const makeRoot = (subject = 'CN=test root'): Promise<Issued> => issue({ subject, ca: true })
 
-export async function issue(wish: Wish): Promise<Issued> {
-  const algorithm = wish.algorithm ?? p256
-  const keys = (await webcrypto.subtle.generateKey(algorithm, true, [
+const makeKeys = async (algorithm: NonNullable<Wish['algorithm']>) =>
+  (await webcrypto.subtle.generateKey(algorithm, true, [
     'sign',
     'verify',
   ])) as webcrypto.CryptoKeyPair
+
+export async function issue(wish: Wish): Promise<Issued> {
+  const algorithm = wish.algorithm ?? p256
+  const keys = wish.keys ?? (await makeKeys(algorithm))
   const subject = wish.subject ?? 'CN=test'
   const certificate = await X509CertificateGenerator.create(
     {

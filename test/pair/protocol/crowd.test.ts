@@ -1,9 +1,10 @@
-/** First contact, while five hundred networks want nothing but the places and the time that it takes. */
+/** First contact, while hundreds of networks want nothing but the places and the time that it takes. */
 import { expect, test } from 'vitest'
 import { networkOf } from '../../../src/link/network-prefix.ts'
 import { QuestionLine } from '../../../src/resolve/in-turn.ts'
 import { createResolver } from '../../../src/resolve/resolver.ts'
 import { DnsTable } from '../../support/dns-table.ts'
+import { dose } from '../../support/dose.ts'
 import { forgeKey } from '../../support/forge.ts'
 import * as wire from '../../support/script/codec.ts'
 import type { ScriptedPeer } from '../../support/script/peer.ts'
@@ -36,7 +37,8 @@ function withDns(world: World): DnsTable {
 class Crowd {
   readonly #world: World
   readonly #dns: DnsTable
-  readonly #links: (ScriptedPeer | undefined)[] = networks.map(() => undefined)
+  readonly #networks = networks.slice(0, dose(500, 200))
+  readonly #links: (ScriptedPeer | undefined)[] = []
   #names = 0
 
   constructor(world: World, dns: DnsTable) {
@@ -45,7 +47,7 @@ class Crowd {
   }
 
   claim(): undefined {
-    for (const [n, remote] of networks.entries()) {
+    for (const [n, remote] of this.#networks.entries()) {
       const name = `x${++this.#names}.example`
       if (n % 10 === 0) {
         for (const asked of [name, `_im._mitp.${name}`]) this.#dns.fail(asked, 'silent')
@@ -97,7 +99,7 @@ class Newcomer {
   }
 }
 
-test('five hundred networks of hostile strangers keep a newcomer out for 10 s at most, and a known peer notices nothing', async () => {
+test('hundreds of networks of hostile strangers keep a newcomer out for 10 s at most, and a known peer notices nothing', async () => {
   const world = new World({
     pinned: ['a.example'],
     limits: { senderBurst: 1000, laneBurst: 1000, proofMs: 60_000 },
@@ -128,8 +130,9 @@ test('five hundred networks of hostile strangers keep a newcomer out for 10 s at
     await say()
     await world.run(200)
   }
-  expect(world.meter.total('limit_hits_total', { limit: 'strangerDials' })).toBeGreaterThan(200)
-  expect(world.meter.total('limit_hits_total', { limit: 'dnsSockets' })).toBeGreaterThan(200)
+  const hits = dose(200, 80)
+  expect(world.meter.total('limit_hits_total', { limit: 'strangerDials' })).toBeGreaterThan(hits)
+  expect(world.meter.total('limit_hits_total', { limit: 'dnsSockets' })).toBeGreaterThan(hits)
   expect(one.ms).toBeLessThan(10_000)
 })
 

@@ -1,5 +1,6 @@
 /** Claims of domains that nobody knows: what they may cost. */
 import { describe, expect, test } from 'vitest'
+import { dose } from '../../support/dose.ts'
 import { forgeKey } from '../../support/forge.ts'
 import { World } from '../../support/script/world.ts'
 
@@ -85,6 +86,8 @@ describe('key fetches for strangers', () => {
     expect(world.dialled.length).toBe(1)
   })
 
+  /** Claims of each network of a crowd: more than it has places. */
+  const each = dose(20, 5)
   let claims = 0
   /** Claims of `count` domains that nobody knows, from `remote`. */
   const claim = (world: World, remote: string, count: number): void => {
@@ -126,7 +129,7 @@ describe('key fetches for strangers', () => {
     const flood = (): void => {
       for (let net = 1; net <= 60; net++) claim(world, `203.0.${net}.1:40000`, 1)
     }
-    for (let n = 0; n < 10; n++) {
+    for (let n = 0; n < dose(10, 5); n++) {
       flood()
       await world.run(1000)
     }
@@ -150,7 +153,7 @@ describe('key fetches for strangers', () => {
   ] as const)('have places apart for domains that have %s', async ([, wish]) => {
     const world = new World({ pinned: [], ...wish })
     if (!('rules' in wish)) world.gateway.peers.watch(['a.example'])
-    for (let net = 1; net < 99; net++) claim(world, `[2001:db8:${net}::1]:40000`, 20)
+    for (let net = 1; net < 99; net++) claim(world, `[2001:db8:${net}::1]:40000`, each)
     await world.run()
     const others = world.dialled.length
     expect(others).toBeLessThan(world.limits.strangerDials)
@@ -166,7 +169,7 @@ describe('key fetches for strangers', () => {
   test('[LINK-6.2-3] take nothing from what our own users ask for', async () => {
     const world = new World({ pinned: [] })
     const bob = await world.attached()
-    for (let net = 1; net < 99; net++) claim(world, `203.0.${net}.1:40000`, 20)
+    for (let net = 1; net < 99; net++) claim(world, `203.0.${net}.1:40000`, each)
     await world.run()
     const before = world.dialled.length
     bob.message({ to: 'alice@a.example', sequence: 1 })

@@ -14,7 +14,15 @@ export type Writer = 'dialling' | 'dialled' | 'user'
 
 export type Corpus = Readonly<Record<Writer, readonly Frame[]>>
 
-export async function recordCorpus(): Promise<Corpus> {
+let recorded: Promise<Corpus> | undefined
+
+/** The same frames every time: they are recorded once. */
+export const recordCorpus = (): Promise<Corpus> => {
+  recorded ??= record()
+  return recorded
+}
+
+async function record(): Promise<Corpus> {
   const corpus: Record<Writer, Frame[]> = { dialling: [], dialled: [], user: [] }
   const scene = new Scene({
     limits: { references: 2, windowRequests: 32, windowBytes: 131_072, linkAgeMs: 120_000 },

@@ -6,20 +6,20 @@
  *   SEED=7            where chance begins (1)
  */
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { setting } from '../dose.ts'
 import { type Corpus, recordCorpus } from './corpus.ts'
 import { Target } from './target.ts'
 import { Reads, Thrower, type Thrown } from './throw.ts'
-
-const env = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise)
 
 /** Longest time for one chunk, or for what it leaves to be done. */
 const stallMs = 10
 
 /** Defines the tests of part `index` (from 0) of `parts`. */
 export function testFrames(index: number, parts: number): void {
-  const count = Math.ceil(env('FRAMES', 1_000_000) / parts)
+  const frames = setting('FRAMES', 1_000_000, 2000)
+  const count = Math.ceil(frames / parts)
   // No two parts ever come to the same seed: a link takes more than one frame.
-  const firstSeed = env('SEED', 1) + index * env('FRAMES', 1_000_000)
+  const firstSeed = setting('SEED', 1) + index * frames
   let corpus: Corpus
   let reads: Reads
 

@@ -6,9 +6,8 @@
  *   SEED=123    this one alone, with its trace
  */
 import { afterAll, expect, test } from 'vitest'
+import { setting } from '../dose.ts'
 import { runSeed, type SeedResult } from './run-seed.ts'
-
-const env = (name: string, otherwise: number): number => Number(process.env[name] ?? otherwise)
 
 /** Seeds in one test. */
 const chunk = 25
@@ -21,7 +20,7 @@ export function testSeeds(index: number, parts: number): void {
     else test.skip('another file runs the seed', () => undefined)
     return
   }
-  const [from, count] = [env('FROM', 1), env('SEEDS', 1000)]
+  const [from, count] = [setting('FROM', 1), setting('SEEDS', 1000, 4)]
   const seeds = Array.from({ length: count }, (_, n) => from + n).filter(
     (_, n) => n % parts === index,
   )

@@ -3,7 +3,7 @@
  *
  * Nothing is repeated here by itself: what is repeated, and when, is an operation of the run.
  */
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { encodeMessage } from '../../../src/command/message.ts'
 import { isTemporary, type Status } from '../../../src/errors.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
@@ -127,8 +127,7 @@ export class Sender {
   }
 }
 
-export const variantOf = (body: Uint8Array): string =>
-  createHash('sha256').update(body).digest('hex').slice(0, 8)
+export const variantOf = (body: Uint8Array): string => hash('sha256', body, 'hex').slice(0, 8)
 
 export const nameOf = ({ id, variant }: { readonly id: string; readonly variant: string }) =>
   `${id.slice(0, 6)}/${variant.slice(0, 4)}`

@@ -4,7 +4,12 @@ import {
   isSubdomain,
   maxDomainBytes,
   parseDomain,
+  readDomain,
 } from '../../../src/address/domain.ts'
+import { dose } from '../../support/dose.ts'
+
+/** Of so many characters one is tried. */
+const step = dose(1, 7)
 
 describe('parseDomain', () => {
   test('says what it expected and what it found', () => {
@@ -38,10 +43,10 @@ describe('parseDomain', () => {
     const dots = /[.。．｡]/
     const letters = everyCharacter(/[\p{L}\p{M}\p{N}]/u).filter((letter) => !dots.test(letter))
     const torn = letters.filter((letter) => {
-      const name = domainOrNot(`a${letter}b.example`)
+      const name = readDomain(`a${letter}b.example`)
       return name !== undefined && name.split('.').length !== 2
     })
-    expect(letters.length).toBeGreaterThan(140_000)
+    expect(letters.length).toBeGreaterThan(140_000 / step)
     expect(torn).toStrictEqual([])
   }, 60_000)
 })
@@ -76,16 +81,8 @@ describe('isSubdomain', () => {
 })
 
 function everyCharacter(kind: RegExp): readonly string[] {
-  const all = Array.from({ length: 0x11_0000 }, (_, point) => String.fromCodePoint(point))
+  const all = Array.from({ length: 0x11_0000 / step }, (_, n) => String.fromCodePoint(n * step))
   return all.filter((character) => kind.test(character))
-}
-
-function domainOrNot(text: string): string | undefined {
-  try {
-    return parseDomain(text)
-  } catch {
-    return undefined
-  }
 }
 
 function messageOf(task: () => unknown): string {

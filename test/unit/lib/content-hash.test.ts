@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { ContentHash } from '../../../src/lib/content-hash.ts'
+import { dose } from '../../support/dose.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 const of = (bytes: Uint8Array, before = 0, seed = 1): string => {
@@ -31,19 +32,20 @@ test('content that differs in one bit, or in its length, has another hash', () =
       return of(other) !== of(bytes) && of(longer) !== of(bytes)
     },
   )
-  fc.assert(property, { numRuns: 2000 })
+  fc.assert(property, { numRuns: dose(2000, 500) })
 })
 
-test('a million short contents have a million hashes', () => {
+test('each of a million short contents has a hash of its own', () => {
+  const count = dose(1_000_000, 50_000)
   const hash = new ContentHash(seededRandom(1))
   const seen = new Set<string>()
   const buffer = Buffer.alloc(12)
-  for (let n = 0; n < 1_000_000; n++) {
+  for (let n = 0; n < count; n++) {
     buffer.writeUInt32LE(n, 4)
     hash.take(buffer, 0, buffer.length)
     seen.add(`${hash.high} ${hash.low}`)
   }
-  expect(seen.size).toBe(1_000_000)
+  expect(seen.size).toBe(count)
 })
 
 test('another seed gives other hashes', () => {

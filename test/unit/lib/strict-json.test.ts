@@ -3,6 +3,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { expect, test, vi } from 'vitest'
 import { isObject, parseStrictJson } from '../../../src/lib/strict-json.ts'
+import { dose } from '../../support/dose.ts'
 
 // Thousands of cases on a busy machine.
 vi.setConfig({ testTimeout: 60_000 })
@@ -36,7 +37,7 @@ test('accepts nothing that JSON.parse refuses, and reads the same in what it acc
       const read = parse(text)
       if (read.ok) expect(read.value).toEqual(JSON.parse(text))
     }),
-    { numRuns: 3000 },
+    { numRuns: dose(3000, 500) },
   )
 })
 
@@ -115,7 +116,7 @@ test('no bytes make it throw', () => {
     fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
       expect(typeof parse(bytes).ok).toBe('boolean')
     }),
-    { numRuns: 3000 },
+    { numRuns: dose(3000, 500) },
   )
 })
 

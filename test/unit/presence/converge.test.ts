@@ -9,6 +9,7 @@ import { isSuccess } from '../../../src/errors.ts'
 import { outcomeOf } from '../../../src/operation/call.ts'
 import type { Hop } from '../../../src/operation/ports.ts'
 import { PresenceStage } from '../../../src/presence/presence.ts'
+import { dose } from '../../support/dose.ts'
 import {
   accountsIn,
   address,
@@ -281,7 +282,7 @@ test('with a link, each watcher ends with the last document of whom it watches',
       )
       expect(world.there.count()).toBe(wanted.size)
     }),
-    { numRuns: 300 },
+    { numRuns: dose(300, 30) },
   )
 }, 60_000)
 
@@ -294,7 +295,7 @@ test('without a link for 45 s, each watcher knows that nobody knows', async () =
       await world.advance(47 * second)
       for (const [key, { shown }] of world.views) expect([key, shown]).toEqual([key, 'unknown'])
     }),
-    { numRuns: 100 },
+    { numRuns: dose(100, 20) },
   )
 }, 60_000)
 
@@ -308,6 +309,6 @@ test('when nobody wants anything any more, nothing is left, no timer either', as
       expect([world.there.count(), world.here.isUsed(home)]).toEqual([0, false])
       expect(world.clock.pending).toBe(0)
     }),
-    { numRuns: 100 },
+    { numRuns: dose(100, 20) },
   )
 }, 60_000)

@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { answered, outcomeOf } from '../../../src/operation/call.ts'
 import type { Held } from '../../../src/shares/account.ts'
+import { dose } from '../../support/dose.ts'
 import {
   address,
   ask,
@@ -179,6 +180,6 @@ test('whatever is asked for, renewed, refused, barred, shed or lapses, no place 
         expect(used(staged, 'presentities')).toBe(0)
       },
     ),
-    { numRuns: 150 },
+    { numRuns: dose(150, 30) },
   )
 }, 60_000)

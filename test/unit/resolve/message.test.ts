@@ -3,6 +3,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { type Answer, buildQuery, readAnswer } from '../../../src/resolve/message.ts'
 import { isAnswerTo, survey } from '../../../src/resolve/survey.ts'
+import { dose } from '../../support/dose.ts'
 
 const question = { name: '_im._mitp.b.example', type: 'SRV' } as const
 const query = buildQuery(question, 0x1234, true)
@@ -308,7 +309,7 @@ describe('beside another codec', () => {
           else expect(sameIp(one.ip, String(other.data))).toBe(true)
         })
       }),
-      { numRuns: 300 },
+      { numRuns: dose(300, 100) },
     )
   })
 })

@@ -9,6 +9,7 @@ import { ByteBudget } from '../../../src/shares/byte-budget.ts'
 import { type Commit, MemoryBackend } from '../../../src/store/memory-backend.ts'
 import { MemoryStore } from '../../../src/store/memory-store.ts'
 import { RecordStore } from '../../../src/store/record-store.ts'
+import { dose } from '../../support/dose.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { makeLanes } from '../../support/middle/messages.ts'
 import { roomShares } from '../../support/room-shares.ts'
@@ -130,7 +131,7 @@ describe('records alone', () => {
     const nodes = [await nodeIn(openRecords), await nodeIn(openMessages)] as const
     const [one, other] = nodes
     const open = new Set<string>()
-    for (let step = 0; step < 5000; step++) {
+    for (let step = 0; step < dose(5000, 1000); step++) {
       const id = draw([1, 2, 3, 4, 5, 6, 7, 8])
       const from = draw(['alice@a.example', 'carol@c.example'])
       const place = { sequence: draw([1, 2, 3, 4]) }

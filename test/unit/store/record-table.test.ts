@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ContentHash } from '../../../src/lib/content-hash.ts'
 import { RecordTable } from '../../../src/store/record-table.ts'
+import { dose } from '../../support/dose.ts'
 import { seededRandom } from '../../support/seeded-random.ts'
 
 const contentOf = (text: string): ContentHash => {
@@ -43,7 +44,7 @@ describe('record table', () => {
     const random = seededRandom(42)
     const table = new RecordTable(5000, random)
     const model = new Map<string, number>()
-    for (let step = 0; step < 40_000; step++) {
+    for (let step = 0; step < dose(40_000, 10_000); step++) {
       const sender = Math.floor(random.number() * 5)
       const n = Math.floor(random.number() * 2000)
       const key = `${sender} ${n}`

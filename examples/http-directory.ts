@@ -52,7 +52,7 @@ const running = await startGateway({
   ...{ config, files, clock, random, meter, log, systemServers },
   directories: new Map(domains.map(({ name }) => [name, directory])),
   software: 'gatehouse-example',
-  exchange: systemExchange({ clock }),
+  exchange: systemExchange,
 })
 console.log(`${domains.map(({ name }) => name).join(', ')}: peers at ${running.ports.peers}`)
 await stopped()

@@ -42,7 +42,7 @@ export const statuses = {
   stored: row(0x0002, 'answer', 'no', 'none', 'The message is in the inbox of the recipient, on disk.'),
   queued: row(0x0003, 'answer', 'no', 'none', 'A gateway on the way has the message on disk and will report.'),
   pending: row(0x0004, 'answer', 'no', 'none', 'The decision is not made yet; the result follows.'),
-  'unknown-outcome': row(0x0005, 'answer', 'ask', 'network', 'Handed on, no final word: repeat with the same id.'),
+  'unknown-outcome': row(0x0005, 'answer', 'ask', 'network', 'Handed on, and no final word came.'),
 
   'bad-frame': row(0x0100, 'link', 'never', 'peer', 'A frame breaks the grammar.'),
   'version-unsupported': row(0x0101, 'link', 'change', 'peer', 'No common protocol version.'),
@@ -85,7 +85,7 @@ export const statuses = {
   'credential-binding': row(0x030d, 'request', 'change', 'sender', 'The token belongs to another channel.'),
   'credential-scope': row(0x030e, 'request', 'change', 'sender', 'The credential does not allow this.'),
   'credential-revoked': row(0x030f, 'request', 'change', 'sender', 'The key of the token was revoked.'),
-  'credential-unverifiable': row(0x0310, 'request', 'later', 'network', 'The key of the issuer cannot be had now.'),
+  'credential-unverifiable': row(0x0310, 'request', 'later', 'network', 'The keys of the domain that signed cannot be fetched now.'),
   // 0x0311 is reserved: no status ever has it.
 
   refused: row(0x0400, 'request', 'never', 'sender', 'The recipient does not exist or does not want this.'),
@@ -129,6 +129,7 @@ export const statuses = {
   'link-stopped': row(undefined, 'local', 'no', 'none', 'This side closed the link.'),
   'config-invalid': row(undefined, 'local', 'change', 'us', 'The configuration has mistakes.'),
   'file-unreadable': row(undefined, 'local', 'change', 'us', 'A file cannot be read.'),
+  'file-unwritable': row(undefined, 'local', 'change', 'us', 'A file or folder cannot be written.'),
   'port-unavailable': row(undefined, 'local', 'change', 'us', 'A port cannot be opened.'),
   'certificate-unusable': row(undefined, 'local', 'change', 'us', 'Our own certificate cannot be used.'),
   usage: row(undefined, 'local', 'change', 'us', 'The command line is not understood.'),

@@ -26,12 +26,12 @@ export const limitTable = {
   // Link: before a domain is proven
   tlsHandshakeMs: row(5 * second, 'ms', 'TCP accept or connect to the end of the TLS handshake; then the socket is destroyed.'),
   proofMs: row(15 * second, 'ms', 'Accept to the first proven pair of domains, absolute; then RELEASE proof-timeout.'),
-  unprovenLinksPerAddress: row(8, 'count', 'Accepted links without proof from one IPv4 address or one IPv6 /64; more are closed at accept.'),
+  unprovenLinksPerAddress: row(8, 'count', 'Accepted links without proof from one IPv4 address or one IPv6 /64; for one more the oldest of them is closed, first of those without TLS.'),
   unprovenLinks: row(512, 'count', 'Accepted links without proof in all; for one more the oldest of the IPv4 /24 or IPv6 /48 that has most is closed, or the new one if that is its own.'),
   handshakesPerAddress: row(5, 'per second', 'New connections from one IPv4 /24 or IPv6 /48; more are closed at accept.'),
   handshakesPerAddressBurst: row(20, 'count', 'Burst of new connections from one IPv4 /24 or IPv6 /48.'),
   networks: row(16_384, 'count', 'Networks whose new connections are counted; beyond it the one that is silent longest is forgotten.'),
-  unprovenClientsPerAddress: row(128, 'count', 'Links of clients without proof from one address: a local system opens many at once; more are closed at accept.'),
+  unprovenClientsPerAddress: row(128, 'count', 'Links of clients without proof from one address: a local system opens many at once; for one more the oldest of them is closed.'),
   clientHandshakesPerAddress: row(200, 'per second', 'New connections of clients from one network; more are closed at accept.'),
   clientHandshakesPerAddressBurst: row(1000, 'count', 'Burst of new connections of clients from one network.'),
   waitingFrames: row(16, 'count', 'Requests of one class that wait on one link, unparsed, for a proof or a key of one pair of domains, and an eighth of those for all pairs; more are answered busy.'),
@@ -74,6 +74,7 @@ export const limitTable = {
   mostOutBytes: row(16_777_216, 'bytes', 'Bytes written on one link and not out, whatever its progress; more is slow-reader.'),
   slowReaderMs: row(10 * second, 'ms', 'Nothing of what is written on a link leaves, however little it is; then slow-reader.'),
   pingMs: row(30 * second, 'ms', 'Silence after which a PING is sent; two without answer are peer-silent.'),
+  doubtMs: row(3 * second, 'ms', 'From the proof of a link whose far side names another process to a word on the other links of the pair; then they are peer-silent.'),
   idleMs: row(10 * minute, 'ms', 'No request in either direction and no live subscription; then RELEASE idle-release.'),
   linkAgeMs: row(12 * hour, 'ms', 'Shortest age of a link; it is renewed between this and twice this.'),
   drainMs: row(30 * second, 'ms', 'RELEASE to close, for requests that are under way.'),
@@ -103,11 +104,14 @@ export const limitTable = {
   strangerClaims: row(8, 'count', 'Claims from one network, or of one domain that the operator names, that wait for that; more are credential-unverifiable.'),
 
   // DNS
-  dnsTryMs: row(1200, 'ms', 'One question to one server.'),
+  dnsTryMs: row(1200, 'ms', 'Silence of one DNS server before the next one is asked, and twice that before the same one is asked again. An answer counts until the look-up ends.'),
   dnsTotalMs: row(6 * second, 'ms', 'All questions of one look-up.'),
-  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer; then dns-failed.'),
+  dnsRounds: row(2, 'count', 'Times that each server is asked one question without an answer, from the second on without EDNS; then dns-failed.'),
   dnsSockets: row(256, 'count', 'Questions under way; more wait, and those who have fewest go first: users, domains, networks.'),
   dnsWaiting: row(16, 'count', 'Questions of one user, domain or network that wait for that; with more the look-up is dns-failed.'),
+  dnsServersMs: row(5 * second, 'ms', 'Between two looks at whether the system has other DNS servers, where the configuration names none.'),
+  dnsFollowMs: row(10 * second, 'ms', 'Between two looks, at most, at whether DNS still names the place where an open link leads; an answer that has not run out is not asked for again.'),
+  dnsMoveMs: row(10 * minute, 'ms', 'Age from which a link moves because its host has other addresses; from a host or a port that is not named any more it moves at any age.'),
   dnsRecords: row(16, 'count', 'SRV records used of one answer.'),
   dnsAliases: row(4, 'count', 'CNAME records followed.'),
   dnsCacheEntries: row(10_000, 'count', 'Entries of the DNS cache.'),
@@ -152,7 +156,7 @@ export const limitTable = {
   // Our own users
   owners: row(16_384, 'count', 'Users of ours whose entry in the directory is remembered; the one that is unused longest is forgotten.'),
   ownerMs: row(minute, 'ms', 'How long an entry of the directory is believed.'),
-  ownersWaiting: row(4096, 'count', 'Requests that wait for the directory of one of our domains; more are answered busy.'),
+  ownersWaiting: row(4096, 'count', 'Requests that wait for the directory of one of our domains, a third of it for one network, domain or user, so that others get in; more are answered busy.'),
   directoryMs: row(5 * second, 'ms', 'One question to the directory; then busy, for users that exist and for others.'),
 
   // Messages
@@ -182,6 +186,11 @@ export const limitTable = {
   snapshotMs: row(30 * second, 'ms', 'Shortest time between two documents that one watcher draws of one presentity by subscribing again.'),
   unknownMs: row(45 * second, 'ms', 'How long the last value is shown without a link to its domain, or after the retry time of its RELEASE; then unknown.'),
   notifyMs: row(2 * second, 'ms', 'Shortest time between two notifications of one subscription; the last value is always sent.'),
+
+  // Reload and stop
+  reloadMs: row(10 * second, 'ms', 'Reading all files of the configuration again; then the reload is refused.'),
+  reloadRetryMs: row(2 * second, 'ms', 'After a reload that was refused: how often its files are looked at; once one has changed it is tried again.'),
+  drainNoticeMs: row(second, 'ms', 'SIGTERM to the first port that shuts: /readyz says 503, and everything is served; a second signal ends it.'),
 
   // Admin
   adminSockets: row(64, 'count', 'Connections to the admin port; for one more the oldest is closed, first of those that have not asked yet.'),

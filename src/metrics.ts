@@ -64,6 +64,8 @@ export const metrics = {
   build_info: gauge({ version: 'text', node: 'text' }, 'Always 1; the labels say which version runs on which Node.'),
   ready: gauge(none, '1 if /readyz says yes, else 0.'),
   uptime_seconds: secondsNow(none, 'Time since the start.'),
+  config_last_reload_successful: gauge(none, '1 while the files that were read last are in use; 0 after a reload that was refused.'),
+  config_last_reload_success_timestamp_seconds: secondsNow(none, 'When what is in use was read: seconds since 1970.'),
   clock_drift_seconds: secondsNow(none, 'How far the wall clock moved against the monotonic one since the start: it was set, or the machine slept.'),
   event_loop_delay_seconds: secondsNow({ at: ['p50', 'p99', 'max'] as const }, 'How late the event loop was in the last 15 to 30 seconds.'),
   heap_used_bytes: bytesNow(none, 'JavaScript heap in use.'),
@@ -156,6 +158,6 @@ export const processMetrics = {
   process_resident_memory_bytes: bytesNow(none, 'Memory of the process that the system holds in RAM.'),
   process_virtual_memory_bytes: bytesNow(none, 'Address space of the process.'),
   process_heap_bytes: bytesNow(none, 'Data segment of the process.'),
-  process_open_fds: gauge(none, 'Open file descriptors.'),
-  process_max_fds: gauge(none, 'Most open file descriptors that the system allows.'),
+  process_open_fds: gauge(none, 'File descriptors that are open: connections, files, ports.'),
+  process_max_fds: gauge(none, 'File descriptors that the system allows; at it connections are closed at once, and nothing can be dialled.'),
 } as const satisfies Record<string, MetricRow>

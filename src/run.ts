@@ -10,6 +10,7 @@ import type { Service } from './address/address.ts'
 import type { Domain } from './address/domain.ts'
 import type { Files } from './config/files.ts'
 import type { Config, DomainConfig, ListenerConfig } from './config/schema.ts'
+import { connect } from './connect.ts'
 import { readPrivateKey } from './credential/ed25519.ts'
 import type { SetKey } from './credential/key-set.ts'
 import { isPublishedTestKey } from './credential/known-keys.ts'
@@ -17,28 +18,25 @@ import { OwnKeySet } from './credential/own-key-set.ts'
 import { pinKey } from './credential/pinned-keys.ts'
 import { keySetOf } from './credential/publish-keys.ts'
 import { createSigner } from './credential/sign.ts'
-import { GatewayError, type Status } from './errors.ts'
+import { GatewayError } from './errors.ts'
 import { createGateway, type Gateway, type HostedDomain } from './gateway.ts'
 import { listDirectory, openDirectory } from './home/directory.ts'
 import type { Clock } from './lib/clock.ts'
 import type { Log } from './lib/log.ts'
-import { type Histogram, type Meter, observe } from './lib/meter.ts'
+import type { Meter } from './lib/meter.ts'
 import type { Random } from './lib/random.ts'
 import type { Limits } from './limits.ts'
 import { AcceptGate, type Admission } from './link/accept-gate.ts'
 import type { Channel } from './link/channel.ts'
-import { dialPlain, dialTls } from './link/dial-socket.ts'
 import type { Role } from './link/hello.ts'
 import { type Listening, listenPlain, listenTls } from './link/listen-socket.ts'
 import { networkOf } from './link/network-prefix.ts'
-import { type ShownCertificate, shownCertificate, type Trust, trustIn } from './link/tls.ts'
+import { Shown } from './link/shown.ts'
 import type { Directory } from './operation/directory.ts'
-import type { Connected } from './peer/dialler.ts'
-import { dialTargets } from './resolve/dial.ts'
-import type { DnsExchange } from './resolve/exchange.ts'
-import { questionLine } from './resolve/in-turn.ts'
+import type { DnsExchange, DnsServer } from './resolve/exchange.ts'
+import { QuestionLine } from './resolve/in-turn.ts'
+import { NameServers } from './resolve/name-servers.ts'
 import { createResolver, type Resolver } from './resolve/resolver.ts'
-import type { Account } from './shares/account.ts'
 
 export type RunNeeds = {
   readonly config: Config
@@ -46,7 +44,7 @@ export type RunNeeds = {
   readonly software: string
   readonly exchange: DnsExchange
   /** Asked where the configuration names no server. */
-  readonly systemServers: () => readonly { readonly ip: string; readonly port: number }[]
+  readonly systemServers: () => readonly DnsServer[]
   /** Who the users of our domains are, where the configuration is not to say it. */
   readonly directories?: ReadonlyMap<Domain, Directory>
   readonly clock: Clock
@@ -61,6 +59,8 @@ export type OwnDomain = {
   readonly services: readonly Service[]
   readonly certificateFrom: number
   readonly certificateUntil: number
+  /** Which certificate of the chain ends it. */
+  readonly certificateEndsWith: string
   readonly keysUntil: number
 }
 
@@ -74,12 +74,20 @@ export type Running = {
    * the domains whose certificate is another one.
    */
   readonly reload: (config: Config, files: Files) => readonly Domain[]
+  /** DNS is asked anew, and domains that could not be reached are tried again: of one domain, or of all. */
+  readonly flush: (domain: Domain | undefined) => Flushed
   /** Takes no more connections, answers what is under way, closes; at most `limits.drainMs`. */
   readonly drain: () => Promise<undefined>
   readonly close: () => Promise<undefined>
 }
 
+/** Answers of DNS that count no more, and waits after failed dials and key fetches that are over. */
+export type Flushed = { readonly answers: number; readonly waits: number }
+
 const defaultPort = 5279
+
+const serversOf = ({ resolve: { servers } }: Config): readonly DnsServer[] =>
+  servers.map(({ host, port }) => ({ ip: host, port }))
 
 export async function startGateway(needs: RunNeeds): Promise<Running> {
   const { config, clock, random, meter, log } = needs
@@ -99,7 +107,11 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       handshakesPerAddressBurst: limits.clientHandshakesPerAddressBurst,
     }),
   }
-  const shown = new Shown(needs)
+  const shown = new Shown(
+    config.domains.map(({ name }) => name),
+    needs.files,
+    { clock, log },
+  )
   const hosted = hostedDomains(needs)
   const gateway: Gateway = createGateway({
     domains: hosted as unknown as [HostedDomain, ...HostedDomain[]],
@@ -108,11 +120,8 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     pinned: pinnedKeys(config),
     required: (domain) => config.peers.get(domain as Domain)?.require ?? [],
     discontinuity: 'accept',
-    connect: (remote, service, signal, payer) =>
-      counted(
-        meter,
-        connect(needs, resolver, shown.trust, { domain: remote, service, signal, payer }),
-      ),
+    connect: (domain, service, signal, payer) =>
+      connect(needs, resolver, shown.trust, { domain, service, signal, payer }),
     foundBy: (domain, signal, payer) => resolver.foundBy(domain, signal, payer),
     provenChannel: (channel) => admissions.get(channel)?.proven(),
     clock,
@@ -121,12 +130,10 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     meter,
     log,
   })
+  const nameServers = new NameServers({ ...needs, limits, configured: serversOf(config) })
   const resolver = createResolver({
     exchange: needs.exchange,
-    servers:
-      config.resolve.servers.length > 0
-        ? config.resolve.servers.map(({ host, port }) => ({ ip: host, port }))
-        : needs.systemServers(),
+    servers: nameServers.now,
     clock,
     random,
     limits,
@@ -136,8 +143,17 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
     fallback: config.resolve.fallback,
     defaultPort,
     isProven: (domain) => gateway.isProven(domain),
-    line: questionLine(gateway.shares, limits, meter),
+    line: new QuestionLine(gateway.shares, limits, meter),
     explainer: gateway.shares.tree.admin,
+  })
+  const flush = (domain: Domain | undefined): Flushed => {
+    const flushed = { answers: resolver.flush(domain), waits: gateway.sessions.tryAgain(domain) }
+    log.info('dns.flushed', { remote: domain, ...flushed })
+    return flushed
+  }
+  const unfollow = nameServers.follow((servers) => {
+    resolver.ask(servers)
+    gateway.sessions.tryAgain(undefined)
   })
   gateway.peers.watch(config.metrics.watch)
   const open = (listener: ListenerConfig, role: Role): Promise<Listening> => {
@@ -171,6 +187,7 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       ports.clients.push((doors.at(-1) as Listening).port)
     }
   } catch (error) {
+    unfollow()
     gateway.close()
     await shut()
     throw error
@@ -184,69 +201,21 @@ export async function startGateway(needs: RunNeeds): Promise<Running> {
       const renewed = shown.replace(nextFiles)
       gateway.obey(next.policy)
       gateway.peers.watch(next.metrics.watch)
+      if (nameServers.take(serversOf(next))) resolver.ask(nameServers.now)
+      flush(undefined)
       return renewed
     },
+    flush,
     drain: async () => {
+      unfollow()
       await Promise.all([shut(), gateway.drain()])
       return undefined
     },
     close: async () => {
+      unfollow()
       gateway.close()
       return shut()
     },
-  }
-}
-
-type Wanted = {
-  readonly domain: Domain
-  readonly service: Service
-  readonly signal: AbortSignal
-  readonly payer: Account
-}
-
-/** Resolution, then the race of addresses, then TLS with the domain as the name to prove. */
-async function connect(
-  { config, clock, meter }: RunNeeds,
-  resolver: Resolver,
-  trust: Trust,
-  { domain, service, signal, payer }: Wanted,
-): Promise<Connected> {
-  const { limits } = config
-  const started = clock.now()
-  const isPlain = config.peers.get(domain)?.plain ?? false
-  const phase = (name: string) => meter.histogram('connect_phase_seconds', { phase: name })
-  const { targets } = await resolver.resolve(domain, service, signal, payer)
-  observeSince(phase('dns'), clock, started)
-  const dialStarted = clock.now()
-  const { value, target } = await dialTargets<Channel>({
-    targets,
-    connect: (ip, port, _target, aborted) =>
-      isPlain
-        ? dialPlain({ ip, port, limits, clock, signal: aborted })
-        : dialTls({ ip, port, domain, service, trust, limits, clock, signal: aborted }),
-    close: (channel) => channel.destroy(),
-    clock,
-    limits,
-    meter,
-    signal,
-  })
-  observeSince(phase(isPlain ? 'tcp' : 'tls'), clock, dialStarted)
-  const { host, port, needsKnownKey } = target
-  return { channel: value, host, port, needsKnownKey }
-}
-
-/** Counts how the attempt ended. */
-async function counted(meter: Meter, attempt: Promise<Connected>): Promise<Connected> {
-  const count = (result: Status): undefined => {
-    meter.counter('connect_attempts_total', { result }).n++
-  }
-  try {
-    const connected = await attempt
-    count('ok')
-    return connected
-  } catch (error) {
-    count(error instanceof GatewayError ? error.code : 'internal')
-    throw error
   }
 }
 
@@ -259,10 +228,13 @@ function ownDomains(
     name,
     services,
     get certificateFrom() {
-      return shown.certificates.get(name)?.notBeforeMs ?? 0
+      return shown.lifeOf(name).fromMs
     },
     get certificateUntil() {
-      return shown.certificates.get(name)?.notAfterMs ?? 0
+      return shown.lifeOf(name).untilMs
+    },
+    get certificateEndsWith() {
+      return shown.lifeOf(name).endsWith
     },
     get keysUntil() {
       return (hosted[index] as Published).keysUntil
@@ -339,35 +311,3 @@ function pinnedKeys(config: Config): ReadonlyMap<string, readonly SetKey[]> {
   }
   return pinned
 }
-
-/** What TLS shows and believes: made of files, and made anew when those change. */
-class Shown {
-  /** By the server name that asks for it. */
-  certificates: ReadonlyMap<string, ShownCertificate> = new Map()
-  trust: Trust
-  readonly #names: readonly Domain[]
-
-  constructor({ config, files }: RunNeeds) {
-    this.#names = config.domains.map(({ name }) => name)
-    this.trust = trustIn(files.trustedCertificates)
-    this.replace(files)
-  }
-
-  /** All or nothing; returns the domains whose certificate is another one. */
-  replace({ domains, trustedCertificates }: Files): readonly Domain[] {
-    const before = this.certificates
-    const after = new Map(before)
-    for (const { name, certificate, certificateKey } of domains) {
-      // A domain that was not there at the start is not ours yet.
-      if (this.#names.includes(name)) after.set(name, shownCertificate(certificate, certificateKey))
-    }
-    this.trust = trustIn(trustedCertificates)
-    this.certificates = after
-    return this.#names.filter(
-      (name) => before.get(name)?.fingerprint !== after.get(name)?.fingerprint,
-    )
-  }
-}
-
-const observeSince = (histogram: Histogram, clock: Clock, since: number): undefined =>
-  observe(histogram, (clock.now() - since) / 1000)

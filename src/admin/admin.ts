@@ -12,14 +12,17 @@ import type { Vitals } from '../lib/vitals.ts'
 import type { Limits } from '../limits.ts'
 import { watchExpiry } from './expiry.ts'
 import { createExplain } from './explaining.ts'
+import { createFlush } from './flushing.ts'
 import { observeRunning } from './gauges.ts'
 import { type Admin, startAdmin } from './http.ts'
+import { watchOpenFiles } from './open-files.ts'
 import { judgeReadiness, type Readiness, watchClock } from './readiness.ts'
 import { gatewayStatus } from './status.ts'
-import type { RunningView } from './view.ts'
+import type { ConfigView, RunningView } from './view.ts'
 
 export type OpenAdmin = {
   readonly running: RunningView
+  readonly config: ConfigView
   readonly listen: {
     readonly address: string
     readonly port: number
@@ -40,7 +43,7 @@ export type OpenedAdmin = Admin & {
 }
 
 export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
-  const { running, listen, software, meter, clock, limits, log, vitals } = given
+  const { running, config, listen, software, meter, clock, limits, log, vitals } = given
   const startedAt = clock.now()
   const clockWatch = watchClock(clock, limits)
   let isDraining = false
@@ -48,12 +51,14 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
     judgeReadiness({
       domains: running.domains,
       ports: running.ports,
+      config,
       isDraining,
       wallMs: clock.wall(),
       clockJumpMs: clockWatch.jumpMs(),
     })
   const gauges = {
     running,
+    config,
     meter,
     clock,
     limits,
@@ -65,9 +70,11 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
   }
   const stopGauges = observeRunning(gauges)
   const stopExpiry = watchExpiry({ domains: running.domains, clock, log })
+  const stopFiles = watchOpenFiles({ vitals, clock, log, meter })
   const stop = (): undefined => {
     stopGauges()
     stopExpiry()
+    stopFiles()
     clockWatch.stop()
   }
   const status = () =>
@@ -91,6 +98,8 @@ export async function openAdmin(given: OpenAdmin): Promise<OpenedAdmin> {
       status,
       ready: readiness,
       explain,
+      flush: createFlush(running),
+      reload: config.reload,
       clock,
       limits,
       log,

@@ -28,15 +28,17 @@ export function watchExpiry({ domains, clock, log }: ExpiryNeeds): Cancel {
   const keys = new Stages()
   const check = (): undefined => {
     const now = clock.wall()
-    for (const { name: domain, certificateFrom, certificateUntil, keysUntil } of domains) {
+    for (const own of domains) {
+      const { name: domain, certificateFrom, certificateUntil, keysUntil } = own
       const near = Math.min(nearMs, (certificateUntil - certificateFrom) / 4)
       const until = isoTime(certificateUntil)
+      const facts = { domain, until, certificate: own.certificateEndsWith }
       switch (certificates.entered(domain, certificateUntil, near, now)) {
         case 'near':
-          log.warn('certificate.expires-soon', { domain, until })
+          log.warn('certificate.expires-soon', facts)
           break
         case 'over':
-          log.error('certificate.expired', { domain, until })
+          log.error('certificate.expired', facts)
       }
       switch (keys.entered(domain, keysUntil, keysNearMs, now)) {
         case 'near':

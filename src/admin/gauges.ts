@@ -11,10 +11,11 @@ import type { LoopDelay, Vitals } from '../lib/vitals.ts'
 import type { Limits } from '../limits.ts'
 import { limitsShown } from '../metrics.ts'
 import type { ClockWatch, Readiness } from './readiness.ts'
-import type { RunningView, WaitingView } from './view.ts'
+import type { ConfigView, RunningView, WaitingView } from './view.ts'
 
 export type GaugeNeeds = {
   readonly running: RunningView
+  readonly config: Pick<ConfigView, 'refused' | 'takenAt'>
   readonly meter: Meter
   readonly clock: Clock
   readonly limits: Limits
@@ -26,9 +27,11 @@ export type GaugeNeeds = {
 }
 
 export function observeRunning(needs: GaugeNeeds): Cancel {
-  const { running, meter, clock, limits, clockWatch, readiness, startedAt } = needs
+  const { running, config, meter, clock, limits, clockWatch, readiness, startedAt } = needs
   meter.gauge('ready', {}, () => (readiness().ready ? 1 : 0))
   meter.gauge('uptime_seconds', {}, () => (clock.now() - startedAt) / 1000)
+  meter.gauge('config_last_reload_successful', {}, () => (config.refused === undefined ? 1 : 0))
+  meter.gauge('config_last_reload_success_timestamp_seconds', {}, () => config.takenAt / 1000)
   meter.gauge('clock_drift_seconds', {}, () => clockWatch.driftMs() / 1000)
   for (const limit of limitsShown) meter.gauge('limit', { limit }, () => limits[limit])
   for (const own of running.domains) {
@@ -94,10 +97,12 @@ function observeLinks({ running, meter, clock }: GaugeNeeds): undefined {
 }
 
 function observeProcess({ meter, clock, vitals, software }: GaugeNeeds): Cancel {
-  const { node, heapBytes } = vitals
+  const { node, heapBytes, openFiles, mostFiles } = vitals
   const [, version = software] = software.split('/')
   meter.gauge('build_info', { version, node }, () => 1)
   meter.gauge('heap_used_bytes', {}, heapBytes)
+  meter.gauge('process_open_fds', {}, () => openFiles() ?? Number.NaN)
+  meter.gauge('process_max_fds', {}, () => mostFiles() ?? Number.NaN)
   return observeLoop(meter, clock, vitals.loopDelay())
 }
 

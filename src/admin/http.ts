@@ -2,10 +2,11 @@
  * The admin port: metrics, health and status for the operator, by HTTP.
  *
  * In:    where to listen, and functions that say how things are.
- * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`.
+ * Out:   `GET /metrics`, `/healthz`, `/readyz`, `/status`, `/explain`, and `/`, a page that shows `/status`;
+ *        `POST /flush`, which makes the gateway forget what it waits for (`flushing.ts`), and `POST /reload`.
  * Fails: `config-invalid` off loopback without a token (A142); `port-unavailable`. Nothing that comes in throws.
  *
- * With a token, `/metrics`, `/status` and `/explain` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
+ * With a token, `/metrics`, `/status`, `/explain`, `/flush` and `/reload` want it. `/healthz`, the yes or no of `/readyz` and the page itself do not:
  * they hold nothing, and probes and browsers cannot show it. Whoever is slow is cut off, and whoever is many waits (A144):
  * there is a rate for who shows the token, one for who does not, and one kept for probes.
  */
@@ -20,14 +21,17 @@ import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
 import { printable } from '../lib/printable.ts'
 import { TokenBucket } from '../lib/token-bucket.ts'
+import { whyUnopened } from '../lib/why-unopened.ts'
 import type { Limits } from '../limits.ts'
 import type { Explain } from './explaining.ts'
+import type { Flush } from './flushing.ts'
 import { createGuard } from './guard.ts'
 import { createExporter } from './metrics.ts'
 import { pageHtml, pagePolicy } from './page.ts'
 import type { Readiness } from './readiness.ts'
 import { Sockets } from './sockets.ts'
 import type { GatewayStatus } from './status.ts'
+import type { ConfigView } from './view.ts'
 
 /**
  * Required, since an import looks at every export: that of `WebSocket` loads a whole HTTP client, 8 MiB that nobody
@@ -45,6 +49,8 @@ export type AdminOptions = {
   readonly status: () => GatewayStatus
   readonly ready: () => Readiness
   readonly explain: Explain
+  readonly flush: Flush
+  readonly reload: ConfigView['reload']
   readonly clock: Clock
   readonly limits: Pick<Limits, 'adminSockets' | 'adminPerSecond'>
   readonly log: Log
@@ -92,15 +98,26 @@ async function listen(server: Server, host: string, port: number): Promise<undef
     server.listen({ host, port })
     await once(server, 'listening')
   } catch (cause) {
-    throw new GatewayError('port-unavailable', `cannot listen on ${host} port ${port}`, { cause })
+    throw new GatewayError('port-unavailable', whyUnopened(host, port, cause), { cause })
   }
 }
 
-type Answer = { readonly status: number; readonly type: string; readonly body: string | Buffer }
+type Answer = {
+  readonly status: number
+  readonly type: string
+  readonly body: string | Buffer
+  /** With a refused method: those that are not. */
+  readonly allow?: string
+}
+
+const reads: readonly string[] = ['GET', 'HEAD']
+const acts: readonly string[] = ['POST']
 
 type Resource = {
   /** Told without a token. */
   readonly isOpen: boolean
+  /** It does something, so it is asked by POST: no link and no image of a page leads there. */
+  readonly isAct?: true
   readonly answer: (isKnown: boolean, query: URLSearchParams) => Answer | Promise<Answer>
 }
 
@@ -118,7 +135,7 @@ class Site {
   readonly #resources: ReadonlyMap<string, Resource>
 
   constructor(options: AdminOptions) {
-    const { meter, status, explain, clock, limits } = options
+    const { meter, status, explain, flush, reload, clock, limits } = options
     const exporter = createExporter(meter)
     const rate = () =>
       new TokenBucket(limits.adminPerSecond, limits.adminPerSecond, options.clock.now())
@@ -137,6 +154,28 @@ class Site {
           answer: async (_isKnown, query) => {
             const { status: code, value } = await explain(query)
             return object(code, value)
+          },
+        },
+      ],
+      [
+        '/flush',
+        {
+          isOpen: false,
+          isAct: true,
+          answer: (_isKnown, query) => {
+            const { status: code, value } = flush(query)
+            return object(code, value)
+          },
+        },
+      ],
+      [
+        '/reload',
+        {
+          isOpen: false,
+          isAct: true,
+          answer: async () => {
+            const done = await reload()
+            return object('error' in done ? refusedFiles : 200, done)
           },
         },
       ],
@@ -179,7 +218,7 @@ class Site {
     const { log } = this.#options
     try {
       const given = await this.#judge(request)
-      if (given.status >= 400 && given.status < 500) this.#refused(request, given.status)
+      if (unwelcome.includes(given.status)) this.#refused(request, given.status)
       this.#send(response, given)
     } catch (error) {
       log.error('admin.fault', { message: String(error) })
@@ -191,15 +230,20 @@ class Site {
 
   #judge(request: IncomingMessage): Answer | Promise<Answer> {
     const { method = '', url = '', headers } = request
-    const foreign = this.#guard.ambiguous(request.headersDistinct) ?? this.#guard.foreign(headers)
-    if (foreign !== undefined) return refusal(foreign)
+    const ambiguous = this.#guard.ambiguous(request.headersDistinct)
+    if (ambiguous !== undefined) return refusal(ambiguous)
+    const path = pathOf(url)
+    const foreign = this.#guard.foreign(headers)
+    // A probe may call the gateway by any name: its yes or no is for everybody.
+    if (foreign !== undefined && !probes.includes(path)) return refusal(foreign)
     const [, query = ''] = url.split('?', 2)
-    const resource = this.#resources.get(pathOf(url))
-    const unknown = this.#guard.unknown(headers)
+    const resource = this.#resources.get(path)
+    const unknown = this.#guard.unknown(headers) ?? foreign
     // Without the token nobody learns which paths there are.
     if (unknown !== undefined && resource?.isOpen !== true) return refusal(unknown)
     if (resource === undefined) return refusal(404)
-    if (method !== 'GET' && method !== 'HEAD') return refusal(405)
+    const methods = resource.isAct === true ? acts : reads
+    if (!methods.includes(method)) return { ...refusal(405), allow: methods.join(', ') }
     return resource.answer(unknown === undefined, new URLSearchParams(query))
   }
 
@@ -219,6 +263,9 @@ class Site {
     this.#options.log.warn('admin.refused', { status, method, peer: socket.remoteAddress })
   }
 }
+
+/** Refusals of who may mean harm. Whoever looks for what is not here (a browser its icon) does not. */
+const unwelcome: readonly number[] = [400, 401, 403, 429]
 
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? ''
 
@@ -250,10 +297,13 @@ const words: Readonly<Record<number, string>> = {
   401: 'a bearer token is needed',
   403: 'asked by way of a name, or from a page, that is not ours',
   404: 'there is nothing here',
-  405: 'only GET and HEAD',
+  405: 'not by this method',
   429: 'too many requests',
   500: 'a fault of this gateway',
 }
+
+/** "Unprocessable Content": nothing is wrong with the request. The reload has its own line in the log. */
+const refusedFiles = 422
 
 const refusal = (status: number): Answer => ({ status, type: plain, body: `${words[status]}\n` })
 
@@ -266,13 +316,13 @@ const usual = {
   'x-content-type-options': 'nosniff',
 }
 
-function send(response: ServerResponse, { status, type, body }: Answer): undefined {
+function send(response: ServerResponse, { status, type, body, allow }: Answer): undefined {
   response.writeHead(status, {
     ...usual,
     'content-type': type,
     'content-length': Buffer.byteLength(body),
     ...(status === 401 ? { 'www-authenticate': 'Bearer realm="gatehouse"' } : {}),
-    ...(status === 405 ? { allow: 'GET, HEAD' } : {}),
+    ...(allow === undefined ? {} : { allow }),
     // One request a socket.
     connection: 'close',
   })

@@ -11,7 +11,7 @@
  */
 import { type Cancel, type Clock, every } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
-import type { RunningView } from './view.ts'
+import type { ConfigView, RunningView } from './view.ts'
 
 export type Reason = {
   readonly code:
@@ -21,6 +21,8 @@ export type Reason = {
     | 'certificate-not-yet-valid'
     | 'keys-expired'
     | 'clock-set'
+    | 'reload-refused'
+    | 'restart-needed'
   /** One sentence for a person. */
   readonly text: string
 }
@@ -33,6 +35,7 @@ export type Readiness = {
 }
 
 export type Circumstances = Pick<RunningView, 'domains' | 'ports'> & {
+  readonly config: Pick<ConfigView, 'refused' | 'restart'>
   readonly isDraining: boolean
   readonly wallMs: number
   /** How far the wall clock was set within the last minutes; 0: it was not. */
@@ -53,6 +56,7 @@ export function judgeReadiness(given: Circumstances): Readiness {
   const warnings = [
     ...(clockJumpMs === 0 ? [] : [reason('clock-set', jumpText(clockJumpMs))]),
     ...(isNoneFit ? [] : faults),
+    ...configFaults(given.config),
   ]
   return { ready: reasons.length === 0, reasons, warnings }
 }
@@ -62,13 +66,32 @@ const reason = (code: Reason['code'], text: string): Reason => ({ code, text })
 const jumpText = (ms: number): string =>
   `The clock of this machine was set ${ms < 0 ? 'back' : 'ahead'} by ${Math.round(Math.abs(ms) / 1000)} s, or the machine slept: what was signed before may be refused for some minutes.`
 
-function domainFaults(
-  { name, certificateFrom, certificateUntil, keysUntil }: RunningView['domains'][number],
-  wallMs: number,
-): readonly Reason[] {
+/** Of the words of a refusal; all of them are in the log. */
+const mostWords = 500
+
+function configFaults({ refused, restart }: Circumstances['config']): readonly Reason[] {
+  const why = refused?.replace(/\s+/g, ' ').slice(0, mostWords)
+  const names = restart.join(', ').slice(0, mostWords)
+  return [
+    ...(why === undefined
+      ? []
+      : [reason('reload-refused', `The last reload was refused, and changed nothing: ${why}`)]),
+    ...(names === ''
+      ? []
+      : [reason('restart-needed', `What these settings say now waits for a restart: ${names}.`)]),
+  ]
+}
+
+function domainFaults(domain: RunningView['domains'][number], wallMs: number): readonly Reason[] {
+  const { name, certificateFrom, certificateUntil, certificateEndsWith, keysUntil } = domain
   return [
     ...(wallMs >= certificateUntil
-      ? [reason('certificate-expired', `The certificate for ${name} has expired.`)]
+      ? [
+          reason(
+            'certificate-expired',
+            `The certificate for ${name} has expired (${certificateEndsWith}).`,
+          ),
+        ]
       : []),
     ...(wallMs < certificateFrom
       ? [reason('certificate-not-yet-valid', `The certificate for ${name} is not valid yet.`)]

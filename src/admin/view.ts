@@ -3,6 +3,7 @@ import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import type { DestinationFacts, Facts, LinkFacts } from '../diagnose/gather.ts'
 import type { ClaimSaid, SelfSaid } from '../diagnose/probed.ts'
+import type { Status } from '../errors.ts'
 import type { Journal } from '../operation/journal.ts'
 import type { SharesReport } from '../shares/report.ts'
 
@@ -27,11 +28,18 @@ export type DomainView = {
   readonly services: readonly string[]
   readonly certificateFrom: number
   readonly certificateUntil: number
+  /** Which certificate of the chain ends it: `the leaf`, `intermediate 1`. */
+  readonly certificateEndsWith: string
   readonly keysUntil: number
 }
 
 /** `Running` of `run.ts` is one. */
 export type RunningView = {
+  /** DNS is asked anew, and domains that could not be reached are tried again: of one domain, or of all. */
+  readonly flush: (domain: Domain | undefined) => {
+    readonly answers: number
+    readonly waits: number
+  }
   readonly domains: readonly DomainView[]
   readonly ports: { readonly peers: readonly number[]; readonly clients: readonly number[] }
   readonly resolver: {
@@ -67,3 +75,24 @@ export type RunningView = {
     }
   }
 }
+
+/** What became of the files of the configuration. */
+export type ConfigView = {
+  /** Since when what is in use is in use: wall clock in ms. */
+  readonly takenAt: number
+  /** Why the last reload was refused; `undefined`: it was not. */
+  readonly refused: string | undefined
+  /** Settings that wait for a restart. */
+  readonly restart: readonly string[]
+  /** Reads the files again. Never rejects. */
+  readonly reload: () => Promise<Reloaded | { readonly error: Refused }>
+}
+
+/** Domains with another certificate, settings that are taken, and settings that wait for a restart. */
+export type Reloaded = {
+  readonly certificates: readonly string[]
+  readonly changed: readonly string[]
+  readonly restart: readonly string[]
+}
+
+type Refused = { readonly code: Status; readonly message: string }

@@ -1,8 +1,8 @@
 /**
- * Asks the running gateway, at the admin port of the configuration, why a domain can be reached or not.
+ * Asks the running gateway, at the admin port of the configuration: why a domain can be reached or not, or to try again.
  *
  * In:    the configuration; what is asked.
- * Out:   its diagnosis; or why there is none, as the first half of a sentence.
+ * Out:   its diagnosis, or what it forgot; or why there is none, as the first half of a sentence.
  * Fails: never.
  */
 import { request } from 'node:http'
@@ -14,9 +14,8 @@ import { formatEndpoint } from '../lib/ip.ts'
 import { nearAddress } from './endpoint-option.ts'
 
 /** `isDown`: nobody listens there. */
-export type Answered =
-  | { readonly diagnosis: Diagnosis }
-  | { readonly why: string; readonly isDown?: boolean }
+type Silence = { readonly why: string; readonly isDown?: boolean }
+export type Answered = { readonly diagnosis: Diagnosis } | Silence
 
 /** Longer than a gateway takes at most, by this much. */
 const graceMs = 3000
@@ -27,17 +26,13 @@ export async function askGateway(
   config: Pick<Config, 'listen' | 'limits' | 'domains'>,
   asked: URLSearchParams,
 ): Promise<Answered> {
-  const { address, port } = config.listen.admin
-  if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
-  const host = nearAddress(address)
-  const where = formatEndpoint(host, port)
-  const reply = await get(clock, config, { host, port, asked })
-  if (typeof reply === 'string') {
-    return { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
-  }
-  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
-  if (reply.status !== 200) return { why: `The gateway at ${where} does not say (${words(reply)})` }
-  const found = readDiagnosis(reply.body)
+  const ms = config.limits.adminExplainMs + graceMs
+  const reply = goodOf(
+    await askAdmin(clock, config, { method: 'GET', path: `/explain?${asked}`, ms }),
+  )
+  if ('why' in reply) return reply
+  const { body, where } = reply
+  const found = readDiagnosis(body)
   if (found === undefined) return { why: `What answers at ${where} is no gateway of this version` }
   const { by } = found
   const isOurs =
@@ -45,19 +40,66 @@ export async function askGateway(
   return isOurs ? { diagnosis: found } : { why: `The gateway at ${where} is one of other domains` }
 }
 
-type Place = { readonly host: string; readonly port: number; readonly asked: URLSearchParams }
+export type Forgotten = { readonly answers: number; readonly waits: number }
+
+/** Lets it ask DNS anew, and try again to reach `domain`, or all that it could not reach. */
+export async function flushGateway(
+  clock: Clock,
+  config: Pick<Config, 'listen' | 'limits'>,
+  domain: string | undefined,
+): Promise<Forgotten | Silence> {
+  const query = domain === undefined ? '' : `?${new URLSearchParams({ domain })}`
+  const question = { method: 'POST', path: `/flush${query}`, ms: graceMs } as const
+  const reply = goodOf(await askAdmin(clock, config, question))
+  if ('why' in reply) return reply
+  const { body, where } = reply
+  try {
+    const { answers, waits } = JSON.parse(body) as Forgotten
+    if (Number.isInteger(answers) && Number.isInteger(waits)) return { answers, waits }
+  } catch {
+    // Told below.
+  }
+  return { why: `What answers at ${where} is no gateway of this version` }
+}
+
+type Question = { readonly method: 'GET' | 'POST'; readonly path: string; readonly ms: number }
 type Reply = { readonly status: number; readonly body: string }
 
-/** A reply, or in a few words why there is none. */
-function get(
+type Placed = Reply & { readonly where: string }
+
+/** Only what was answered as it was asked. */
+function goodOf(reply: Placed | Silence): Placed | Silence {
+  if ('why' in reply || reply.status === 200) return reply
+  if (reply.status === 400) throw new GatewayError('usage', messageIn(reply.body))
+  return { why: `The gateway at ${reply.where} does not say (${words(reply)})` }
+}
+
+/** What the admin port of the configuration says, and where it is; or why it says nothing, as the first half of a sentence. */
+export async function askAdmin(
   clock: Clock,
-  { listen, limits }: Pick<Config, 'listen' | 'limits'>,
-  { host, port, asked }: Place,
+  { listen }: Pick<Config, 'listen'>,
+  question: Question,
+): Promise<Placed | Silence> {
+  const { address, port, token } = listen.admin
+  if (port === 0) return { why: 'The system chooses the admin port, so no gateway can be asked' }
+  const host = nearAddress(address)
+  const where = formatEndpoint(host, port)
+  const reply = await answerOf(clock, { ...question, host, port, token })
+  return typeof reply === 'string'
+    ? { why: `No gateway answers at ${where} (${reply})`, isDown: reply === refused }
+    : { ...reply, where }
+}
+
+type Place = { readonly host: string; readonly port: number; readonly token: string | null }
+
+/** A reply, or in a few words why there is none. */
+function answerOf(
+  clock: Clock,
+  { host, port, token, method, path, ms }: Question & Place,
 ): Promise<Reply | string> {
-  const { token } = listen.admin
   return new Promise((resolve) => {
     const sent = request({
-      ...{ host, port, path: `/explain?${asked}`, agent: false },
+      ...{ host, port, method, path, agent: false },
       headers: token === null ? {} : { authorization: `Bearer ${token}` },
     })
     const end = (reply: Reply | string): undefined => {
@@ -65,7 +107,7 @@ function get(
       sent.destroy()
       resolve(reply)
     }
-    const cancel = clock.after(limits.adminExplainMs + graceMs, () => end('not in time'))
+    const cancel = clock.after(ms, () => end('not in time'))
     sent.on('error', (error: NodeJS.ErrnoException) => end(faults[error.code ?? ''] ?? 'no HTTP'))
     sent.on('response', (response) => {
       let body = ''
@@ -90,7 +132,7 @@ const faults: Readonly<Record<string, string>> = {
   ENETUNREACH: 'no way to the network',
 }
 
-const words = ({ status }: Reply): string => meanings[status] ?? `HTTP status ${status}`
+export const words = ({ status }: Reply): string => meanings[status] ?? `HTTP status ${status}`
 
 const meanings: Readonly<Record<number, string>> = {
   401: 'its listen.admin.token is another one',

@@ -2,7 +2,7 @@
  * How client commands reach the gateway of their own domain, and as whom.
  *
  * In:    the options of a command; the configuration, if one is at hand.
- * Out:   an attached client.
+ * Out:   an attached client; and how it is let go of, without waiting for a gateway that is silent.
  * Fails: `usage`, `config-invalid`, `file-unreadable`, `bad-address`; what attaching fails with.
  */
 import { resolve } from 'node:path'
@@ -14,11 +14,21 @@ import type { Config, DomainConfig } from '../config/schema.ts'
 import { generateKeyPair, type KeyPair, readPrivateKey } from '../credential/ed25519.ts'
 import { signCredential } from '../credential/sign.ts'
 import { GatewayError } from '../errors.ts'
+import type { Clock } from '../lib/clock.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import { type Limits, limitsWith } from '../limits.ts'
 import { scopes } from '../wire/registry.ts'
-import { configOption, parsedConfig, readConfigText, readText } from './config-file.ts'
+import {
+  configOption,
+  findConfigText,
+  parsedConfig,
+  readConfigText,
+  readText,
+  trustedBy,
+} from './config-file.ts'
 import { type Endpoint, endpointOf, nearAddress } from './endpoint-option.ts'
 import type { Host } from './host.ts'
+import { wholeOf } from './number-option.ts'
 import { withProgress } from './progress.ts'
 
 export type AttachOptions = {
@@ -36,29 +46,29 @@ export const addAttachOptions = (command: Command): Command =>
   command
     .option('-u, --user <name>', 'who speaks: alice, or alice@a.example')
     .option(...configOption)
-    .option('--gateway <host:port>', 'the gateway, instead of that of the configuration')
+    .option(
+      '--gateway <host:port>',
+      'where the gateway takes clients, instead of what the configuration says',
+    )
     .option('--domain <domain>', 'the domain of the user, where neither user nor configuration say')
     .option('-k, --key <file>', 'private key of the user (PEM); else one is made and vouched for')
     .option('--credential <file>', 'credential of the domain that names this key')
     .option('--ca <file>', 'authority that vouches for the gateway (PEM)')
     .option('--plain', 'no TLS, for a gateway on this machine')
 
-type Handlers = Pick<PlaceOptions, 'onMessage' | 'onState'>
+type More = Pick<PlaceOptions, 'onMessage' | 'onState' | 'attachMs'>
 
-export async function attach(
-  host: Host,
-  options: AttachOptions,
-  handlers: Handlers = {},
-): Promise<Client> {
+export async function attach(host: Host, options: AttachOptions, more: More = {}): Promise<Client> {
   const { user, place } = await whoAndWhere(host, options)
-  const where = `${place.host} port ${place.port}`
+  const where = formatEndpoint(place.host, place.port)
   try {
-    const attaching = connectClient({ ...place, ...handlers })
+    const attaching = connectClient({ ...place, ...more })
     return await withProgress(host, `attaching to ${where}`, attaching)
   } catch (error) {
     if (!(error instanceof GatewayError)) throw error
     const { code, message, retryAfterMs } = error
-    const why = `${message}${hintOf(message)}`
+    // Where it is stands in the sentence already.
+    const why = `${message.replace(`${where}: `, '')}${hintOf(error)}`
     throw new GatewayError(code, `cannot attach as ${user.text} at ${where}: ${why}`, {
       cause: error,
       retryAfterMs,
@@ -66,11 +76,44 @@ export async function attach(
   }
 }
 
-/** With a certificate of a private authority nothing but its name is missing. */
-const hintOf = (message: string): string =>
-  message.includes('authority is unknown')
-    ? ' (--ca, or resolve.trustedCertificates, names one that is yours)'
-    : ''
+/** What is most likely, and what is to be done about it. */
+function hintOf({ code, message }: GatewayError): string {
+  // With a certificate of a private authority nothing but its name is missing.
+  if (message.includes('authority is unknown')) {
+    return ' (--ca, or resolve.trustedCertificates, names one that is yours)'
+  }
+  // [LINK-5.2-7] The role does not fit the door.
+  if (code === 'protocol-state') {
+    return ' (it may be the port for other gateways: clients have one of their own, listen.clients)'
+  }
+  if (message.includes('does not speak TLS')) return ' (is it the right port? --plain does without)'
+  return isNobody(code) ? ': is the gateway running?' : ''
+}
+
+const isNobody = (code: GatewayError['code']): boolean =>
+  code === 'link-refused' || code === 'remote-timeout'
+
+/** Waits until `client` is gone, but no longer than this. */
+export async function leave(client: Client, clock: Clock, mostMs = closeMs): Promise<void> {
+  const late = Promise.withResolvers<void>()
+  const cancel = clock.after(Math.min(mostMs, closeMs), () => late.resolve() as undefined)
+  await Promise.race([client.close(), late.promise])
+  cancel()
+}
+
+const closeMs = 2000
+
+export const addWaitOption = (command: Command): Command =>
+  command.option('--wait <seconds>', 'how long to wait for the gateway and for the answer', '30')
+
+export const waitMsOf = (wait: string | undefined): number =>
+  (wholeOf(wait, '--wait', 1, 86_400) ?? 30) * 1000
+
+/** How much of the time is left that counts from here, for all that a command does with its gateway. */
+export function leftOf({ clock }: Host, ms: number): () => number {
+  const until = clock.now() + ms
+  return () => Math.max(0, until - clock.now())
+}
 
 type WhoAndWhere = { readonly user: Address; readonly place: PlaceOptions }
 
@@ -81,7 +124,7 @@ async function whoAndWhere(host: Host, options: AttachOptions): Promise<WhoAndWh
   const ours = config?.domains.find(({ name }) => name === user.domain)
   const key = await keyOf(host, options.key, ours !== undefined)
   const { host: name, port } = endpointFor(options, config)
-  const listener = options.gateway === undefined ? config?.listen.clients[0] : undefined
+  const listener = listenerAt(options, config, port)
   const place = {
     user,
     key,
@@ -101,10 +144,26 @@ async function whoAndWhere(host: Host, options: AttachOptions): Promise<WhoAndWh
 export const limitsFor = async (host: Host, options: AttachOptions): Promise<Limits> =>
   limitsOf(await configOf(host, options))
 
-/** A gateway that was named needs no configuration, and is not mixed with one that happens to lie here. */
-async function configOf(host: Host, { config, gateway }: AttachOptions) {
-  if (gateway !== undefined && config === undefined) return undefined
-  return parsedConfig(await readConfigText(host, config)).config
+/**
+ * A gateway that was named needs no configuration; one of the user's own domain that is at hand says what was not named:
+ * key, domain, authorities. One of other domains only happens to lie here.
+ */
+async function configOf(host: Host, options: AttachOptions): Promise<Config | undefined> {
+  const { config: named, gateway, key, user, domain } = options
+  if (gateway === undefined || named !== undefined) {
+    return parsedConfig(await readConfigText(host, named)).config
+  }
+  const whose = user?.includes('@') ? userOf({ user }, undefined).domain : domain
+  try {
+    const found = await findConfigText(host, undefined)
+    const config = found === undefined ? undefined : parsedConfig(found).config
+    const isOurs = whose === undefined || config?.domains.some(({ name }) => name === whose)
+    return isOurs ? config : undefined
+  } catch (error) {
+    // Nothing is missing that it could say.
+    if (key !== undefined && whose !== undefined) return undefined
+    throw error
+  }
 }
 
 const limitsOf = (config: Config | undefined): Limits => config?.limits ?? limitsWith()
@@ -181,12 +240,17 @@ function endpointFor({ gateway }: AttachOptions, config: Config | undefined): En
   )
 }
 
+/** The door of the configuration that this is, if it is one. */
+const listenerAt = ({ gateway }: AttachOptions, config: Config | undefined, port: number) =>
+  gateway === undefined
+    ? config?.listen.clients[0]
+    : config?.listen.clients.find((listener) => listener.port === port)
+
 async function authorities(
   { folder }: Host,
   file: string | undefined,
   config: Config | undefined,
 ): Promise<readonly string[]> {
-  const named = file === undefined ? [] : [resolve(folder, file)]
-  const all = [...named, ...(config?.resolve.trustedCertificates ?? [])]
-  return Promise.all(all.map(async (path) => (await readText(path)).text))
+  const named = file === undefined ? [] : [(await readText(resolve(folder, file))).text]
+  return [...named, ...(await trustedBy(config))]
 }

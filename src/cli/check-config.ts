@@ -37,7 +37,7 @@ async function checkConfig(host: Host, named: string | undefined, json: boolean)
   } else {
     const paint = painter(host, 'out')
     if (!isRight) host.out(`${formatMistakes(mistakes)}\n`)
-    if (warnings.length > 0) host.out(`${paint('yellow', 'warning')} ${formatMistakes(warnings)}\n`)
+    for (const one of warnings) host.out(`${paint('yellow', 'warning')} ${formatMistakes([one])}\n`)
     const verdict = isRight ? paint('green', 'right') : paint('red', 'wrong')
     const counts = [countOf(mistakes.length, 'mistake'), countOf(warnings.length, 'warning')]
     host.out(`${text.file} is ${verdict}: ${counts.join(', ')}\n`)

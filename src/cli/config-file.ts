@@ -7,9 +7,11 @@
  */
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { systemAuthorities } from '../certificate/system.ts'
 import { type CheckedFiles, checkFiles, type Files } from '../config/files.ts'
 import { type Loaded, parseConfig } from '../config/load.ts'
 import { formatMistakes, type Mistake } from '../config/mistakes.ts'
+import type { Config } from '../config/schema.ts'
 import { GatewayError } from '../errors.ts'
 import { whyUnreadable } from '../lib/why-unreadable.ts'
 import { readBounded } from './bounded-file.ts'
@@ -21,6 +23,9 @@ export const configOption = [
 ] as const
 
 const usualPlaces = ['gatehouse.yaml', '/etc/gatehouse/gatehouse.yaml']
+
+type ReadFile = (file: string) => Promise<Buffer>
+type Read = Loaded & { readonly files: Files; readonly warnings: readonly Mistake[] }
 
 export type ConfigText = { readonly file: string; readonly text: string }
 
@@ -61,17 +66,41 @@ export function parsedConfig({ file, text }: ConfigText): Loaded {
 export const checkedFiles = (
   loaded: Loaded,
   { clock }: Pick<Host, 'clock'>,
-): Promise<CheckedFiles> => checkFiles(loaded, { readFile: readBounded, stat, wall: clock.wall })
+  readFile: ReadFile = readBounded,
+): Promise<CheckedFiles> => checkFiles(loaded, { readFile, stat, wall: clock.wall })
 
 /** Settings and files, both right. */
 export async function readConfig(
   host: Pick<Host, 'env' | 'folder' | 'clock'>,
   named: string | undefined,
-): Promise<Loaded & { readonly files: Files; readonly warnings: readonly Mistake[] }> {
-  const loaded = parsedConfig(await readConfigText(host, named))
-  const { files, mistakes, warnings } = await checkedFiles(loaded, host)
+): Promise<Read> {
+  return readWhole(await readConfigText(host, named), host)
+}
+
+/** The same file once more. */
+export const readConfigAgain = async (
+  host: Pick<Host, 'clock'>,
+  file: string,
+  readFile: ReadFile,
+): Promise<Read> => readWhole(await readText(file, readFile), host, readFile)
+
+async function readWhole(
+  text: ConfigText,
+  host: Pick<Host, 'clock'>,
+  readFile: ReadFile = readBounded,
+): Promise<Read> {
+  const loaded = parsedConfig(text)
+  const { files, mistakes, warnings } = await checkedFiles(loaded, host, readFile)
   if (files === undefined) throw invalid(loaded.file, mistakes)
   return { ...loaded, files, warnings }
+}
+
+/** PEM texts of the authorities that the configuration adds, for a command that dials. */
+export async function trustedBy(config: Config | undefined): Promise<readonly string[]> {
+  const { trustedCertificates = [], systemCertificates = false } = config?.resolve ?? {}
+  const read = await Promise.all(trustedCertificates.map((file) => readText(file)))
+  const system = systemCertificates ? await systemAuthorities(readBounded) : undefined
+  return [...read.map(({ text }) => text), ...(system === undefined ? [] : [system])]
 }
 
 export const countOf = (count: number, noun: string): string =>
@@ -89,9 +118,12 @@ const isThere = (file: string): Promise<boolean> =>
     () => false,
   )
 
-export async function readText(file: string): Promise<ConfigText> {
+export async function readText(
+  file: string,
+  readFile: ReadFile = readBounded,
+): Promise<ConfigText> {
   try {
-    return { file, text: (await readBounded(file)).toString() }
+    return { file, text: (await readFile(file)).toString() }
   } catch (cause) {
     throw new GatewayError('file-unreadable', whyUnreadable(file, cause), { cause })
   }

@@ -2,18 +2,25 @@
 import { resolve } from 'node:path'
 import type { Command } from 'commander'
 import { parseDomain } from '../address/domain.ts'
+import type { DomainConfig } from '../config/schema.ts'
 import { importPublicKey } from '../credential/ed25519.ts'
 import { signCredential } from '../credential/sign.ts'
 import { GatewayError } from '../errors.ts'
 import { type Scope, scopes } from '../wire/registry.ts'
 import { readKeyFile, userOf } from './attach.ts'
 import { mostInputBytes } from './bounded-file.ts'
-import { configOption, parsedConfig, readConfigText, readText } from './config-file.ts'
+import {
+  configOption,
+  findConfigText,
+  parsedConfig,
+  readConfigText,
+  readText,
+} from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
 import type { Host } from './host.ts'
 import { wholeOf } from './number-option.ts'
 import type { End } from './program.ts'
-import { inspectToken } from './token-report.ts'
+import { inspectToken, issuerOf } from './token-report.ts'
 import { inspectionText } from './token-text.ts'
 
 type IssueOptions = {
@@ -51,8 +58,11 @@ export function addCredential(program: Command, host: Host, end: End): undefined
     .command('inspect')
     .description('explain a token, and verify it where keys are given')
     .argument('[token]', 'the token; else standard input is read')
-    .option('--keys <file>', 'key set (JSON, as keys show prints it) or a public key')
-    .option('-c, --config <file>', 'verify with the keys of this configuration')
+    .option('--keys <file>', 'key set or public key, also as keys show prints them')
+    .option(
+      '-c, --config <file>',
+      'verify with its keys (else with one at hand of the domain that signed)',
+    )
     .option('--json', 'print one JSON object')
     .action(async (token: string | undefined, options: InspectOptions) =>
       end(await inspect(host, token, options)),
@@ -109,7 +119,8 @@ async function inspect(
   options: InspectOptions,
 ): Promise<number> {
   const text = named ?? (await host.readInput(mostInputBytes)).toString()
-  const inspection = inspectToken(text.trim(), await keySources(host, options), host.clock)
+  const token = text.trim()
+  const inspection = inspectToken(token, await keySources(host, options, token), host.clock)
   host.out(
     options.json === true ? `${JSON.stringify(inspection)}\n` : inspectionText(host, inspection),
   )
@@ -117,17 +128,41 @@ async function inspect(
 }
 
 /** Texts of key sets and public keys. */
-async function keySources(host: Host, options: InspectOptions): Promise<readonly string[]> {
+async function keySources(
+  host: Host,
+  options: InspectOptions,
+  token: string,
+): Promise<readonly string[]> {
   const sources: string[] = []
   if (options.keys !== undefined) {
     sources.push((await readText(resolve(host.folder, options.keys))).text.trim())
   }
-  if (options.config === undefined) return sources
-  const { config } = parsedConfig(await readConfigText(host, options.config))
-  for (const { key, userKey, otherKeys } of config.domains) {
+  if (options.config !== undefined) {
+    const { config } = parsedConfig(await readConfigText(host, options.config))
+    sources.push(...(await ownKeys(config.domains)))
+  } else if (options.keys === undefined) sources.push(...(await keysAtHand(host, token)))
+  return sources
+}
+
+/** Of a configuration that lies here and is the issuer's: nobody named it, so it is no mistake if it cannot be read. */
+async function keysAtHand(host: Host, token: string): Promise<readonly string[]> {
+  const issuer = issuerOf(token)
+  try {
+    const found = await findConfigText(host, undefined)
+    const domains = found === undefined ? [] : parsedConfig(found).config.domains
+    return await ownKeys(domains.filter(({ name }) => name === issuer))
+  } catch (error) {
+    if (error instanceof GatewayError) return []
+    throw error
+  }
+}
+
+async function ownKeys(domains: readonly DomainConfig[]): Promise<readonly string[]> {
+  const keys: string[] = []
+  for (const { key, userKey, otherKeys } of domains) {
     for (const file of [key, ...(userKey === null ? [] : [userKey]), ...otherKeys]) {
-      sources.push((await readKeyFile(file)).publicKey.x)
+      keys.push((await readKeyFile(file)).publicKey.x)
     }
   }
-  return sources
+  return keys
 }

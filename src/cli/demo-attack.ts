@@ -41,8 +41,15 @@ async function run(host: Host, options: Options): Promise<number> {
   const { config, files } = await readConfig(host, options.config)
   const { limits } = config
   const meter = new Meter()
-  const exchange = systemExchange({ clock })
-  const ports = { software, exchange, systemServers, clock, random, meter, log: silentLog }
+  const ports = {
+    software,
+    exchange: systemExchange,
+    systemServers,
+    clock,
+    random,
+    meter,
+    log: silentLog,
+  }
   const running = await startGateway({ config, files, ...ports })
   const domain = config.domains[0]?.name ?? parseDomain('c.example')
   const key = readPrivateKey(files.domains[0]?.key ?? '')

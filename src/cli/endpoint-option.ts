@@ -18,7 +18,7 @@ export function endpointOf(text: string, option: string, defaultPort: number): E
   throw new GatewayError('usage', `expected host:port behind ${option}, found "${text}"`)
 }
 
-/** Where on this machine a listener is reached: of every address the loopback one will do. */
+/** Where on this machine a listener is reached: of every address the loopback one will do, of IPv4 where both are. */
 export const nearAddress = (listened: string): string => loopback[listened] ?? listened
 
-const loopback: Readonly<Record<string, string>> = { '::': '::1', '0.0.0.0': '127.0.0.1' }
+const loopback: Readonly<Record<string, string>> = { '::': '127.0.0.1', '0.0.0.0': '127.0.0.1' }

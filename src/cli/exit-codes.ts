@@ -21,7 +21,7 @@ export const exitCodes = {
   output: row(73, 'A file is there already, or cannot be written; or what was printed is lost.'),
   temporary: row(75, 'It did not work this time: try again later.'),
   config: row(78, 'The configuration has mistakes, or a file or certificate that it names cannot be used.'),
-  unknown: row(79, 'Nobody knows whether the message arrived: repeat it with the same --id.'),
+  unknown: row(79, 'Nobody knows whether the message arrived: repeat it with the --id that is told.'),
   interrupted: row(130, 'Stopped by a signal before it was done.'),
 } as const satisfies Record<string, ExitCodeRow>
 
@@ -33,9 +33,12 @@ export function exitOf(status: Status): ExitName {
     case 'usage':
       return 'usage'
     case 'bad-address':
+    case 'bad-request':
       return 'data'
     case 'file-unreadable':
       return 'input'
+    case 'file-unwritable':
+      return 'output'
     case 'port-unavailable':
       return 'port'
     case 'config-invalid':

@@ -31,7 +31,7 @@ export async function explainAlone(
   const running = await startGateway({
     ...{ files, software, clock, random, meter, log: silentLog },
     config: { ...config, listen: { ...config.listen, peers: [], clients: [] } },
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     systemServers,
   })
   try {

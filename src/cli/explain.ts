@@ -5,6 +5,7 @@
  * side. Where there is none, the command is one without doors for as long as it takes; where another search is wanted
  * than a gateway makes, it searches itself and proves nothing. Each address is tried by the command.
  */
+import { isIP } from 'node:net'
 import type { Command } from 'commander'
 import { type Domain, parseDomain } from '../address/domain.ts'
 import type { Config } from '../config/schema.ts'
@@ -23,8 +24,8 @@ import { createResolver, type Resolver } from '../resolve/resolver.ts'
 import { systemExchange, systemServers } from '../resolve/system-exchange.ts'
 import type { Fallback } from '../resolve/target.ts'
 import { type Answered, askGateway } from './ask-gateway.ts'
-import { configOption, findConfigText, parsedConfig, readText } from './config-file.ts'
-import { endpointOf } from './endpoint-option.ts'
+import { configOption, findConfigText, parsedConfig, trustedBy } from './config-file.ts'
+import { type Endpoint, endpointOf } from './endpoint-option.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import { explainAlone } from './explain-alone.ts'
 import { explanationText } from './explanation-text.ts'
@@ -131,7 +132,7 @@ function resolverWith(host: Host, config: Config | undefined, options: Options):
   const { resolve, limits = limitsWith() } = config ?? {}
   const meter = new Meter()
   return createResolver({
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     servers: serversOf(options, resolve),
     staticRoutes: resolve?.routes ?? new Map(),
     allowRanges: resolve?.allowRanges ?? [],
@@ -163,8 +164,7 @@ async function visitOf(
 ): Promise<Visit> {
   const domain = text as Domain
   const { limits = limitsWith() } = config ?? {}
-  const files = config?.resolve.trustedCertificates ?? []
-  const trust = trustIn(await Promise.all(files.map(async (file) => (await readText(file)).text)))
+  const trust = trustIn(await trustedBy(config))
   const { signal } = new AbortController()
   const isPlain = config?.peers.get(domain)?.plain === true
   return async (ip, port) => {
@@ -179,8 +179,15 @@ function serversOf(
   { server }: Options,
   resolve: Config['resolve'] | undefined,
 ): readonly DnsServer[] {
-  const named = server?.map((text) => endpointOf(text, '--server', 53)) ?? resolve?.servers ?? []
+  const named = server?.map(serverOf) ?? resolve?.servers ?? []
   return named.length > 0 ? named.map(({ host: ip, port }) => ({ ip, port })) : systemServers()
+}
+
+/** A name would have to be looked up first, and where is the question. */
+function serverOf(text: string): Endpoint {
+  const endpoint = endpointOf(text, '--server', 53)
+  if (isIP(endpoint.host) !== 0) return endpoint
+  throw new GatewayError('usage', `expected an IP address behind --server, found "${text}"`)
 }
 
 function fallbackOf(text: string | undefined): Fallback | undefined {

@@ -5,7 +5,17 @@ import type { LogOptions, ProcessLog } from './process-log.ts'
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error'
 
-export type StopSignal = 'SIGINT' | 'SIGTERM'
+/** `output`: nobody takes what is printed any more. */
+export type StopSignal = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'output'
+
+/** What the signals of a service do, from the first statement of the process on. */
+export type Signals = {
+  readonly isService: boolean
+  /** One that came before anybody took it. */
+  isReloadAsked: boolean
+  reload: () => undefined
+  stop: (signal: StopSignal) => undefined
+}
 
 export type Host = {
   /** The words of the command line behind the name of the program. */
@@ -30,10 +40,13 @@ export type Host = {
   readonly onReload: (task: () => undefined) => Cancel
   /** Everything is loaded and open: from now on speed counts for more than memory. */
   readonly serving: () => undefined
-  /** What the system says of the bounds of this process (`/proc/self/limits`); empty: nothing. */
-  readonly bounds: () => string
   /** How large the heap of this process may become, in bytes. */
   readonly heapBytes: () => number
+  readonly pid: number
+  /** CLOCK_MONOTONIC of the system in microseconds. */
+  readonly monotonicUs: () => bigint
+  /** Tells the service manager these variables at once; resolves with why that failed, or nothing. */
+  readonly notify: (lines: readonly string[]) => Promise<string | undefined>
   /** Program and words that start this program again, without a command. */
   readonly again: readonly [string, ...string[]]
   /** The same as a person types it. */

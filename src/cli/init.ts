@@ -3,11 +3,17 @@ import { isIP } from 'node:net'
 import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type Domain, parseDomain } from '../address/domain.ts'
-import type { PemPair } from '../config/certificates.ts'
+import { canonicalIp } from '../config/ip.ts'
 import { dnsRecords, type ZoneRecord, zoneText } from '../config/records.ts'
 import { GatewayError } from '../errors.ts'
-import { readText } from './config-file.ts'
+import { isLoopback } from '../lib/ip.ts'
 import { exitCodes } from './exit-codes.ts'
+import {
+  authorityIn,
+  type GivenFiles,
+  lookAtCertificate,
+  lookAtIssued,
+} from './given-certificates.ts'
 import type { Host } from './host.ts'
 import { type Domainware, newDomain } from './new-domain.ts'
 import { painter } from './paint.ts'
@@ -19,6 +25,7 @@ type Options = {
   readonly directory: string
   readonly host?: string
   readonly port: string
+  readonly listen?: string
   readonly address?: readonly string[]
   readonly certificate?: string
   readonly certificateKey?: string
@@ -35,6 +42,7 @@ export function addInit(program: Command, host: Host, end: End): undefined {
     .option('-d, --directory <folder>', 'where the files go', '.')
     .option('--host <name>', 'host that the gateway runs on, for the SRV records (else the domain)')
     .option('--port <number>', 'port for other gateways, for the SRV records', '5279')
+    .option('--listen <ip>', 'address to listen on; of loopback, clients and the admin port, too')
     .option('--address <ip...>', 'addresses of the host, for its A and AAAA records')
     .option('--certificate <file>', 'a certificate for the domain that you have (PEM, with chain)')
     .option('--certificate-key <file>', 'its private key (PEM)')
@@ -48,31 +56,57 @@ async function init(host: Host, text: string, options: Options): Promise<number>
   const domain = parseDomain(text)
   const records = recordsOf(domain, options)
   const folder = resolve(host.folder, options.directory)
-  const own = pairOf(options.certificate, options.certificateKey, '--certificate')
+  const own = pairOf(host, options.certificate, options.certificateKey, '--certificate')
+  const given = pairOf(host, options.ca, options.caKey, '--ca')
+  if (own !== undefined && given !== undefined) {
+    throw new GatewayError('usage', 'expected --certificate or --ca, found both')
+  }
+  const purpose = { domain, wallMs: host.clock.wall() }
+  const warnings = own === undefined ? [] : [...(await lookAtCertificate(own, purpose))]
+  const authority = given && (await authorityIn(given))
   const wish = {
     domain,
     folder,
     own: own && {
-      certificate: pathFrom(folder, resolve(host.folder, own[0])),
-      certificateKey: pathFrom(folder, resolve(host.folder, own[1])),
+      certificate: pathFrom(folder, own.certificate),
+      certificateKey: pathFrom(folder, own.key),
     },
-    authority: await authorityOf(host, options),
+    authority,
     settings: settingsOf(options),
   }
   const made = await withProgress(host, 'making keys', newDomain(wish, host))
+  if (given !== undefined && authority !== undefined && made.issued !== undefined) {
+    const source = { file: given.certificate, pem: authority.certificatePem }
+    warnings.push(...(await lookAtIssued(made.issued, source, purpose)))
+  }
   const there = await alreadyThere(made.files.map(({ file }) => file))
   if (there.length > 0) {
     host.err(`gatehouse: expected a folder without these files: ${there.join(', ')}\n`)
     return exitCodes.output.number
   }
   await writeNew(made.files)
-  host.out(options.json === true ? jsonOf(domain, made, records) : report(host, made, records))
+  const paint = painter(host, 'err')
+  for (const warning of warnings) host.err(`gatehouse: ${paint('yellow', 'warning')} ${warning}\n`)
+  host.out(
+    options.json === true
+      ? jsonOf(domain, made, records, warnings)
+      : report(host, made, records, options),
+  )
   return exitCodes.ok.number
 }
 
-/** The gateway listens where DNS says that it does. */
-const settingsOf = ({ port }: Options): Readonly<Record<string, string>> =>
-  port === '5279' ? {} : { peers: `[{address: "::", port: ${port}}]` }
+/** The gateway listens where DNS says that it does, and on loopback as a whole, so that several fit on one machine. */
+function settingsOf({ port, listen }: Options): Readonly<Record<string, string>> {
+  const ip = listen === undefined ? '::' : canonicalIp(listen)
+  if (ip === undefined) {
+    throw new GatewayError('usage', `expected an IP address behind --listen, found "${listen}"`)
+  }
+  const at = (place: string): string => `[{address: "${ip}", port: ${place}}]`
+  const peers = port === '5279' && listen === undefined ? {} : { peers: at(port) }
+  return listen !== undefined && isLoopback(ip)
+    ? { ...peers, clients: at('5280'), address: `"${ip}"` }
+    : peers
+}
 
 /** Relative where the file lies below, so that the folder can be moved as a whole. */
 const pathFrom = (folder: string, file: string): string => {
@@ -101,29 +135,26 @@ function recordsOf(domain: Domain, options: Options): readonly ZoneRecord[] {
 
 /** Both or none. */
 function pairOf(
-  first: string | undefined,
+  { folder }: Host,
+  certificate: string | undefined,
   key: string | undefined,
   option: string,
-): readonly [string, string] | undefined {
-  if (first === undefined && key === undefined) return undefined
-  if (first !== undefined && key !== undefined) return [first, key]
+): GivenFiles | undefined {
+  if (certificate === undefined && key === undefined) return undefined
+  if (certificate !== undefined && key !== undefined) {
+    return { certificate: resolve(folder, certificate), key: resolve(folder, key) }
+  }
   throw new GatewayError(
     'usage',
     `expected ${option} and ${option}-key together, found one of them`,
   )
 }
 
-async function authorityOf({ folder }: Host, { ca, caKey }: Options): Promise<PemPair | undefined> {
-  const pair = pairOf(ca, caKey, '--ca')
-  if (pair === undefined) return undefined
-  const [certificate, key] = await Promise.all(pair.map((file) => readText(resolve(folder, file))))
-  return { certificatePem: certificate?.text ?? '', keyPem: key?.text ?? '' }
-}
-
 const jsonOf = (
   domain: Domain,
   { configFile, key, files, authorityFile }: Domainware,
   records: readonly ZoneRecord[],
+  warnings: readonly string[],
 ): string =>
   `${JSON.stringify({
     domain,
@@ -133,12 +164,14 @@ const jsonOf = (
     publicKey: key.publicKey.x,
     kid: key.publicKey.thumbprint,
     records,
+    warnings,
   })}\n`
 
 function report(
   host: Host,
   { files, configFile, authorityFile }: Domainware,
   records: readonly ZoneRecord[],
+  { listen }: Options,
 ): string {
   const paint = painter(host, 'out')
   const lines = [
@@ -156,9 +189,15 @@ function report(
     paint('bold', 'Then'),
     `  ${host.typed} check-config --config ${configFile}`,
     `  ${host.typed} run --config ${configFile}`,
+    ...(listen === undefined ? neighbourHint : []),
   ]
   return `${lines.join('\n')}\n`
 }
+
+const neighbourHint = [
+  '  A second gateway on this machine needs addresses of its own, such as init --listen 127.0.0.2;',
+  '  or one gateway serves both domains: a second entry under domains.',
+]
 
 const hostHint = ([first]: readonly ZoneRecord[]): readonly string[] => [
   `  and the A and AAAA records of ${first?.data.split(' ').at(-1)}, if they are not there yet.`,

@@ -7,6 +7,7 @@
  */
 import { isAbsolute, join } from 'node:path'
 import type { Domain } from '../address/domain.ts'
+import { pemOf, readCertificates } from '../certificate/chain.ts'
 import { createDevelopmentCa, createLeaf, type PemPair } from '../config/certificates.ts'
 import { sampleConfig } from '../config/sample.ts'
 import { generateKeyPair, type KeyPair, writePrivateKey } from '../credential/ed25519.ts'
@@ -35,6 +36,8 @@ export type Domainware = {
   readonly files: readonly NewFile[]
   /** What others have to trust; `undefined` where `own` was given. */
   readonly authorityFile: string | undefined
+  /** What was issued; `undefined` where `own` was given. */
+  readonly issued: PemPair | undefined
 }
 
 const days = { authority: 3650, certificate: 365 }
@@ -57,7 +60,7 @@ export async function newDomain(wish: NewDomain, { clock, random }: Ports): Prom
   })
   const rows: readonly Row[] = [
     [keyPath, writePrivateKey(key), true],
-    ...(issued ?? []),
+    ...(issued?.rows ?? []),
     [
       configFile,
       withSettings(sample, issued === undefined ? settings : { ...trust, ...settings }),
@@ -65,7 +68,8 @@ export async function newDomain(wish: NewDomain, { clock, random }: Ports): Prom
     ],
   ]
   const authorityFile = issued === undefined ? undefined : join(folder, authorityPath)
-  return { configFile, key, files: rows.map(inFolder), authorityFile }
+  const files = rows.map(inFolder)
+  return { configFile, key, files, authorityFile, issued: issued?.pair }
 }
 
 type Row = readonly [path: string, text: string, isPrivate: boolean]
@@ -75,18 +79,26 @@ const pathsOf = (domain: Domain): OwnCertificate => ({
   certificateKey: `certificates/${domain}.key.pem`,
 })
 
-async function issue({ domain, authority }: NewDomain, clock: Clock): Promise<readonly Row[]> {
+async function issue({ domain, authority }: NewDomain, clock: Clock) {
   const ca = authority ?? (await createDevelopmentCa({ days: days.authority, wall: clock.wall }))
   const leaf = await createLeaf(ca, [domain], { days: days.certificate, wall: clock.wall })
   const { certificate, certificateKey } = pathsOf(domain)
+  const certificatePem = leaf.certificatePem + intermediatesIn(ca.certificatePem)
   const authorityKey: Row = ['certificates/development-ca.key.pem', ca.keyPem, true]
-  return [
-    [certificate, leaf.certificatePem, false],
+  const rows: readonly Row[] = [
+    [certificate, certificatePem, false],
     [certificateKey, leaf.keyPem, true],
     [authorityPath, ca.certificatePem, false],
     // Whoever brought the authority has its key.
     ...(authority === undefined ? [authorityKey] : []),
   ]
+  return { rows, pair: { certificatePem, keyPem: leaf.keyPem } }
+}
+
+/** Whoever trusts the root alone is shown the way up to it. */
+function intermediatesIn(pem: string): string {
+  const chain = readCertificates(pem)
+  return typeof chain === 'string' ? '' : pemOf(chain.filter((one) => one.subject !== one.issuer))
 }
 
 /** Our own clients, and peers with a certificate of the same authority, are to be believed. */

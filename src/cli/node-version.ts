@@ -11,4 +11,9 @@ export function isTooOld(found: string, wanted: string): boolean {
   return false
 }
 
+/** And what is to be done about it. */
+export const tooOld = (wanted: string, found: string, program: string): string =>
+  `expected Node ${wanted}, found ${found} in ${program}: ` +
+  'https://nodejs.org has it, and "npm install --global node@24" brings it, too'
+
 const numbers = (version: string): readonly number[] => version.split('.').map(Number)

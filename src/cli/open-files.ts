@@ -7,12 +7,6 @@
  */
 import type { Limits } from '../limits.ts'
 
-/** Of `/proc/self/limits`: the number in force; `undefined`: none is told, or there is none. */
-export function openFilesIn(text: string): number | undefined {
-  const [, most] = /^Max open files +(\d+) /m.exec(text) ?? []
-  return most === undefined ? undefined : Number(most)
-}
-
 /** A tenth and the connections of the admin port stay free; strangers never take what gateways and clients need. */
 export function withinOpenFiles(limits: Limits, openFiles: number | undefined): Limits {
   if (openFiles === undefined) return limits

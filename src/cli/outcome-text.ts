@@ -1,22 +1,37 @@
 /** What became of a request, in a line for a person. */
 
 import type { Outcome } from '../client/outcome.ts'
-import { isSuccess, type Status, statuses } from '../errors.ts'
+import { isSuccess, type Retry, type Status, statuses } from '../errors.ts'
 import { printableLine } from '../lib/printable.ts'
 import type { Paint } from './paint.ts'
 
-/** `refused: The recipient does not exist … Found by b.example (policy); do not repeat it.` */
-export function outcomeText(outcome: Outcome, paint: Paint): string {
+/** `refused: The recipient does not exist … Found by b.example (policy); do not repeat it.` `id`: of a message. */
+export function outcomeText(outcome: Outcome, paint: Paint, id?: string): string {
   const { status, reporter, stage, text, retryAfterMs } = outcome
   if (isSuccess(status)) return paint('green', status)
-  const said = text === undefined ? statuses[status].meaning : printableLine(text)
-  const where = reporter === undefined ? '' : ` Found by ${reporter}${stage ? ` (${stage})` : ''};`
+  const said = text === undefined ? meaningOf(outcome) : sentence(printableLine(text))
+  const found = reporter === undefined ? [] : [`found by ${reporter}${stage ? ` (${stage})` : ''}`]
+  const rest = [...found, ...advice(outcome, id)].join('; ')
   const colour = status === 'unknown-outcome' ? 'yellow' : 'red'
-  return `${paint(colour, status)}: ${said}${where} ${advice(outcome)}${waitText(retryAfterMs)}.`
+  return `${paint(colour, status)}: ${said} ${sentence(`${rest}${waitText(retryAfterMs)}`)}`
 }
 
-const advice = ({ status }: Outcome): string =>
-  [hints[status], advices[statuses[status].retry]].filter((one) => one !== undefined).join('; ')
+/** The table speaks as the gateway that says it: to the one who reads it that may be another one than his. */
+const meaningOf = ({ status, reporter }: Outcome): string =>
+  statuses[status].meaning.replace(
+    'this gateway',
+    reporter === undefined ? 'the gateway' : `the gateway of ${reporter}`,
+  )
+
+/** Begins and ends as one. */
+const sentence = (text: string): string =>
+  `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? '' : '.'}`
+
+const advice = ({ status }: Outcome, id: string | undefined): readonly string[] =>
+  [hints[status], adviceOf(statuses[status].retry, id)].filter((one) => one !== undefined)
+
+const adviceOf = (retry: Retry, id: string | undefined): string =>
+  retry === 'ask' && id !== undefined ? `repeat it with --id ${id}` : advices[retry]
 
 /** Where the reason is to be looked for, if the one who asked may find it. */
 const hints: Readonly<Partial<Record<Status, string>>> = {

@@ -1,13 +1,8 @@
 /** Presence documents and notices, for a person and for a program. */
 
-import type { PresenceDocument, PresenceNotice, Tuple } from '../client/presence.ts'
+import type { PresenceNotice, Tuple } from '../client/presence.ts'
 import { printableLine } from '../lib/printable.ts'
 import type { Paint } from './paint.ts'
-import { columns } from './table.ts'
-
-/** One line a tuple: id, status, note, contact. */
-export const documentText = (document: PresenceDocument, paint: Paint): string =>
-  columns(Object.entries(document.tuples).map(([id, tuple]) => tupleRow(id, tuple, paint)))
 
 function tupleRow(id: string, { basic, note, contact }: Tuple, paint: Paint): readonly string[] {
   const status = basic ?? 'unknown'

@@ -23,7 +23,9 @@ const commands: Readonly<Record<string, () => Promise<Add>>> = {
   'check-config': async () => (await import('./check-config.ts')).addCheckConfig,
   'print-config': async () => (await import('./print-config.ts')).addPrintConfig,
   run: async () => (await import('./run.ts')).addRun,
+  reload: async () => (await import('./reload-command.ts')).addReload,
   explain: async () => (await import('./explain.ts')).addExplain,
+  dns: async () => (await import('./dns.ts')).addDns,
   send: async () => (await import('./send.ts')).addSend,
   publish: async () => (await import('./publish.ts')).addPublish,
   fetch: async () => (await import('./fetch.ts')).addFetch,
@@ -39,7 +41,7 @@ const hidden: typeof commands = {
 }
 
 export async function runProgram(real: Host): Promise<number> {
-  const host = screened(real)
+  const host = screened({ ...real, words: asked(real.words), env: given(real.env) })
   let code: number = exitCodes.ok.number
   const end: End = (number) => {
     code = number
@@ -62,13 +64,23 @@ export async function runProgram(real: Host): Promise<number> {
   }
 }
 
+/** `help send` is `send --help`, and `help` alone `--help`. */
+function asked(words: readonly string[]): readonly string[] {
+  const at = words.findIndex((word) => !word.startsWith('-'))
+  return words[at] === 'help' ? [...words.toSpliced(at, 1), '--help'] : words
+}
+
+/** A variable that is empty is not set: it counts by its value, not by being there. */
+const given = (env: Host['env']): Host['env'] =>
+  Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ''))
+
 async function buildProgram(host: Host, end: End): Promise<Command> {
   const program = new Command('gatehouse')
   program
     .description('Instant messages and presence between domains: the gateway and its tools.')
     .version(host.software.split('/')[1] ?? '', '-V, --version', 'print the version')
     .option('--verbose', 'show where a fault of the program happened')
-    .helpCommand(false)
+    .helpCommand('help [command...]', 'tell more of a command')
     .showHelpAfterError('"gatehouse <command> --help" tells more.')
     .addHelpText('after', `\n${exitCodesText()}`)
     .exitOverride()

@@ -1,9 +1,19 @@
 /** `gatehouse publish`: says how the user is, for a time. */
 import type { Command } from 'commander'
-import type { PresenceDocument } from '../client/presence.ts'
+import { documentFault, type PresenceDocument } from '../client/presence.ts'
 import type { PublishResult } from '../client/publication.ts'
 import { GatewayError, isSuccess } from '../errors.ts'
-import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { type Limits, limitsWith } from '../limits.ts'
+import {
+  type AttachOptions,
+  addAttachOptions,
+  addWaitOption,
+  attach,
+  leave,
+  leftOf,
+  limitsFor,
+  waitMsOf,
+} from './attach.ts'
 import { mostInputBytes } from './bounded-file.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
@@ -20,11 +30,18 @@ type Options = AttachOptions & {
   readonly lease?: string
   readonly replaces?: string
   readonly stay?: boolean
+  readonly wait?: string
   readonly json?: boolean
 }
 
+/**
+ * A lease that is kept alive is as short as any gateway has to grant: a process that is killed takes nothing back, and
+ * nobody should believe it for an hour.
+ */
+const { leaseMinSeconds: shortestSeconds } = limitsWith()
+
 export function addPublish(program: Command, host: Host, end: End): undefined {
-  addAttachOptions(program.command('publish'))
+  addWaitOption(addAttachOptions(program.command('publish')))
     .description('publish presence for a time; each call is a publication of its own')
     .argument(
       '<status>',
@@ -35,7 +52,7 @@ export function addPublish(program: Command, host: Host, end: End): undefined {
     .option('--tuple <id>', 'id of the tuple (else a new one)')
     .option('--lease <seconds>', 'how long it holds (the gateway may say less)')
     .option('--replaces <tag>', 'replace, or take back, the publication with this entity-tag')
-    .option('--stay', 'keep it alive until Ctrl-C, then take it back')
+    .option('--stay', 'keep it alive until Ctrl-C, then take it back; it holds for 300 s at a time')
     .option('--json', 'print one JSON object')
     .action(async (status: string, options: Options) => end(await publish(host, status, options)))
 }
@@ -45,20 +62,22 @@ async function publish(host: Host, status: string, options: Options): Promise<nu
   if (status === 'none' && replaces === undefined) {
     throw new GatewayError('usage', 'expected --replaces <tag> with none: what is to be taken back')
   }
-  const lease = wholeOf(options.lease, '--lease', 1, 2_000_000)
+  const isStaying = options.stay === true
+  const lease =
+    wholeOf(options.lease, '--lease', 1, 2_000_000) ?? (isStaying ? shortestSeconds : undefined)
+  const waitMs = waitMsOf(options.wait)
   const document = await documentOf(host, status, options)
-  const client = await attach(host, options)
-  const result = await withProgress(
-    host,
-    'publishing',
-    client.publish(document, { lease, replaces }),
-  )
+  checkDocument(document, await limitsFor(host, options))
+  const left = leftOf(host, waitMs)
+  const client = await attach(host, options, { attachMs: left() })
+  const publishing = client.publish(document, { lease, replaces, lifeMs: left() })
+  const result = await withProgress(host, 'publishing', publishing)
   host.out(options.json === true ? `${JSON.stringify(result)}\n` : report(host, result))
-  if (options.stay === true && isSuccess(result.status)) {
+  if (isStaying && isSuccess(result.status)) {
     await new Promise<undefined>((resolve) => host.onStop(() => resolve(undefined) as undefined))
-    await client.publish(null)
+    await client.publish(null, { lifeMs: waitMs })
   }
-  await client.close()
+  await leave(client, host.clock)
   return exitCodes[exitOf(result.status)].number
 }
 
@@ -82,13 +101,20 @@ async function documentOf(
 }
 
 function readDocument(text: string): PresenceDocument {
+  const expected = 'expected {"tuples": …} on standard input'
   try {
     const value = JSON.parse(text) as PresenceDocument | null
-    if (typeof value?.tuples === 'object' && value.tuples !== null) return value
+    if (value !== null) return value
   } catch (cause) {
-    throw new GatewayError('bad-request', 'expected JSON on standard input', { cause })
+    throw new GatewayError('bad-request', `${expected}, found no JSON`, { cause })
   }
-  throw new GatewayError('bad-request', 'expected {"tuples": …} on standard input')
+  throw new GatewayError('bad-request', `${expected}, found null`)
+}
+
+/** Before anybody is asked. */
+function checkDocument(document: PresenceDocument | null, limits: Limits): undefined {
+  const fault = document === null ? undefined : documentFault(document, limits)
+  if (fault !== undefined) throw new GatewayError(fault.status, fault.detail)
 }
 
 function report(host: Host, result: PublishResult): string {

@@ -4,6 +4,7 @@ import { type OpenedAdmin, openAdmin } from '../admin/admin.ts'
 import type { Files } from '../config/files.ts'
 import type { Config } from '../config/schema.ts'
 import { GatewayError } from '../errors.ts'
+import { sleep } from '../lib/clock.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import { Meter } from '../lib/meter.ts'
@@ -13,12 +14,13 @@ import { systemExchange, systemServers } from '../resolve/system-exchange.ts'
 import { type Running, startGateway } from '../run.ts'
 import { configOption, readConfig } from './config-file.ts'
 import { exitCodes } from './exit-codes.ts'
-import { type Place, unavailable } from './free-ports.ts'
+import { everyAddress, type Place, unavailable } from './free-ports.ts'
 import { heapLimits, withinHeap } from './heap-room.ts'
 import type { Host } from './host.ts'
-import { openFilesIn, withinOpenFiles } from './open-files.ts'
+import { withinOpenFiles } from './open-files.ts'
 import type { End } from './program.ts'
 import { Reloader } from './reload.ts'
+import { ServiceManager } from './service-manager.ts'
 
 type Options = { readonly config?: string; readonly exitWithParent?: boolean }
 
@@ -26,7 +28,7 @@ export function addRun(program: Command, host: Host, end: End): undefined {
   program
     .command('run')
     .description(
-      'run the gateway; SIGTERM and Ctrl-C let it finish what is under way, SIGHUP reads its files again',
+      'run the gateway; SIGTERM and Ctrl-C let it finish what is under way, twice they do not; SIGHUP reads its files again',
     )
     .option(...configOption)
     .option('--exit-with-parent', 'stop when standard input ends, as when the parent is gone')
@@ -36,22 +38,40 @@ export function addRun(program: Command, host: Host, end: End): undefined {
 type Doors = { readonly running: Running; readonly admin: OpenedAdmin }
 
 async function run(host: Host, { config: named, exitWithParent }: Options): Promise<number> {
-  const { config, files, file, warnings } = await readConfig(host, named)
+  const { config: written, files, file, warnings } = await readConfig(host, named)
   const meter = new Meter()
-  const log = await host.log({ level: config.log.level, limits: config.limits, meter })
+  const { level } = written.log
+  const log = await host.log({ level, limits: written.limits, meter })
   for (const { path, message } of warnings) log.warn('config.warning', { path, message })
-  const busy = await unavailable(placesOf(config))
+  const config = await onFamilies(written, log)
+  const busy = await unavailable(host.clock, placesOf(config))
   if (busy.length > 0) throw new GatewayError('port-unavailable', busy.join('\n'))
   // From here on: a signal that comes before the doors are open is not lost.
   const stop = new Stop(host, exitWithParent === true)
-  const reload = new Reloader(host, log, log.become)
-  const doors = await open(host, { config, files, meter, log })
+  const manager = new ServiceManager(host, log)
+  const reloader = new Reloader(host, log, { config: written, files, file }, manager)
+  const doors = await open(host, { config, files, meter, log, reloader })
   host.serving()
   log.info('gateway.started', { ...factsOf(doors, config), config: file, software: host.software })
-  reload.start({ config, files, file }, doors.running)
-  await untilStopped(host, doors, { config, log, stop })
-  reload.forget()
+  manager.ready(reloader.status)
+  reloader.start(doors.running)
+  await untilStopped(host, doors, { config, log, stop, manager })
+  manager.forget()
+  reloader.forget()
   return exitCodes.ok.number
+}
+
+/** The addresses to listen on, as far as this machine has them. */
+async function onFamilies(config: Config, log: Log): Promise<Config> {
+  const { peers, clients, admin } = config.listen
+  const isEvery = ({ address }: { readonly address: string }) => address === '::'
+  if (![...peers, ...clients, admin].some(isEvery)) return config
+  const every = await everyAddress()
+  if (every === '::') return config
+  log.warn('listen.ipv4-only', { address: every })
+  const on = <T extends { readonly address: string }>(place: T): T =>
+    isEvery(place) ? { ...place, address: every } : place
+  return { ...config, listen: { peers: peers.map(on), clients: clients.map(on), admin: on(admin) } }
 }
 
 function placesOf({ listen }: Config): readonly Place[] {
@@ -68,20 +88,21 @@ type Inside = {
   readonly files: Files
   readonly meter: Meter
   readonly log: Log
+  readonly reloader: Reloader
 }
 
-async function open(host: Host, { config, files, meter, log }: Inside): Promise<Doors> {
+async function open(host: Host, { config, files, meter, log, reloader }: Inside): Promise<Doors> {
   const { clock, random, software } = host
   const limits = fitting(host, config, log)
   const running = await startGateway({
     ...{ config: { ...config, limits }, files, software, clock, random, meter, log },
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     systemServers,
   })
   try {
     const listen = config.listen.admin
     const common = { software, meter, clock, limits, log, vitals: systemVitals }
-    return { running, admin: await openAdmin({ ...common, running, listen }) }
+    return { running, admin: await openAdmin({ ...common, running, config: reloader, listen }) }
   } catch (error) {
     await running.close()
     throw error
@@ -90,7 +111,7 @@ async function open(host: Host, { config, files, meter, log }: Inside): Promise<
 
 /** The limits, lowered where this process may not open as many files, or have as much memory. */
 function fitting(host: Host, { limits }: Config, log: Log): Limits {
-  const [openFiles, heapBytes] = [openFilesIn(host.bounds()), host.heapBytes()]
+  const [openFiles, heapBytes] = [systemVitals.mostFiles(), host.heapBytes()]
   const fit = withinHeap(withinOpenFiles(limits, openFiles), heapBytes)
   const lowered = [
     [{ openFiles }, ['unprovenLinks', 'links', 'clients']],
@@ -144,16 +165,25 @@ class Stop {
   }
 }
 
-type Stay = { readonly config: Config; readonly log: Log; readonly stop: Stop }
+type Stay = {
+  readonly config: Config
+  readonly log: Log
+  readonly stop: Stop
+  readonly manager: ServiceManager
+}
 
 async function untilStopped(
   { clock }: Host,
   { running, admin }: Doors,
-  { config, log, stop }: Stay,
+  { config, log, stop, manager }: Stay,
 ): Promise<undefined> {
   const why = await stop.first
   log.info('gateway.draining', { cause: why })
   admin.draining()
+  manager.stopping()
+  // Whoever spreads load asks /readyz now and then, and sends nothing more once it has said no.
+  if (why === 'SIGTERM')
+    await Promise.race([sleep(clock, config.limits.drainNoticeMs), stop.second])
   const started = clock.now()
   const cancel = clock.after(config.limits.drainMs, () => stop.say('time'))
   await Promise.race([running.drain(), stop.second])

@@ -5,7 +5,7 @@
  * Out:   its parts, and a verdict on grammar, times and signature.
  * Fails: never; what is wrong is a fault. `ok`: nothing is, and nothing that was asked for is left open.
  */
-import { importPublicKey, type PublicKey, verify } from '../credential/ed25519.ts'
+import { type PublicKey, verify } from '../credential/ed25519.ts'
 import { parseKeySet } from '../credential/key-set.ts'
 import {
   type CredentialToken,
@@ -18,6 +18,7 @@ import {
 import type { Verdict } from '../credential/verdict.ts'
 import type { Clock } from '../lib/clock.ts'
 import { type Limits, limitsWith } from '../limits.ts'
+import { givenKeys } from './given-keys.ts'
 
 export type Fault = { readonly code: string; readonly detail: string }
 
@@ -106,28 +107,33 @@ function signatureFaults(token: Read, sources: readonly string[], limits: Limits
 function keysIn(iss: string, sources: readonly string[], limits: Limits, now: number) {
   const keys = new Map<string, PublicKey>()
   const faults: Fault[] = []
-  const domain = iss.slice(iss.indexOf('@') + 1)
+  const context = { domain: domainOf(iss), now, limits, isForbidden: () => false }
   for (const source of sources) {
-    const bare = importPublicKey(source)
-    if (bare !== undefined) {
-      keys.set(bare.thumbprint, bare)
-      continue
+    const { bare, sets } = givenKeys(source)
+    for (const key of bare) keys.set(key.thumbprint, key)
+    const read = sets.map((text) => parseKeySet(Buffer.from(text), context))
+    for (const set of read) {
+      if (set.ok) for (const [kid, { key }] of set.value.keys) keys.set(kid, key)
     }
-    const context = { domain, now, limits, isForbidden: () => false }
-    const set = parseKeySet(Buffer.from(keySetText(source)), context)
-    if (!set.ok) faults.push({ code: set.code, detail: `the keys given: ${set.detail}` })
-    else for (const [kid, { key }] of set.value.keys) keys.set(kid, key)
+    // Of several sets one is the issuer's.
+    const wrong = bare.length > 0 || read.some(({ ok }) => ok) ? undefined : (read[0] ?? neither)
+    if (wrong?.ok === false)
+      faults.push({ code: wrong.code, detail: `the keys given: ${wrong.detail}` })
   }
   return { keys, faults }
 }
 
-/** `keys show --json` prints the set of each domain inside an object. */
-function keySetText(text: string): string {
-  try {
-    const value = JSON.parse(text) as { readonly domains?: readonly { readonly keySet: unknown }[] }
-    const [first] = value.domains ?? []
-    return first === undefined ? text : JSON.stringify(first.keySet)
-  } catch {
-    return text
-  }
+const neither = {
+  ok: false,
+  code: 'credential-key',
+  detail: 'expected a key set or a public key, found neither',
+} as const
+
+/** A user is vouched for by the domain. */
+const domainOf = (iss: string): string => iss.slice(iss.indexOf('@') + 1)
+
+/** The domain that a token says it is of; `undefined`: it says none. */
+export function issuerOf(token: string): string | undefined {
+  const claims = jsonOf(token.split('.')[1] ?? '') as { readonly iss?: unknown } | null | undefined
+  return typeof claims?.iss === 'string' ? domainOf(claims.iss) : undefined
 }

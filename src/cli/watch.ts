@@ -2,13 +2,11 @@
 
 import type { Command } from 'commander'
 import { parseUri } from '../address/uri.ts'
-import type { Client } from '../client/client.ts'
 import type { ReceivedMessage } from '../client/incoming.ts'
 import type { PresenceNotice } from '../client/presence.ts'
 import { GatewayError, type Status, statuses } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
 import { printable } from '../lib/printable.ts'
-import { type AttachOptions, addAttachOptions, attach } from './attach.ts'
+import { type AttachOptions, addAttachOptions, attach, leave } from './attach.ts'
 import { exitCodes, exitOf } from './exit-codes.ts'
 import type { Host } from './host.ts'
 import { wholeOf } from './number-option.ts'
@@ -43,8 +41,9 @@ async function watch(host: Host, text: string | undefined, options: Options): Pr
   const presentity = text === undefined ? undefined : parseUri(text, 'pres').address
   const count = wholeOf(options.count, '--count', 1, 1_000_000_000)
   const seconds = wholeOf(options.for, '--for', 1, 86_400)
-  const lines = new Lines(host, count, options.json === true)
-  const onMessage = options.messages === true ? lines.message : undefined
+  const messages = options.messages === true
+  const lines = new Lines(host, { most: count, json: options.json === true, messages })
+  const onMessage = messages ? lines.message : undefined
   const client = await attach(host, options, { onMessage })
   host.err(`attached as ${client.user.text}; Ctrl-C ends\n`)
   if (presentity !== undefined) client.subscribe(presentity, lines.notice)
@@ -53,19 +52,10 @@ async function watch(host: Host, text: string | undefined, options: Options): Pr
   const code = await lines.ended
   cancel()
   forget()
-  await closed(client, host.clock)
+  // The lease of a subscription that is not taken back in time ends it, too.
+  await leave(client, host.clock)
   return code
 }
-
-/** Waits for the gateway to take the subscription back, but not for one that is silent: the lease ends there, too. */
-async function closed(client: Client, clock: Clock): Promise<void> {
-  const late = Promise.withResolvers<void>()
-  const cancel = clock.after(closeMs, () => late.resolve() as undefined)
-  await Promise.race([client.close(), late.promise])
-  cancel()
-}
-
-const closeMs = 2000
 
 const nothing = (): undefined => undefined
 
@@ -75,17 +65,22 @@ class Lines {
   readonly #host: Host
   readonly #most: number | undefined
   readonly #json: boolean
+  readonly #takesMessages: boolean
   readonly #paint: Paint
   readonly #finish: (code: number) => void
   #count = 0
 
-  constructor(host: Host, most: number | undefined, json: boolean) {
+  constructor(
+    host: Host,
+    { most, json, messages }: { most: number | undefined; json: boolean; messages: boolean },
+  ) {
     const { promise, resolve } = Promise.withResolvers<number>()
     this.ended = promise
     this.#finish = resolve
     this.#host = host
     this.#most = most
     this.#json = json
+    this.#takesMessages = messages
     this.#paint = painter(host, 'out')
   }
 
@@ -97,7 +92,8 @@ class Lines {
     // Our own end is no news.
     if (notice.reason === 'link-stopped') return
     this.#line(noticeText(notice, this.#paint), noticeJson(notice))
-    if (notice.state === 'terminated') this.#finish(codeOf(notice.reason))
+    // Messages come all the same.
+    if (notice.state === 'terminated' && !this.#takesMessages) this.#finish(codeOf(notice.reason))
   }
 
   /** Confirmed once it is printed: whoever does not read has no more messages under way than the gateway lets be. */

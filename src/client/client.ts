@@ -57,8 +57,13 @@ export type ClientOptions = {
   readonly credential?: string | (() => Promise<string>) | undefined
   /** Dials the door for clients; called again after each loss. */
   readonly connect: Connect
-  /** How long a message waits for a link, and is repeated while nobody knows what became of it. Default 30 s. */
+  /**
+   * How long a message waits for a link and for its answer, and is repeated while nobody knows what became of it; a fetch
+   * and a publication likewise. Default 30 s.
+   */
   readonly lifeMs?: number | undefined
+  /** How long `connect` waits until it is attached. Default: as long as a dial and a proof may take. */
+  readonly attachMs?: number | undefined
   /** False: `unknown-outcome` is told at once instead of repeating the message. Default true. */
   readonly repeat?: boolean | undefined
   /** As `client.onMessage` and `client.onState`, from the first moment on. */
@@ -97,6 +102,8 @@ export type PublishOptions = {
    * this client has published nothing itself.
    */
   readonly replaces?: string | undefined
+  /** For this change instead of that of the client. */
+  readonly lifeMs?: number | undefined
 }
 
 export type FetchResult = Outcome & {
@@ -149,7 +156,10 @@ export type Client = {
     options?: PublishOptions,
   ) => Promise<PublishResult>
   /** Asks for presence once. */
-  readonly fetch: (presentity: Address | string) => Promise<FetchResult>
+  readonly fetch: (
+    presentity: Address | string,
+    options?: { readonly lifeMs?: number | undefined },
+  ) => Promise<FetchResult>
   /** Watches somebody until it is ended here or there. Throws `bad-address`. `lease` in seconds. */
   readonly subscribe: (
     presentity: Address | string,

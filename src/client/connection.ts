@@ -69,6 +69,7 @@ export class Connection {
   #isGone = false
   #closing: (() => void)[] = []
   #stopWaiting: Cancel = () => undefined
+  #stopFirst: Cancel = () => undefined
 
   constructor(needs: ConnectionNeeds) {
     this.#needs = needs
@@ -79,9 +80,15 @@ export class Connection {
   }
 
   /** Resolves once attached. */
-  open(): Promise<void> {
+  open(withinMs: number | undefined): Promise<void> {
+    const { clock } = this.#needs
+    const late = (): undefined => {
+      this.#end(new GatewayError('remote-timeout', 'the gateway does not answer in time'))
+      for (const { link } of this.#links) link.release('shutdown')
+    }
     return new Promise((resolve, reject) => {
       this.#first = { resolve, reject }
+      if (withinMs !== undefined) this.#stopFirst = clock.after(withinMs, late)
       void this.#dial()
     })
   }
@@ -154,6 +161,7 @@ export class Connection {
     this.#failures = 0
     this.#enter('attached', undefined)
     this.#needs.up(attachment.link)
+    this.#stopFirst()
     this.#first?.resolve()
     this.#first = undefined
   }
@@ -208,6 +216,7 @@ export class Connection {
   #end(error: GatewayError): undefined {
     if (this.#isClosed) return
     this.#stopWaiting()
+    this.#stopFirst()
     this.#enter('closed', error)
     this.#stopDial.abort()
     this.#first?.reject(error)

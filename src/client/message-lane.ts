@@ -70,13 +70,15 @@ export class OutgoingMessage implements Outgoing {
   since = -1
   sentAt = -1
   readonly freshen = undefined
-  /** Until then it waits for its turn, and is repeated while its outcome is not known. */
+  /** Until then it waits for its turn and for its answer, and is repeated while its outcome is not known. */
   readonly until: number
   readonly repeats: boolean
   /** How often it was refused because of what came before it. */
   orders = 0
   /** It was written once, and nobody said what became of it. */
   isDoubtful = false
+  /** Its time was over before its answer came. */
+  isTold = false
   readonly done: Done
   readonly #lane: MessageLane
 
@@ -120,7 +122,7 @@ export class MessageLane {
   /** The answers of all sequences of this epoch up to here are held. */
   #settled = 0
   readonly #early = new Set<number>()
-  #underWay = 0
+  readonly #underWay = new Set<OutgoingMessage>()
   #waiting: OutgoingMessage[] = []
   #back: OutgoingMessage[] = []
   #isTurning = false
@@ -142,7 +144,7 @@ export class MessageLane {
 
   /** Nothing is under way and nothing waits. */
   get isIdle(): boolean {
-    return this.#underWay === 0 && this.#waiting.length === 0
+    return this.#underWay.size === 0 && this.#waiting.length === 0
   }
 
   /** Sends `message`, now or when it is its turn; its bytes are taken before this returns. */
@@ -171,8 +173,8 @@ export class MessageLane {
     }
   }
 
-  /** Once a second: tells those whose time is over while they wait. */
-  tick(now: number): undefined {
+  /** Tells those whose time is over; when the next one's is. */
+  expire(now: number): number {
     const late = this.#waiting.filter(({ until }) => until <= now)
     if (late.length > 0) {
       this.#waiting = this.#waiting.filter(({ until }) => until > now)
@@ -180,7 +182,14 @@ export class MessageLane {
       const code = this.#lanes.way === undefined ? 'link-lost' : 'busy'
       for (const message of late) this.#giveUp(message, code)
     }
-    this.pump()
+    let next = Number.POSITIVE_INFINITY
+    for (const message of this.#waiting) next = Math.min(next, message.until)
+    for (const message of this.#underWay) {
+      if (message.isTold) continue
+      if (message.until > now) next = Math.min(next, message.until)
+      else this.#tellLate(message)
+    }
+    return next
   }
 
   /** Tells everyone who waits that it is over. */
@@ -192,7 +201,7 @@ export class MessageLane {
   }
 
   answered(message: OutgoingMessage, answer: AnswerView): undefined {
-    this.#underWay--
+    this.#underWay.delete(message)
     const { status, retryAfterMs } = answer
     if (!isTemporary(status)) {
       if (!this.#isAlone) this.#refusedStarts = 0
@@ -203,7 +212,7 @@ export class MessageLane {
     this.#isTurning = true
     // That this attempt failed for a time says nothing about one before.
     const isInDoubt = status === 'unknown-outcome' || message.isDoubtful
-    if (status === 'order' && message.orders < this.#lanes.limits.laneInFlight) {
+    if (status === 'order' && !message.isTold && message.orders < this.#lanes.limits.laneInFlight) {
       message.orders++
       if (message.laneSequence === 1) this.#refusedStarts++
       this.#back.push(message)
@@ -219,10 +228,10 @@ export class MessageLane {
 
   /** No answer will come. */
   failed(message: OutgoingMessage, code: Status, sent: boolean): undefined {
-    this.#underWay--
+    this.#underWay.delete(message)
     this.#isTurning = true
     if (code !== 'link-lost') this.#pause(againMs)
-    if (!sent || this.#mayRepeat(message)) this.#back.push(message)
+    if ((!sent && !message.isTold) || this.#mayRepeat(message)) this.#back.push(message)
     else this.#end(message, 'unknown-outcome', -1, undefined)
     this.#goOn()
   }
@@ -231,11 +240,11 @@ export class MessageLane {
   #mayGo(way: Way): boolean {
     if (!way.isUsable || (this.#pausedUntil !== 0 && this.#isPaused())) return false
     if (this.#way !== way) {
-      if (this.#underWay > 0) this.#isTurning = true
+      if (this.#underWay.size > 0) this.#isTurning = true
       else this.#change(way)
     }
     const room = this.#isAlone ? 1 : this.#lanes.limits.laneInFlight
-    return !this.#isTurning && this.#underWay < room
+    return !this.#isTurning && this.#underWay.size < room
   }
 
   /**
@@ -257,13 +266,13 @@ export class MessageLane {
     message.laneEpoch = this.epoch
     message.laneSequence = isAlone ? 0 : ++this.#sequence
     message.settled = isAlone || (this.#doubts.size > 0 && this.#hasDoubts()) ? 0 : this.#settled
-    this.#underWay++
+    this.#underWay.add(message)
     message.since = -1
     way.ask(message)
   }
 
   #goOn(): undefined {
-    if (this.#isTurning && this.#underWay === 0) this.#turn()
+    if (this.#isTurning && this.#underWay.size === 0) this.#turn()
     if (this.#waiting.length === 0) return
     if (this.#lanes.isStopped) this.stop()
     else this.pump()
@@ -317,10 +326,19 @@ export class MessageLane {
     retryAfterMs: number,
     answer: AnswerView | undefined,
   ): undefined {
+    this.#lanes.ended(message)
+    // What became of it after all is news for nobody.
+    if (message.isTold) return
     if (status === 'unknown-outcome') this.#doubt(message)
     else if (this.#doubts.size > 0) this.#doubts.delete(this.#lanes.idOf(message))
-    this.#lanes.ended(message)
     message.done(status, retryAfterMs, answer)
+  }
+
+  /** It may have arrived, or arrive yet: its place in the lane stays taken until the answer or the end of the link. */
+  #tellLate(message: OutgoingMessage): undefined {
+    message.isTold = true
+    this.#doubt(message)
+    message.done('unknown-outcome', -1, undefined)
   }
 
   /** [LINK-6.7-11] What is settled is soon forgotten over there: not while somebody may still ask what became of it. */

@@ -7,7 +7,7 @@
  * Spec:  [LINK-6.7-4] to [LINK-6.7-8]
  */
 
-import type { Clock } from '../lib/clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import { latin1 } from '../lib/latin1.ts'
 import type { Limits } from '../limits.ts'
 import { FieldTable } from '../wire/fields.ts'
@@ -32,6 +32,9 @@ export class Messages {
   #bytes = 0
   #mostBytes: number
   #sweptAt: number
+  /** When the first message's time is over. */
+  #dueAt = Number.POSITIVE_INFINITY
+  #stopWaiting: Cancel = () => undefined
 
   constructor(needs: MessagesNeeds) {
     const { clock, limits } = needs
@@ -61,6 +64,11 @@ export class Messages {
     return this.#lanes.waiting
   }
 
+  /** The largest body that is taken. */
+  get mostBytes(): number {
+    return this.#mostBytes
+  }
+
   /**
    * Sends the end-to-end fields and body of a MESSAGE: `buffer` from `fieldsAt` over `bodyAt` to `end`, of which
    * nothing is needed after the call. `done` may be called before this returns.
@@ -82,7 +90,9 @@ export class Messages {
     if (lane === undefined) return done(fault ?? 'busy', -1, undefined)
     lane.usedAt = now
     this.#bytes += bytes
-    lane.send(new OutgoingMessage(lane, buffer, fieldsAt, bodyAt, end, done, now + lifeMs, repeats))
+    const until = now + lifeMs
+    lane.send(new OutgoingMessage(lane, buffer, fieldsAt, bodyAt, end, done, until, repeats))
+    if (until < this.#dueAt) this.#expireAt(until, now)
   }
 
   /** A link to send by is there; its far side takes bodies up to `mostBytes`. */
@@ -99,7 +109,7 @@ export class Messages {
 
   /** Once a second. */
   tick(now: number): undefined {
-    for (const lane of [...this.#lanes.stalled]) lane.tick(now)
+    for (const lane of [...this.#lanes.stalled]) lane.pump()
     const { idleMs } = this.#needs.limits
     if (now - this.#sweptAt < idleMs) return
     this.#sweptAt = now
@@ -111,6 +121,25 @@ export class Messages {
     this.#lanes.isStopped = true
     this.#lanes.way = undefined
     for (const lane of [...this.#lanes.stalled]) lane.stop()
+  }
+
+  /** Every link is closed: nothing is under way any more. */
+  gone(): undefined {
+    this.#stopWaiting()
+  }
+
+  /** One timer for all, of the message whose time is over first. */
+  #expireAt(dueAt: number, now: number): undefined {
+    const { clock } = this.#needs
+    this.#stopWaiting()
+    this.#dueAt = dueAt
+    this.#stopWaiting = clock.after(dueAt - now, () => {
+      const at = clock.now()
+      this.#dueAt = Number.POSITIVE_INFINITY
+      let next = this.#dueAt
+      for (const lane of this.#byRecipient.values()) next = Math.min(next, lane.expire(at))
+      if (next < this.#dueAt) this.#expireAt(next, at)
+    })
   }
 
   #faultOf(bytes: number): 'link-stopped' | 'busy' | undefined {

@@ -1,6 +1,8 @@
 /** Presence as a program sees it: a map of tuples (RFC 2778 §2.4), and what a watcher is told. */
 import type { Address } from '../address/address.ts'
 import type { Status } from '../errors.ts'
+import type { Limits } from '../limits.ts'
+import { parseDocument } from '../wire/document.ts'
 import type { SubscriptionEvent, SubscriptionState } from '../wire/registry.ts'
 import type { Version } from '../wire/version.ts'
 
@@ -33,6 +35,15 @@ export type OnPresence = (notice: PresenceNotice) => unknown
 
 export const writeDocument = (document: PresenceDocument): Buffer =>
   Buffer.from(JSON.stringify(document))
+
+/** What a gateway would refuse it for; `undefined`: nothing. */
+export function documentFault(
+  document: PresenceDocument,
+  limits: Limits,
+): { readonly status: Status; readonly detail: string } | undefined {
+  const parsed = parseDocument(writeDocument(document), limits)
+  return parsed.status === 'ok' ? undefined : parsed
+}
 
 /** `undefined`: not a presence document. Our own gateway has judged it; this only keeps a fault of its from us. */
 export function readDocument(bytes: Buffer): PresenceDocument | undefined {

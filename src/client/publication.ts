@@ -4,7 +4,7 @@
  * In:    the document that is to hold, or none; the link as it comes and goes; a tick each second.
  * Out:   the outcome of each change. Refreshed at 60 to 80 % of its lease and after each reconnect.
  * Fails: a refused change leaves what was published before; what may pass, and what has no answer within
- *        `limits.requestMs` (`link-lost`, `remote-timeout`), is told and tried again.
+ *        the time allowed (`link-lost`, `remote-timeout`), is told and tried again.
  * Spec:  RFC 3903 §4 [LINK-6.8-1]: a request without an answer is repeated as it was, with the same entity-tag.
  *
  * One request at a time: a change that another one overtakes before it was sent is never sent, and ends with it.
@@ -47,6 +47,11 @@ type Wish = {
   readonly leaseSeconds: number | undefined
   /** Tag of a publication that another client made; counts while this one holds none. */
   readonly replaces: string | undefined
+}
+
+type Asking = Wish & {
+  /** How long they wait for an answer. */
+  readonly lifeMs: number
 }
 
 type Change = Wish & {
@@ -92,17 +97,30 @@ export class Publication {
     this.#needs = needs
   }
 
+  /** What holds now. */
+  get standing(): Pick<PublishResult, 'leaseSeconds' | 'entityTag'> {
+    const held = this.#held
+    if (held === undefined) return { leaseSeconds: 0, entityTag: undefined }
+    const entityTag = Buffer.from(held.entityTag, 'latin1').toString('hex')
+    return { leaseSeconds: held.leaseSeconds, entityTag }
+  }
+
   /** That is to hold from now on. */
-  publish(wish: Wish, told: Told): undefined {
+  publish({ lifeMs, ...wish }: Asking, told: Told): undefined {
     if (this.#isStopped) {
       const nothing = { leaseSeconds: 0, entityTag: undefined }
       told({ ...localOutcome('link-stopped', undefined), ...nothing })
       return
     }
     const replaces = wish.replaces ?? this.#change?.replaces
-    const { clock, limits } = this.#needs
-    const until = clock.now() + limits.requestMs
-    this.#change = { ...wish, replaces, until, told: [...(this.#change?.told ?? []), told] }
+    const { clock } = this.#needs
+    const until = clock.now() + lifeMs
+    const cancel = clock.after(lifeMs, () => this.#late(clock.now()))
+    const tell: Told = (result) => {
+      cancel()
+      told(result)
+    }
+    this.#change = { ...wish, replaces, until, told: [...(this.#change?.told ?? []), tell] }
     this.#tryAt = 0
     this.#work()
   }
@@ -122,6 +140,10 @@ export class Publication {
   /** Once a second. */
   tick(now: number): undefined {
     this.#work()
+    this.#late(now)
+  }
+
+  #late(now: number): undefined {
     const outcome = localOutcome(
       this.#way === undefined ? 'link-lost' : 'remote-timeout',
       undefined,
@@ -273,8 +295,7 @@ export class Publication {
     if (change === undefined) return
     const { told } = change
     change.told = []
-    const held = this.#held?.entityTag
-    const entityTag = held === undefined ? undefined : Buffer.from(held, 'latin1').toString('hex')
+    const { entityTag } = this.standing
     for (const tell of told) tell({ ...outcome, leaseSeconds, entityTag })
   }
 

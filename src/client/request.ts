@@ -1,14 +1,14 @@
 /**
  * Everything a client asks beside messages: one request on a link, and requests that outlive a link.
  *
- * In:    a command with its fields and body; the link as it comes and goes; a tick each second.
+ * In:    a command with its fields and body; the link as it comes and goes.
  * Out:   the answer, read by the one who asked while it is lent.
  * Fails: `link-lost` or `remote-timeout` when no answer came within the time allowed, `busy` when too much waits,
  *        `link-stopped` at the end.
  * Spec:  FETCH and ISSUE change nothing, so a repetition after a lost link is harmless.
  */
 import type { Status } from '../errors.ts'
-import type { Clock } from '../lib/clock.ts'
+import type { Cancel, Clock } from '../lib/clock.ts'
 import type { Limits } from '../limits.ts'
 import { type AnswerView, bare, contentOf, type Outgoing } from '../link/outgoing.ts'
 import { type CommandName, commands } from '../wire/registry.ts'
@@ -29,7 +29,12 @@ export function requestOf({ command, fields, body, answered, failed }: Asked): O
   return { ...bare, ...contentOf(fields, body), command: number, trafficClass, answered, failed }
 }
 
-type Row = { readonly asked: Asked; readonly until: number; code: Status }
+type Row = {
+  readonly asked: Asked
+  /** Stops the timer of the time allowed. */
+  readonly cancel: Cancel
+  isEnded: boolean
+}
 
 export class Requests {
   readonly #clock: Clock
@@ -50,7 +55,11 @@ export class Requests {
     if (this.#waiting.size + this.#underWay >= this.#limits.windowRequests) {
       return asked.failed('busy')
     }
-    this.#send({ asked, until: this.#clock.now() + lifeMs, code: 'link-lost' })
+    const cancel = this.#clock.after(lifeMs, () => {
+      this.#fail(row, this.#waiting.has(row) ? 'link-lost' : 'remote-timeout')
+    })
+    const row: Row = { asked, cancel, isEnded: false }
+    this.#send(row)
   }
 
   up(way: Way): undefined {
@@ -64,21 +73,10 @@ export class Requests {
     this.#way = undefined
   }
 
-  /** Once a second. */
-  tick(now: number): undefined {
-    for (const row of this.#waiting) {
-      if (row.until > now) continue
-      this.#waiting.delete(row)
-      row.asked.failed(row.code)
-    }
-  }
-
   stop(): undefined {
     this.#isStopped = true
     this.#way = undefined
-    const rows = [...this.#waiting]
-    this.#waiting.clear()
-    for (const { asked } of rows) asked.failed('link-stopped')
+    for (const row of [...this.#waiting]) this.#fail(row, 'link-stopped')
   }
 
   #send(row: Row): undefined {
@@ -94,7 +92,7 @@ export class Requests {
         ...asked,
         answered: (answer) => {
           this.#underWay--
-          asked.answered(answer)
+          if (this.#end(row)) asked.answered(answer)
         },
         failed: (code) => {
           this.#underWay--
@@ -105,10 +103,22 @@ export class Requests {
   }
 
   #again(row: Row, code: Status): undefined {
-    row.code = code
-    if (this.#isStopped) return row.asked.failed('link-stopped')
+    if (this.#isStopped) return this.#fail(row, 'link-stopped')
     // A link that is lost takes nothing, so this waits for the next one.
-    if (code === 'link-lost' && row.until > this.#clock.now()) this.#send(row)
-    else row.asked.failed(code)
+    if (code === 'link-lost' && !row.isEnded) this.#send(row)
+    else this.#fail(row, code)
+  }
+
+  #fail(row: Row, code: Status): undefined {
+    if (this.#end(row)) row.asked.failed(code)
+  }
+
+  /** False: it has ended before. */
+  #end(row: Row): boolean {
+    const isFirst = !row.isEnded
+    row.isEnded = true
+    row.cancel()
+    this.#waiting.delete(row)
+    return isFirst
   }
 }

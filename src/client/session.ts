@@ -14,7 +14,7 @@ import { encodeBase64url } from '../lib/base64url.ts'
 import { every, systemClock } from '../lib/clock.ts'
 import { type Log, silentLog } from '../lib/log.ts'
 import { systemRandom } from '../lib/random.ts'
-import { limitsWith } from '../limits.ts'
+import { type Limits, limitsWith } from '../limits.ts'
 import { ownCounters } from '../link/counters.ts'
 import type { AnswerView } from '../link/outgoing.ts'
 import { fields, type Scope } from '../wire/registry.ts'
@@ -38,7 +38,13 @@ import type { Done } from './message-lane.ts'
 import { Messages } from './messages.ts'
 import { localOutcome, outcomeFrom, outcomeOf } from './outcome.ts'
 import { OwnCredential } from './own-credential.ts'
-import { type OnPresence, type PresenceDocument, readDocument, writeDocument } from './presence.ts'
+import {
+  documentFault,
+  type OnPresence,
+  type PresenceDocument,
+  readDocument,
+  writeDocument,
+} from './presence.ts'
 import { Publication, type PublishResult } from './publication.ts'
 import { Requests } from './request.ts'
 import { Subscriptions } from './subscriptions.ts'
@@ -47,6 +53,8 @@ export class ClientSession implements Client {
   readonly user: Address
   readonly raw: RawClient
   readonly counters = ownCounters()
+  readonly #limits: Limits
+  readonly #attachMs: number | undefined
   readonly #lifeMs: number
   readonly #repeats: boolean
   readonly #ids: MessageIds
@@ -69,6 +77,8 @@ export class ClientSession implements Client {
     this.user = user
     this.#ids = new MessageIds(random)
     this.#log = log
+    this.#limits = limits
+    this.#attachMs = options.attachMs
     this.#lifeMs = options.lifeMs ?? limits.requestMs
     this.#repeats = options.repeat ?? true
     this.#onState = options.onState
@@ -115,7 +125,10 @@ export class ClientSession implements Client {
         this.#messages.down()
         for (const part of this.#others) part.down()
       },
-      gone: () => this.#stopTicking(),
+      gone: () => {
+        this.#stopTicking()
+        this.#messages.gone()
+      },
       changed: (state, reason) => {
         safely(log, () => this.#onState?.(state, reason))
         if (state === 'closed') this.#stop()
@@ -141,7 +154,7 @@ export class ClientSession implements Client {
   }
 
   open(): Promise<void> {
-    return this.#connection.open()
+    return this.#connection.open(this.#attachMs)
   }
 
   get state(): ClientState {
@@ -164,46 +177,62 @@ export class ClientSession implements Client {
     const to = addressOrFault(message.to)
     if (typeof to === 'string') return { ...localOutcome('bad-address', to), id }
     if (bytes === undefined || !isContentType(contentType)) {
-      const expected = bytes === undefined ? 'an id of 32 hexadecimal digits' : 'a media type'
+      const expected =
+        bytes === undefined
+          ? `an id of 32 hexadecimal digits, found "${message.id}"`
+          : `a media type such as ${defaultContentType}, found "${contentType}"`
       return { ...localOutcome('bad-request', `expected ${expected}`), id }
     }
     const head = encodeMessage(to.text, bytes, contentType)
     const whole = Buffer.concat([head, bytesOf(message.body)])
     return new Promise((resolve) => {
-      const done: Done = (status, retryAfterMs, answer) =>
-        resolve({ ...outcomeFrom(status, retryAfterMs, answer), id }) as undefined
+      const done: Done = (status, retryAfterMs, answer) => {
+        const outcome = outcomeFrom(status, retryAfterMs, answer)
+        const text =
+          status === 'too-large' ? this.#tooLarge(whole.length - head.length) : outcome.text
+        resolve({ ...outcome, text, id })
+      }
       this.#messages.send(to.text, whole, 0, head.length, whole.length, done, lifeMs, repeats)
     })
   }
 
   async publish(
     document: PresenceDocument | null,
-    { lease: leaseSeconds, replaces: tag }: PublishOptions = {},
+    { lease: leaseSeconds, replaces: tag, lifeMs = this.#lifeMs }: PublishOptions = {},
   ): Promise<PublishResult> {
+    const { standing } = this.#publication
     const replaces = tag === undefined ? undefined : idBytesOf(tag)?.toString('latin1')
     if (tag !== undefined && replaces === undefined) {
-      const fault = localOutcome('bad-request', 'expected an entity-tag of 32 hexadecimal digits')
-      return { ...fault, leaseSeconds: 0, entityTag: undefined }
+      const expected = `expected an entity-tag of 32 hexadecimal digits, found "${tag}"`
+      return { ...localOutcome('bad-request', expected), ...standing }
     }
+    const fault = document === null ? undefined : documentFault(document, this.#limits)
+    if (fault !== undefined) return { ...localOutcome(fault.status, fault.detail), ...standing }
     const bytes = document === null ? undefined : writeDocument(document)
-    const wish = { document: bytes, leaseSeconds, replaces }
+    const wish = { document: bytes, leaseSeconds, replaces, lifeMs }
     return new Promise((resolve) => this.#publication.publish(wish, resolve))
   }
 
-  async fetch(presentity: Address | string): Promise<FetchResult> {
+  async fetch(
+    presentity: Address | string,
+    { lifeMs }: { readonly lifeMs?: number | undefined } = {},
+  ): Promise<FetchResult> {
     const address = addressOrFault(presentity)
     const nothing = { document: undefined, version: undefined }
     if (typeof address === 'string') {
       return { ...localOutcome('bad-address', address), ...nothing }
     }
-    return this.#ask('fetch', encodeFetch(address.text), (answer) => ({
+    const read = (answer: AnswerView): FetchResult => ({
       ...outcomeOf(answer),
       document: isSuccess(answer.status) ? readDocument(bodyOf(answer)) : undefined,
       version: readVersion(answer.fields),
-    })).catch((error: GatewayError) => ({
-      ...localOutcome(error.code, undefined),
-      ...nothing,
-    }))
+    })
+    return this.#ask('fetch', encodeFetch(address.text), read, lifeMs).catch(
+      (error: GatewayError) => ({
+        ...localOutcome(error.code, undefined),
+        ...nothing,
+      }),
+    )
   }
 
   subscribe(
@@ -250,8 +279,20 @@ export class ClientSession implements Client {
     return this.close()
   }
 
+  #tooLarge(bytes: number): string {
+    const { mostBytes } = this.#messages
+    return bytes > mostBytes
+      ? `the body has ${bytes} bytes, and the gateway takes at most ${mostBytes} (limits.messageBytes)`
+      : `the body has ${bytes} bytes, more than the gateway of the recipient takes`
+  }
+
   /** Rejects with the code where no answer came, or with what `read` throws. */
-  #ask<T>(command: 'fetch' | 'issue', bytes: Buffer, read: (answer: AnswerView) => T): Promise<T> {
+  #ask<T>(
+    command: 'fetch' | 'issue',
+    bytes: Buffer,
+    read: (answer: AnswerView) => T,
+    lifeMs = this.#lifeMs,
+  ): Promise<T> {
     return new Promise((resolve, reject) => {
       const asked = {
         command,
@@ -268,7 +309,7 @@ export class ClientSession implements Client {
           reject(new GatewayError(code, `${command} got no answer`))
         },
       }
-      this.#requests.ask(asked, this.#lifeMs)
+      this.#requests.ask(asked, lifeMs)
     })
   }
 
@@ -279,7 +320,7 @@ export class ClientSession implements Client {
   #tick(now: number): undefined {
     this.#connection.tick(now)
     this.#messages.tick(now)
-    for (const part of this.#others) part.tick(now)
+    for (const part of [this.#publication, this.#subscriptions, this.#credential]) part.tick(now)
   }
 
   #stop(): undefined {

@@ -167,6 +167,8 @@ export class Subscriptions {
     if (row.presentity.text !== presentity.text) return 'lease-unknown'
     const { state, event, version } = notify
     if (state === 'terminated') return this.#terminated(row, event ?? 'noresource')
+    // Who watches first is told nothing while nothing is known; who comes later, that it is so.
+    if (state === 'unknown' && row.shown === undefined) return show(row, state, event, undefined)
     if (state === 'unknown') return hide(row, event)
     if (state === 'pending') return show(row, state, event, undefined)
     const document = readDocument(notify.document)

@@ -9,6 +9,7 @@
  * The library is loaded when it is first asked for something: a running gateway never asks.
  */
 import { createPrivateKey, type webcrypto } from 'node:crypto'
+import { GatewayError } from '../errors.ts'
 
 export type PemPair = { readonly certificatePem: string; readonly keyPem: string }
 
@@ -42,22 +43,28 @@ export async function createDevelopmentCa(validity: Validity): Promise<PemPair> 
   return { certificatePem: pem(certificate), keyPem: await exportKey(keys.privateKey) }
 }
 
-/** `names`: the domain, and whatever else the certificate is to cover. */
+/**
+ * `names`: the domain, and whatever else the certificate is to cover. It ends with the authority at the latest. The first
+ * certificate of the authority's text is the one that signs.
+ */
 export async function createLeaf(
   ca: PemPair,
   names: readonly string[],
   validity: Validity,
 ): Promise<PemPair> {
   const x509 = await library()
-  const authority = new x509.X509Certificate(ca.certificatePem)
+  const authority = new x509.X509Certificate(firstOf(ca.certificatePem))
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])
+  const { notBefore, notAfter } = dates(validity)
+  const signing = signingWith(ca.keyPem)
   const certificate = await x509.X509CertificateGenerator.create({
     subject: 'CN=Gatehouse development certificate',
     issuer: authority.subject,
     publicKey: keys.publicKey,
-    signingKey: await importKey(ca.keyPem),
-    signingAlgorithm: algorithm,
-    ...dates(validity),
+    signingKey: await importKey(ca.keyPem, signing),
+    signingAlgorithm: signing,
+    notBefore,
+    notAfter: notAfter < authority.notAfter ? notAfter : authority.notAfter,
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
@@ -93,7 +100,31 @@ async function exportKey(key: webcrypto.CryptoKey): Promise<string> {
   return object.export({ type: 'pkcs8', format: 'pem' }).toString()
 }
 
-function importKey(keyPem: string): Promise<webcrypto.CryptoKey> {
+const importKey = (keyPem: string, signing: SigningAlgorithm): Promise<webcrypto.CryptoKey> => {
   const der = createPrivateKey(keyPem).export({ type: 'pkcs8', format: 'der' })
-  return crypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign'])
+  return crypto.subtle.importKey('pkcs8', der, signing, false, ['sign'])
+}
+
+const firstOf = (pem: string): string =>
+  /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(pem)?.[0] ?? pem
+
+type SigningAlgorithm = {
+  readonly name: string
+  readonly namedCurve?: string
+  readonly hash?: string
+}
+
+const curves: Readonly<Record<string, SigningAlgorithm>> = {
+  prime256v1: algorithm,
+  secp384r1: { name: 'ECDSA', namedCurve: 'P-384', hash: 'SHA-384' },
+  secp521r1: { name: 'ECDSA', namedCurve: 'P-521', hash: 'SHA-512' },
+}
+
+/** How an authority with this key signs; throws for a key that is fit for none. */
+function signingWith(keyPem: string): SigningAlgorithm {
+  const { asymmetricKeyType: type, asymmetricKeyDetails: details } = createPrivateKey(keyPem)
+  if (type === 'rsa') return { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
+  const curve = type === 'ec' ? curves[details?.namedCurve ?? ''] : undefined
+  if (curve !== undefined) return curve
+  throw new GatewayError('certificate-unusable', `nothing is signed here with a key for ${type}`)
 }

@@ -46,11 +46,13 @@ export function checkSettings(data: unknown): Checked {
     const found = result.error.issues
       .flatMap((issue) => problemsOf(issue, rest))
       .map((problem) => ({ ...problem, path: cuts.placeOf(problem.path) }))
-    const fresh = found.filter(
-      ({ path, at }) => !told.has(showPath(path)) && (at === 'key' || !isCutBelow(path)),
-    )
-    problems.push(...fresh)
-    for (const { path } of fresh) told.add(showPath(path))
+    for (const problem of found) {
+      const { path, at } = problem
+      const name = showPath(path)
+      if (told.has(name) || (at !== 'key' && isCutBelow(path))) continue
+      told.add(name)
+      problems.push(problem)
+    }
     // What is not there cannot be cut out: in the end, the mapping that misses it is.
     const there = found.filter(({ value }) => value !== undefined)
     const places =

@@ -15,7 +15,11 @@ export function fromText<T>(
   print: (value: T) => string = String,
 ) {
   const { title, expected } = kind
-  const codec = z.codec(z.string({ error: expected }), z.custom<T>(), {
+  const error = ({ input }: { readonly input: unknown }): string =>
+    isMeantAsText(input, parse)
+      ? `${expected}, in quotes (YAML reads it as a ${typeof input})`
+      : expected
+  const codec = z.codec(z.string({ error }), z.custom<T>(), {
     decode: (text, context) => {
       const { value, says } = attempt(parse, text)
       if (value !== undefined) return value
@@ -25,6 +29,13 @@ export function fromText<T>(
     encode: print,
   })
   return codec.meta({ title })
+}
+
+/** YAML takes text without quotes that looks like a number for one, whose last digits may be lost. */
+function isMeantAsText<T>(input: unknown, parse: (text: string) => T | undefined): boolean {
+  if (typeof input === 'number' && Math.abs(input) > Number.MAX_SAFE_INTEGER) return true
+  const isScalar = typeof input === 'number' || typeof input === 'boolean'
+  return isScalar && attempt(parse, String(input)).value !== undefined
 }
 
 /** `says`: why not, if `parse` knows better than "expected …, found …". */

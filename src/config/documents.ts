@@ -6,6 +6,7 @@
  * Fails: never.
  */
 import { type LimitRow, limitTable } from '../limits.ts'
+import { mostOf } from './limit-settings.ts'
 import { sampleConfig } from './sample.ts'
 import { jsonSchema, membersOf, type Setting, settings } from './settings.ts'
 
@@ -44,9 +45,11 @@ const introduction = [
   '**Reload** says whether a running gateway takes a new value (`live`) or has to be started again',
   '(`restart`). `[]` stands for each entry of a list, `<domain>` for a name that you choose.',
   '',
-  'A reload is SIGHUP (`systemctl reload gatehouse`): the file and the PEM files that it names are read again. The log',
-  'tells what was taken (`config.reloaded`) and which settings wait for a restart; if anything is wrong, nothing is',
-  'taken, and `config.reload-refused` tells why. A new certificate is shown on the next link. New rules hold',
+  'A reload is SIGHUP or `gatehouse reload`, which tells the result by its words and its exit code (both: `systemctl',
+  'reload gatehouse`): the file and the PEM files that it names are read again. The log tells what was taken',
+  '(`config.reloaded`) and which settings wait for a restart (`config.restart-needed`); if anything is wrong, nothing is',
+  'taken, `config.reload-refused` tells why, and it is tried again once one of the files has changed. Until then a gauge,',
+  'an alert and a line of `/readyz` and of the status page say so. A new certificate is shown on the next link. New rules hold',
   'at once: links with a domain that they bar are let go of, and nobody there watches anybody here any more. All other',
   'links stay. After a renewal of a certificate a reload is all that is needed, as with',
   '`certbot renew --deploy-hook "systemctl reload gatehouse"`.',
@@ -102,6 +105,7 @@ export function limitsPage(): string {
     '',
     'Every bound of the program. `limits:` in the configuration sets another value by its name; a new',
     'value needs a restart. Each limit that is hit counts in `gatehouse_limit_hits_total{limit}`.',
+    `No value is above ${mostOf.count}, of bytes above ${inGibibytes(mostOf.bytes)}, of times above ${inTime(mostOf.ms)}.`,
     '',
     '| limit | default | what it bounds, and what happens at it |',
     '|---|---|---|',
@@ -127,6 +131,8 @@ function inTime(ms: number): string | undefined {
   if (ms >= perMinute && ms % perMinute === 0) return `${ms / perMinute} min`
   return ms >= 1000 ? `${ms / 1000} s` : undefined
 }
+
+const inGibibytes = (bytes: number): string => `${bytes / 1_073_741_824} GiB`
 
 function inKibibytes(bytes: number): string | undefined {
   if (bytes >= 1_048_576 && bytes % 1_048_576 === 0) return `${bytes / 1_048_576} MiB`

@@ -5,13 +5,22 @@
  * Out:   keys and certificates ready for use; or mistakes that point at the setting; warnings in both cases.
  * Fails: never; `file-unreadable` and `certificate-unusable` are mistakes.
  */
-import { createPrivateKey } from 'node:crypto'
 import type { Domain } from '../address/domain.ts'
+import { type Authorities, authoritiesOf } from '../certificate/authorities.ts'
+import type { Life } from '../certificate/judge.ts'
+import { systemAuthorities } from '../certificate/system.ts'
 import { whyUnreadable } from '../lib/why-unreadable.ts'
-import { checkCertificate, readCertificates } from './certificate-check.ts'
+import {
+  type Note,
+  type Notes,
+  type OwnCertificate,
+  ownCertificate,
+  trustedCertificates,
+} from './certificate-files.ts'
 import { readPrivateKey, readSigningKey } from './keys.ts'
 import type { Loaded } from './load.ts'
 import { inOrder, type Mistake, showPath } from './mistakes.ts'
+import { keySetFault } from './own-keys.ts'
 import type { DomainConfig } from './schema.ts'
 import type { Path } from './settings.ts'
 
@@ -33,11 +42,13 @@ export type DomainFiles = {
   /** For TLS: the chain, our own certificate first, and its key. */
   readonly certificate: string
   readonly certificateKey: string
+  /** Of that chain, up to the authority. */
+  readonly life: Life
 }
 
 export type Files = {
   readonly domains: readonly DomainFiles[]
-  /** PEM text; beside the authorities that Node brings along. */
+  /** PEM text, that of the system last; beside the authorities that Node brings along. */
   readonly trustedCertificates: readonly string[]
 }
 
@@ -48,39 +59,68 @@ export type CheckedFiles = {
   readonly warnings: readonly Mistake[]
 }
 
-type Say = (path: Path, fault: Fault) => undefined
-type Fault = Pick<Mistake, 'code' | 'value' | 'expected' | 'message'>
-type Desk = { readonly ports: FilePorts; readonly mistake: Say; readonly warning: Say }
+type Desk = {
+  readonly ports: FilePorts
+  readonly notesOn: (path: Path) => Notes
+}
 
-export async function checkFiles(
-  { config, file, locate }: Loaded,
-  ports: FilePorts,
-): Promise<CheckedFiles> {
+export async function checkFiles(loaded: Loaded, ports: FilePorts): Promise<CheckedFiles> {
+  const { config, file, locate, placeOf, isCut } = loaded
   const mistakes: Mistake[] = []
   const warnings: Mistake[] = []
-  const sayTo =
-    (list: Mistake[]): Say =>
-    (path, fault) => {
-      list.push({ ...locate(path, 'value'), ...fault, file, path: showPath(path) })
-    }
-  const desk = { ports, mistake: sayTo(mistakes), warning: sayTo(warnings) }
+  const notesOn = (path: Path): Notes => {
+    const place = placeOf(path)
+    const at = { ...locate(place, 'value'), file, path: showPath(place) }
+    const sayTo =
+      (list: Mistake[]) =>
+      (note: Note): undefined => {
+        list.push({ ...at, ...note })
+      }
+    return { mistake: sayTo(mistakes), warning: sayTo(warnings) }
+  }
+  const desk = { ports, notesOn }
+  const trusted: string[] = []
+  for (const [index, path] of config.resolve.trustedCertificates.entries()) {
+    const place = ['resolve', 'trustedCertificates', index]
+    const pem = await text(desk, path, place)
+    const read =
+      pem === undefined ? undefined : trustedCertificates(path, pem, ports.wall(), notesOn(place))
+    if (read !== undefined) trusted.push(read)
+  }
+  const isTrustKnown =
+    trusted.length === config.resolve.trustedCertificates.length && !isCut(['resolve'])
+  if (config.resolve.systemCertificates) trusted.push(...(await ofSystem(desk)))
+  const authorities = isTrustKnown ? authoritiesOf(trusted) : undefined
   const domains: DomainFiles[] = []
   for (const [index, domain] of config.domains.entries()) {
-    const read = await domainFiles(desk, domain, ['domains', index])
+    const path = ['domains', index]
+    const services = isCut([...placeOf(path), 'services']) ? undefined : domain.services
+    const read = await domainFiles(desk, { ...domain, services }, authorities, path)
     if (read !== undefined) domains.push(read)
   }
-  const trustedCertificates: string[] = []
-  for (const [index, path] of config.resolve.trustedCertificates.entries()) {
-    const pem = await authorities(desk, path, ['resolve', 'trustedCertificates', index])
-    if (pem !== undefined) trustedCertificates.push(pem)
-  }
-  const files = mistakes.length === 0 ? { domains, trustedCertificates } : undefined
+  const files = mistakes.length === 0 ? { domains, trustedCertificates: trusted } : undefined
   return { files, mistakes: inOrder(mistakes), warnings: inOrder(warnings) }
+}
+
+async function ofSystem({ ports, notesOn }: Desk): Promise<readonly string[]> {
+  const found = await systemAuthorities(ports.readFile)
+  if (found !== undefined) return [found]
+  const expected = 'a store of authorities that can be read'
+  const message = 'this system has no store of authorities that can be read'
+  const note = { code: 'file-unreadable' as const, value: 'true', expected, message }
+  notesOn(['resolve', 'systemCertificates']).warning(note)
+  return []
+}
+
+type Known = Omit<DomainConfig, 'services'> & {
+  /** `undefined`: what the file says of them is wrong. */
+  readonly services: DomainConfig['services'] | undefined
 }
 
 async function domainFiles(
   desk: Desk,
-  domain: DomainConfig,
+  domain: Known,
+  authorities: Authorities | undefined,
   path: Path,
 ): Promise<DomainFiles | undefined> {
   const key = await signingKey(desk, domain.key, [...path, 'key'])
@@ -90,14 +130,37 @@ async function domainFiles(
   for (const [index, other] of domain.otherKeys.entries()) {
     otherKeys.push(await signingKey(desk, other, [...path, 'otherKeys', index]))
   }
+  keysFit(desk, domain, { key, userKey, otherKeys }, path)
   const certificateKey = await tlsKey(desk, domain.certificateKey, [...path, 'certificateKey'])
-  const certificate = await ownCertificate(desk, domain, certificateKey, path)
+  const own = await tlsCertificate(desk, domain, authorities, certificateKey, path)
   if (key === undefined || userKey === undefined || !otherKeys.every((one) => one !== undefined)) {
     return undefined
   }
-  if (certificate === undefined || certificateKey === undefined) return undefined
+  if (own === undefined || certificateKey === undefined) return undefined
   const { name } = domain
-  return { name, key, userKey, otherKeys, certificate, certificateKey }
+  return { name, key, userKey, otherKeys, ...own, certificateKey }
+}
+
+type ReadKeys = {
+  readonly key: string | undefined
+  readonly userKey: string | undefined
+  readonly otherKeys: readonly (string | undefined)[]
+}
+
+function keysFit(
+  { ports, notesOn }: Desk,
+  { name, key: file, revokedKeys: revoked }: Known,
+  { key, userKey, otherKeys }: ReadKeys,
+  path: Path,
+): undefined {
+  const others = otherKeys.filter((one) => one !== undefined)
+  if (key === undefined || userKey === undefined || others.length < otherKeys.length) return
+  const keys = { domain: name, key, userKey, otherKeys: others, revoked }
+  const message = keySetFault(keys, ports.wall())
+  const expected = 'keys that peers take'
+  if (message !== undefined) {
+    notesOn([...path, 'key']).mistake({ code: 'config-invalid', value: file, expected, message })
+  }
 }
 
 async function signingKey(desk: Desk, file: string, path: Path): Promise<string | undefined> {
@@ -114,43 +177,26 @@ async function tlsKey(desk: Desk, file: string, path: Path): Promise<string | un
   return unfit(desk, path, { file, expected: 'a private key in PEM', found: key })
 }
 
-async function ownCertificate(
+async function tlsCertificate(
   desk: Desk,
-  { name, services, certificate: file }: DomainConfig,
+  { name, services, certificate: file }: Known,
+  authorities: Authorities | undefined,
   keyPem: string | undefined,
   domainPath: Path,
-): Promise<string | undefined> {
+): Promise<OwnCertificate | undefined> {
   const path = [...domainPath, 'certificate']
   const pem = await text(desk, file, path)
   if (pem === undefined) return undefined
-  const chain = readCertificates(pem)
-  if (chain === undefined) {
-    return unfit(desk, path, { file, expected: 'a certificate in PEM', found: 'none' })
-  }
-  const key = keyPem === undefined ? undefined : createPrivateKey(keyPem)
-  const purpose = { domain: name, services, key, wallMs: desk.ports.wall() }
-  const { faults, warnings } = checkCertificate(chain, purpose)
-  const say = (to: Say) => (what: string) =>
-    to(path, {
-      ...{ code: 'certificate-unusable', value: file, expected: `a certificate for ${name}` },
-      message: `the certificate in ${file} ${what}`,
-    })
-  faults.forEach(say(desk.mistake))
-  warnings.forEach(say(desk.warning))
-  return pem
-}
-
-async function authorities(desk: Desk, file: string, path: Path): Promise<string | undefined> {
-  const pem = await text(desk, file, path)
-  if (pem === undefined || readCertificates(pem) !== undefined) return pem
-  return unfit(desk, path, { file, expected: 'certificates in PEM', found: 'none' })
+  const wallMs = desk.ports.wall()
+  const purpose = { domain: name, services, keyPem, authorities, wallMs }
+  return ownCertificate(file, pem, purpose, desk.notesOn(path))
 }
 
 type Unfit = { readonly file: string; readonly expected: string; readonly found: string }
 
-function unfit({ mistake }: Desk, path: Path, { file, expected, found }: Unfit): undefined {
+function unfit({ notesOn }: Desk, path: Path, { file, expected, found }: Unfit): undefined {
   const message = `expected ${expected} in ${file}, found ${found}`
-  mistake(path, { code: 'file-unreadable', value: file, expected, message })
+  notesOn(path).mistake({ code: 'file-unreadable', value: file, expected, message })
 }
 
 /** The bits of a file mode that let others than the owner in. */
@@ -162,20 +208,17 @@ async function privateText(desk: Desk, file: string, path: Path): Promise<string
   if (content !== undefined && (mode & others) !== 0) {
     const found = (mode & 0o777).toString(8).padStart(4, '0')
     const message = `others can use the private key in ${file}: expected mode 0600, found ${found}`
-    desk.warning(path, { code: 'file-unreadable', value: file, expected: 'mode 0600', message })
+    const note = { value: file, expected: 'mode 0600', message }
+    desk.notesOn(path).warning({ code: 'file-unreadable', ...note })
   }
   return content
 }
 
-async function text(
-  { ports, mistake }: Desk,
-  file: string,
-  path: Path,
-): Promise<string | undefined> {
+async function text(desk: Desk, file: string, path: Path): Promise<string | undefined> {
   try {
-    return Buffer.from(await ports.readFile(file)).toString('utf8')
+    return Buffer.from(await desk.ports.readFile(file)).toString('utf8')
   } catch (error) {
-    mistake(path, {
+    desk.notesOn(path).mistake({
       code: 'file-unreadable',
       value: file,
       expected: 'a file that can be read',

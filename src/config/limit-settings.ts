@@ -10,7 +10,15 @@ import { type LimitName, type LimitRow, limitTable } from '../limits.ts'
 import { whole } from './codec.ts'
 import { restart } from './marks.ts'
 
-const most = Number.MAX_SAFE_INTEGER
+/** Above this a limit is a slip of the pen: no machine has so much, and nobody waits so long. */
+export const mostOf: Readonly<Record<LimitRow['unit'], number>> = {
+  bytes: 2 ** 40,
+  ms: 30 * 86_400_000,
+  count: 10_000_000,
+  seconds: 30 * 86_400,
+  hops: 255,
+  'per second': 10_000_000,
+}
 
 /**
  * What the protocol itself allows, from and to. What a far side may write is taken whatever an operator likes: its link
@@ -23,7 +31,7 @@ const ranges: Partial<Record<LimitName, readonly [least: number, most: number]>>
   fieldValueBytes: [2048, 16_384],
   tokenBytes: [2048, 2048],
   helloBytes: [4096, 16_384],
-  bodiesUnderWay: [16, most],
+  bodiesUnderWay: [16, mostOf.count],
   messageBytes: [1, 262_144],
   presenceBytes: [1, 8192],
   hops: [1, 255],
@@ -36,7 +44,7 @@ const phrases: Record<LimitRow['unit'], string> = {
   count: 'a whole number',
   seconds: 'a whole number of seconds',
   hops: 'a whole number of hops',
-  'per second': 'a number above 0 (per second)',
+  'per second': `a number above 0 (per second), at most ${mostOf['per second']}`,
 }
 
 const limit = (name: LimitName) => {
@@ -47,12 +55,14 @@ const limit = (name: LimitName) => {
 }
 
 /** A rate may be one in ten seconds. */
-const rate = z.number({ error: phrases['per second'] }).positive({ error: phrases['per second'] })
+const rate = z
+  .number({ error: phrases['per second'] })
+  .positive({ error: phrases['per second'] })
+  .max(mostOf['per second'], { error: phrases['per second'] })
 
 function wholeLimit(name: LimitName, unit: LimitRow['unit']) {
-  const [first, last] = ranges[name] ?? [1, most]
-  const range = last === most ? `from ${first} up` : `from ${first} to ${last}`
-  return whole(first, last, `${phrases[unit]} ${range}`)
+  const [first, last] = ranges[name] ?? [1, mostOf[unit]]
+  return whole(first, last, `${phrases[unit]} from ${first} to ${last}`)
 }
 
 export const limitShape = Object.fromEntries(

@@ -18,6 +18,9 @@ export type Loaded = {
   readonly file: string
   /** For what is found out later about a setting, such as a file that cannot be read. */
   readonly locate: Source['locate']
+  /** Where in the file a setting of `config` stands, and whether something there was left out as wrong. */
+  readonly placeOf: Checked['placeOf']
+  readonly isCut: Checked['isCut']
 }
 
 export type Faulty = {
@@ -40,16 +43,11 @@ export function parseConfig(text: string, fileName: string): Loaded | Faulty {
   ]
   const config =
     checked?.parsed === undefined ? undefined : withPaths(checked.parsed, dirname(fileName))
-  const loaded = config && { config, file: fileName, locate }
+  const loaded = checked &&
+    config && { config, file: fileName, locate, placeOf: checked.placeOf, isCut: checked.isCut }
   if (mistakes.length === 0 && loaded !== undefined) return loaded
-  return { mistakes: inOrder(mistakes), rest: isWhole(checked) ? loaded : undefined }
+  return { mistakes: inOrder(mistakes), rest: loaded }
 }
-
-/** Whether every setting that names a file is where it was. */
-const isWhole = (checked: Checked | undefined): boolean =>
-  checked !== undefined &&
-  !checked.isCut(['domains']) &&
-  !checked.isCut(['resolve', 'trustedCertificates'])
 
 function contradictions({ parsed, isCut, placeOf }: Checked): readonly Problem[] {
   if (parsed === undefined) return []

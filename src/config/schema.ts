@@ -154,7 +154,7 @@ const resolve = section(
     servers: listOf(nameServer)
       .prefault([])
       .meta({
-        ...restart('Name servers to ask; none means those of the system.'),
+        ...live('Name servers to ask; none means those of the system, as they are now.'),
         sample: ['192.0.2.53'],
       }),
     fallback: oneOf(['proven', 'draft', 'strict'])
@@ -188,6 +188,13 @@ const resolve = section(
         ...live('PEM files with further authorities that may vouch for the certificates of peers.'),
         sample: ['private-ca.pem'],
       }),
+    systemCertificates: flag
+      .default(false)
+      .meta(
+        live(
+          'True trusts the authorities of the operating system as well; a reload reads them again.',
+        ),
+      ),
   },
   'How other domains are found and trusted.',
 )

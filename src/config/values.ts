@@ -9,6 +9,9 @@ import { isIP } from 'node:net'
 import type { z } from 'zod'
 import { type Domain, parseDomain } from '../address/domain.ts'
 import { parseUser } from '../address/user.ts'
+import { importPublicKey } from '../credential/ed25519.ts'
+import { isPublishedTestKey } from '../credential/known-keys.ts'
+import { GatewayError } from '../errors.ts'
 import { decodeBase64url } from '../lib/base64url.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import { attempt, fromText, mapOf, whole } from './codec.ts'
@@ -93,12 +96,20 @@ export const target = fromText(
 const bytes32 = (text: string): string | undefined =>
   decodeBase64url(text)?.length === 32 ? text : undefined
 
+/** What every peer refuses is no key: a point that is none, or a key whose private half is printed somewhere. */
+function usableKey(text: string): string | undefined {
+  const key = importPublicKey(text)
+  if (key === undefined) return undefined
+  if (!isPublishedTestKey(key)) return text
+  throw new GatewayError('config-invalid', 'this key is one that everybody knows: make another')
+}
+
 export const publicKey = fromText(
   {
     title: 'public key',
     expected: 'an Ed25519 public key: 32 bytes as 43 characters of base64url',
   },
-  bytes32,
+  usableKey,
 )
 
 /** The thumbprint of RFC 7638, which is the `kid` of a token. */

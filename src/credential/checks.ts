@@ -118,7 +118,7 @@ export function checkKey(found: Found): Verdict<PublicKey> {
     case 'found':
       return accept(found.key.key)
     case 'unknown-kid':
-      return refuse('credential-key', 'kid is not in the key set of iss')
+      return refuse('credential-key', 'the domain that signed does not publish this key (kid)')
     case 'unfit':
       return refuse('credential-key', 'the key is not for this use, or not for now')
     case 'revoked':
@@ -126,7 +126,10 @@ export function checkKey(found: Found): Verdict<PublicKey> {
     // [LINK-10.4-2] Never open, and never for good.
     case 'absent':
     case 'unavailable':
-      return refuse('credential-unverifiable', 'the key set of iss cannot be had now')
+      return refuse(
+        'credential-unverifiable',
+        'the keys of the domain that signed cannot be fetched now',
+      )
   }
 }
 

@@ -71,6 +71,12 @@ export function reset(entry: Entry): undefined {
   entry.revoked.clear()
 }
 
+/** The next fetch may be now, whatever failed before. */
+export function retry(entry: Entry): undefined {
+  const { attemptAt, retryAt, failures } = nothing
+  Object.assign(entry, { attemptAt, retryAt, failures })
+}
+
 export type Instant = {
   /** Of the rising clock, in milliseconds. */
   readonly now: number

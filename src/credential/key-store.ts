@@ -26,6 +26,7 @@ import {
   newEntry,
   type Purpose,
   reset,
+  retry,
 } from './key-entry.ts'
 import { type FetchKeys, KeyFetcher } from './key-fetcher.ts'
 import type { SetKey } from './key-set.ts'
@@ -74,6 +75,8 @@ export type KeyStore = {
   readonly confirm: (domain: string) => boolean
   /** An operator lets the domain start anew, its last version included. */
   readonly forget: (domain: string) => boolean
+  /** An operator ends the waits after failed fetches, of one domain or of all; how many there were. */
+  readonly tryAgain: (domain: string | undefined) => number
   readonly view: (domain: string) => KeyView | undefined
   readonly close: () => undefined
 }
@@ -190,6 +193,18 @@ class Store implements KeyStore {
     return true
   }
 
+  readonly tryAgain = (domain: string | undefined): number => {
+    const { now } = this.#instant()
+    let count = 0
+    for (const entry of domain === undefined ? this.#all() : [this.#entry(domain)]) {
+      if (entry === undefined || entry.retryAt <= now) continue
+      count++
+      retry(entry)
+      this.#fetcher.arm(entry)
+    }
+    return count
+  }
+
   readonly view = (domain: string): KeyView | undefined => {
     const entry = this.#entry(domain)
     if (entry?.set === undefined) return undefined
@@ -214,6 +229,13 @@ class Store implements KeyStore {
   #instant(): Instant {
     const { clock, limits } = this.#needs
     return { now: clock.now(), seconds: Math.floor(clock.wall() / 1000), limits }
+  }
+
+  *#all(): Generator<Entry | undefined> {
+    yield* [...this.#inUse.values()]
+    for (const map of [this.#taken, this.#strangers]) {
+      for (const domain of [...map.keys()]) yield map.peek(domain)
+    }
   }
 
   #entry(domain: string): Entry | undefined {

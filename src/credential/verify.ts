@@ -148,7 +148,8 @@ function withKey<Known, T>(
     const key = checkKey(found)
     return key.ok ? after(key.value, known.value) : key
   }
-  const fetched = () => judge() ?? refuse('credential-unverifiable', 'no key set of iss came')
+  const fetched = () =>
+    judge() ?? refuse('credential-unverifiable', 'no keys of the domain that signed came')
   const verdict = judge()
   if (verdict !== undefined) return verdict
   return inTurn(() => keys.ensure(claims.iss, header.kid)).then(fetched)

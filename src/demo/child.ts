@@ -21,7 +21,7 @@ type Waiting = {
   readonly reject: (error: Error) => void
 }
 
-/** From SIGTERM to SIGKILL: the drain of a gateway, and a little more. */
+/** From SIGINT to SIGKILL: the drain of a gateway, and a little more. */
 const killMs = 35_000
 const shownLines = 8
 
@@ -78,7 +78,7 @@ export class Child {
 
   /** Lets it finish; kills it if it does not. */
   async stop(): Promise<number | undefined> {
-    if (!this.#hasEnded) this.#process.kill('SIGTERM')
+    if (!this.#hasEnded) this.#process.kill('SIGINT')
     const cancel = this.#clock.after(killMs, () => {
       this.#process.kill('SIGKILL')
     })

@@ -12,7 +12,7 @@ export async function showFinding({ host, world, told }: Stage): Promise<undefin
   const limits = limitsWith()
   const meter = new Meter()
   const resolver = createResolver({
-    exchange: systemExchange({ clock }),
+    exchange: systemExchange,
     servers: [{ ip: world.dns.address, port: world.dns.port }],
     staticRoutes: new Map(),
     allowRanges: ['127.0.0.0/8'],

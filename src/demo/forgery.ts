@@ -1,4 +1,4 @@
-/** Act four: a gateway with good papers of its own lies, and is refused each time; then all goes on as before. */
+/** Act five: a gateway with good papers of its own lies, and is refused each time; then all goes on as before. */
 import { rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { parseAddress } from '../address/address.ts'

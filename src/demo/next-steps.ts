@@ -11,13 +11,15 @@ export function showNextSteps(host: Host, told: Transcript, { world }: Stage): u
   const commands = [
     `send bob@${b.domain} "Hello from outside" ${as('carol', a)}`,
     `publish open --note "back again" ${as('bob', b)}`,
-    `watch bob@${b.domain} --messages ${as('carol', a)}`,
     `fetch alice@${a.domain} ${as('bob', b)}`,
     `explain bob@${b.domain} --config ${a.configFile}`,
+    // Last: it does not return.
+    `watch bob@${b.domain} --messages ${as('carol', a)}`,
   ]
   for (const command of commands) told.line(told.paint('cyan', `${host.typed} ${command}`))
   told.line('')
   told.table([
+    ['status page', `http://${a.address}:${a.adminPort}/`, `http://${b.address}:${b.adminPort}/`],
     [
       'metrics',
       `http://${a.address}:${a.adminPort}/metrics`,

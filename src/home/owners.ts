@@ -13,6 +13,8 @@ import type { Address } from '../address/address.ts'
 import type { Env } from '../env.ts'
 import { type BoundedMap, boundedMap } from '../lib/bounded-map.ts'
 import type { Directory, Entry, Owner } from '../operation/directory.ts'
+import type { Account } from '../shares/account.ts'
+import { FairRoom } from '../shares/fair-room.ts'
 
 /** Nothing: the directory cannot say. */
 type Then = (owner: Owner | undefined) => undefined
@@ -27,8 +29,8 @@ export class Owners {
   readonly #facts: BoundedMap<Fact>
   /** By owner: who waits for its facts. */
   readonly #waiting = new Map<string, Then[]>()
-  /** By domain: how many wait for its directory. */
-  readonly #waits = new Map<string, number>()
+  /** By domain: who waits for its directory. */
+  readonly #rooms = new Map<string, FairRoom>()
 
   constructor(env: Env, directoryOf: (domain: string) => Directory | undefined) {
     this.#env = env
@@ -44,22 +46,28 @@ export class Owners {
     return fact.owner
   }
 
-  /** Calls `then` with the facts, after everybody who waits for the same owner. False: too many wait for it or its domain. */
-  wait(user: Address, then: Then): boolean {
+  /**
+   * Calls `then` with the facts, after everybody who waits for the same owner. False: too many wait for it, or for the
+   * directory of its domain, in all or for `payer`.
+   */
+  wait(user: Address, payer: Account, then: Then): boolean {
     const { limits, meter } = this.#env
-    const waits = this.#waits.get(user.domain) ?? 0
     const others = this.#waiting.get(user.text)
-    const isFull = waits >= limits.ownersWaiting
-    if (isFull || (others?.length ?? 0) >= limits.recipientMessages) {
-      meter.hit(isFull ? 'ownersWaiting' : 'recipientMessages')
+    const isCrowded = (others?.length ?? 0) >= limits.recipientMessages
+    const leave = isCrowded ? undefined : this.#roomOf(user.domain).take(payer)
+    if (leave === undefined) {
+      meter.hit(isCrowded ? 'recipientMessages' : 'ownersWaiting')
       return false
     }
-    this.#waits.set(user.domain, waits + 1)
+    const told: Then = (owner) => {
+      leave()
+      return then(owner)
+    }
     if (others !== undefined) {
-      others.push(then)
+      others.push(told)
       return true
     }
-    this.#waiting.set(user.text, [then])
+    this.#waiting.set(user.text, [told])
     void this.find(user).then(
       (entry) => this.#tell(user, ownerOf(entry)),
       () => this.#tell(user, undefined),
@@ -98,11 +106,14 @@ export class Owners {
   #tell(user: Address, owner: Owner | undefined): undefined {
     const waiting = this.#waiting.get(user.text) ?? []
     // What is asked for while they are told waits behind them.
-    for (const then of waiting) {
-      this.#waits.set(user.domain, (this.#waits.get(user.domain) ?? 0) - 1)
-      then(owner)
-    }
+    for (const then of waiting) then(owner)
     this.#waiting.delete(user.text)
+  }
+
+  #roomOf(domain: string): FairRoom {
+    const room = this.#rooms.get(domain) ?? new FairRoom(this.#env.limits.ownersWaiting)
+    this.#rooms.set(domain, room)
+    return room
   }
 }
 

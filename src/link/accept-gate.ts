@@ -5,7 +5,8 @@
  * Out:   yes or no, and who makes room; what is counted is bounded by what is let in, and by `limits.networks`.
  * Fails: never.
  *
- * What comes from one host counts together: an IPv4 address, or an IPv6 /64, which every host has for itself.
+ * What comes from one host counts together: an IPv4 address, or an IPv6 /64, which every host has for itself. At its bound
+ * its own oldest makes room, so that connections that say nothing cost nobody behind the same address its link.
  * New connections are paced by the network around it: an IPv4 /24 or an IPv6 /48. With every place for the unproven
  * taken, the network that has most of them makes room, so that few networks cannot keep the others out.
  */
@@ -49,11 +50,12 @@ export class AcceptGate {
    */
   admit(ip: string, now: number): boolean {
     const { host, network } = prefixesOf(ip)
-    const isFull = this.#unprovenTotal >= this.#options.limits.unprovenLinks
-    const victim = isFull ? this.#oldestOfBusiest(network) : undefined
-    const isCrowded = isFull && victim === undefined
-    const limit = this.#barrier(host, isCrowded) ?? this.#pace(network, now)
-    if (limit !== undefined || isFull) this.#options.meter.hit(limit ?? 'unprovenLinks')
+    const reached = this.#reached(host)
+    const victim = this.#whoMakesRoom(reached, host, network)
+    const isCrowded = reached !== undefined && victim === undefined
+    const limit = (isCrowded ? reached : undefined) ?? this.#pace(network, now)
+    const hit = limit ?? reached
+    if (hit !== undefined) this.#options.meter.hit(hit)
     if (limit !== undefined) return false
     victim?.drop()
     this.#unproven.set(host, (this.#unproven.get(host) ?? 0) + 1)
@@ -103,11 +105,28 @@ export class AcceptGate {
     return this.#unproven.size + this.#paces.size
   }
 
-  #barrier(host: string, isCrowded: boolean): LimitName | undefined {
+  /** The bound that one more from `host` goes beyond. */
+  #reached(host: string): 'unprovenLinks' | 'unprovenLinksPerAddress' | undefined {
     const { limits } = this.#options
-    if (isCrowded) return 'unprovenLinks'
     const here = this.#unproven.get(host) ?? 0
-    return here >= limits.unprovenLinksPerAddress ? 'unprovenLinksPerAddress' : undefined
+    if (here >= limits.unprovenLinksPerAddress) return 'unprovenLinksPerAddress'
+    return this.#unprovenTotal >= limits.unprovenLinks ? 'unprovenLinks' : undefined
+  }
+
+  #whoMakesRoom(
+    reached: LimitName | undefined,
+    host: string,
+    network: string,
+  ): Admission | undefined {
+    if (reached === 'unprovenLinks') return this.#oldestOfBusiest(network)
+    if (reached === undefined) return undefined
+    let oldest: Admission | undefined
+    for (const admission of this.#crowds.get(network) ?? []) {
+      if (admission.host !== host) continue
+      if (!admission.isSecured) return admission
+      oldest ??= admission
+    }
+    return oldest
   }
 
   /** Who makes room for one of `network`; `undefined`: no other network has more inside. */
@@ -147,6 +166,8 @@ export class AcceptGate {
 
 /** One connection that was let in: tells the gate each thing once, whoever asks. */
 export class Admission {
+  readonly host: string
+  isSecured = false
   readonly #gate: AcceptGate
   readonly #ip: string
   readonly #close: () => undefined
@@ -154,10 +175,16 @@ export class Admission {
 
   /** `close`: ends the connection when it has to make room. */
   constructor(gate: AcceptGate, ip: string, close: () => undefined) {
+    this.host = prefixesOf(ip).host
     this.#gate = gate
     this.#ip = ip
     this.#close = close
     gate.enter(ip, this)
+  }
+
+  /** TLS has come to its end: those of its host that say nothing make room before it does. */
+  secured(): undefined {
+    this.isSecured = true
   }
 
   /** The link proved a domain, or attached a client. */

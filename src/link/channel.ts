@@ -2,14 +2,7 @@
  * What a link needs of the thing that carries its bytes: TLS, a lab's plain TCP, or memory in the tests.
  */
 import type { Domain } from '../address/domain.ts'
-
-/** What is known of the certificate that the far side showed, after its chain was verified. */
-export type CertificateFacts = {
-  /** Whether it names `domain` for `service` (RFC 9525): DNS-ID, or an SRV-ID of that service. */
-  readonly covers: (domain: Domain, service: 'im' | 'pres') => boolean
-  /** SHA-256 of the certificate, hexadecimal, for logs and pins. */
-  readonly fingerprint: string
-}
+import type { CertificateFacts } from '../certificate/identity.ts'
 
 export type ChannelFacts = {
   /** SHA-256 of the RFC 9266 exporter; `undefined` on plain TCP, where the nonces of both HELLOs take its place. */

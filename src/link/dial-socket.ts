@@ -7,17 +7,20 @@
  *        vouches for), `identity-mismatch` (a good certificate of somebody else), `link-stopped` (called off).
  * Spec:  RFC 9525 §6 (the domain, not the host of its SRV record), RFC 9325 §4, RFC 7301
  */
+import type { X509Certificate } from 'node:crypto'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
+import { nobody } from '../certificate/authorities.ts'
+import type { Chain } from '../certificate/chain.ts'
+import { certificateFacts } from '../certificate/identity.ts'
+import { doesNotName, type FaultKind, judgeChain, leafFault } from '../certificate/judge.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import type { Cancel, Clock } from '../lib/clock.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import type { Limits } from '../limits.ts'
-import { leafFault } from './certificate.ts'
 import type { Channel, ChannelFacts } from './channel.ts'
-import { certificateFacts } from './identity.ts'
 import { SocketChannel } from './socket-channel.ts'
 import { alpn, bindingOf, readAhead, type Trust } from './tls.ts'
 
@@ -39,6 +42,7 @@ export type TlsDial = Dial & {
 
 export function dialTls(dial: TlsDial): Promise<Channel> {
   const { ip: host, port, domain: servername, trust } = dial
+  let shown: Chain | undefined
   const open = () =>
     connectTls({
       host,
@@ -50,8 +54,12 @@ export function dialTls(dial: TlsDial): Promise<Channel> {
       rejectUnauthorized: true,
       checkServerIdentity: () => undefined,
       ...readAhead,
+    }).prependOnceListener('secure', function (this: TLSSocket) {
+      // Before Node looks at the verdict of OpenSSL: whom it refuses, it forgets.
+      shown = chainShown(this)
     })
-  return attempt(dial, open, 'secureConnect', (socket) => factsOf(socket, dial))
+  const words = (error: NodeJS.ErrnoException) => chainWords(error, shown, dial)
+  return attempt(dial, open, 'secureConnect', (socket) => factsOf(socket, shown, dial), words)
 }
 
 /** [LINK-3.1-6] Without TLS, to a lab or a listed neighbour: nothing is proven by the channel. */
@@ -67,18 +75,18 @@ export function dialPlain(dial: Dial): Promise<Channel> {
 }
 
 /** [LINK-3.1-4] RFC 9525 §6.1: judged in the order chain, protocol, certificate, name. */
-function factsOf(socket: TLSSocket, dial: TlsDial): ChannelFacts {
+function factsOf(socket: TLSSocket, chain: Chain | undefined, dial: TlsDial): ChannelFacts {
   const { domain, service, trust, clock } = dial
-  const x509 = socket.getPeerX509Certificate()
-  if (!socket.authorized || socket.isSessionReused() || x509 === undefined) {
+  if (!socket.authorized || socket.isSessionReused() || chain === undefined) {
     throw failure('tls-failed', dial, 'the certificate was not verified')
   }
   if (socket.alpnProtocol !== alpn) throw failure('tls-failed', dial, `does not speak ${alpn}`)
-  const fault = leafFault(x509, clock.wall())
-  if (fault !== undefined) throw failure('tls-failed', dial, `the certificate ${fault}`)
-  const certificate = certificateFacts(x509, trust.srvIds)
+  const [leaf, ...others] = chain
+  const fault = leafFault(leaf, clock.wall())
+  if (fault !== undefined) throw failure('tls-failed', dial, fault)
+  const certificate = certificateFacts(leaf, others, trust.srvIds)
   if (!certificate.covers(domain, service)) {
-    throw failure('identity-mismatch', dial, `the certificate does not name ${domain}`)
+    throw failure('identity-mismatch', dial, doesNotName(leaf, domain))
   }
   return {
     binding: bindingOf(socket),
@@ -89,11 +97,23 @@ function factsOf(socket: TLSSocket, dial: TlsDial): ChannelFacts {
   }
 }
 
+/** All that the far side sent, as it sent it. OpenSSL tells it once. */
+function chainShown(socket: TLSSocket): Chain | undefined {
+  const leaf = socket.getPeerX509Certificate()
+  if (leaf === undefined) return undefined
+  const chain: [X509Certificate, ...X509Certificate[]] = [leaf]
+  for (let next = leaf.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
+    chain.push(next)
+  }
+  return chain
+}
+
 function attempt<S extends Socket>(
   dial: Dial,
   open: () => S,
   ready: 'connect' | 'secureConnect',
   judge: (socket: S) => ChannelFacts,
+  words: (error: NodeJS.ErrnoException) => string | undefined = () => undefined,
 ): Promise<Channel> {
   const { ip, limits, clock, signal } = dial
   return new Promise((resolve, reject) => {
@@ -106,9 +126,9 @@ function attempt<S extends Socket>(
       socket.destroy()
       reject(error)
     }
-    const failed = (error: NodeJS.ErrnoException) => fail(faultOf(error, phase, dial))
-    const closed = () => fail(failure('link-refused', dial, `closed, ${phase}`))
-    const late = () => fail(failure('link-refused', dial, `no answer in time, ${phase}`))
+    const failed = (error: NodeJS.ErrnoException) => fail(faultOf(error, phase, dial, words(error)))
+    const closed = () => fail(failure('link-refused', dial, `closed${during(phase)}`))
+    const late = () => fail(failure('link-refused', dial, `no answer in time${during(phase)}`))
     const stopped = () => fail(calledOff(dial))
     const stopDial = clock.after(limits.dialAddressMs, late)
     let stopHandshake: Cancel = () => undefined
@@ -140,6 +160,9 @@ function attempt<S extends Socket>(
 
 type Phase = 'connecting' | 'in the TLS handshake'
 
+/** What comes before needs no word. */
+const during = (phase: Phase): string => (phase === 'connecting' ? '' : `, ${phase}`)
+
 const calledOff = (dial: Dial): GatewayError => failure('link-stopped', dial, 'called off')
 
 const failure = (code: Status, dial: Dial, what: string, cause?: unknown): GatewayError =>
@@ -155,6 +178,7 @@ const refusals: ReadonlyMap<string | undefined, string> = new Map([
   ['ENETUNREACH', 'no way to the network'],
   ['ENETDOWN', 'the network is down'],
   ['EADDRNOTAVAIL', 'no address of ours fits'],
+  ['EAFNOSUPPORT', 'this machine does not speak that family of addresses'],
   ['EACCES', 'this system forbids it'],
   ['EPERM', 'this system forbids it'],
   ['EMFILE', 'this process has too many open files'],
@@ -168,27 +192,52 @@ const tlsFaults: ReadonlyMap<string | undefined, string> = new Map([
   ['ERR_SSL_TLSV1_ALERT_PROTOCOL_VERSION', 'does not speak TLS 1.3'],
   ['ERR_SSL_UNSUPPORTED_PROTOCOL', 'does not speak TLS 1.3'],
   ['ERR_SSL_WRONG_VERSION_NUMBER', 'does not speak TLS'],
-  ['CERT_HAS_EXPIRED', 'a certificate has expired'],
-  ['CERT_NOT_YET_VALID', 'a certificate is not valid yet'],
-  ['DEPTH_ZERO_SELF_SIGNED_CERT', 'the certificate is signed by itself'],
-  ['SELF_SIGNED_CERT_IN_CHAIN', 'the authority is unknown'],
-  ['UNABLE_TO_GET_ISSUER_CERT', 'the authority is unknown'],
-  [
-    'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
-    'the authority is unknown, or a certificate of the chain is missing',
-  ],
-  [
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'the authority is unknown, or a certificate of the chain is missing',
-  ],
-  ['INVALID_PURPOSE', 'the certificate is not meant for TLS servers'],
+  ['CERT_HAS_EXPIRED', 'an authority above the certificate has expired'],
+  ['CERT_NOT_YET_VALID', 'an authority above the certificate is not valid yet'],
 ])
 
-function faultOf(error: NodeJS.ErrnoException, phase: Phase, dial: Dial): GatewayError {
+/** What OpenSSL has against the way up, and nothing else: its trust is not asked again. */
+const untrusted: ReadonlySet<string | undefined> = new Set([
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+])
+
+/** OpenSSL has refused the chain: which certificate of it, by the list that our own is judged by. */
+function chainWords(
+  { code }: NodeJS.ErrnoException,
+  shown: Chain | undefined,
+  { clock }: TlsDial,
+): string | undefined {
+  if (shown === undefined) return undefined
+  const wish = { authorities: nobody, wallMs: clock.wall(), holder: undefined, key: undefined }
+  const told: readonly FaultKind[] = untrusted.has(code)
+    ? ['use', 'time', 'missing', 'unknown']
+    : ['use', 'time']
+  const [leaf, ...others] = shown
+  // A signature is verified for each pair of names that fit, and a stranger may send hundreds of one name.
+  const says = judgeChain([leaf, ...others.slice(0, mostLookedAt)], wish)
+    .faults.filter(({ kind }) => told.includes(kind))
+    .map((fault) => fault.says)
+  return says.length === 0 ? undefined : says.slice(0, mostTold).join('; ')
+}
+
+const mostTold = 3
+const mostLookedAt = 9
+
+function faultOf(
+  error: NodeJS.ErrnoException,
+  phase: Phase,
+  dial: Dial,
+  words: string | undefined,
+): GatewayError {
   const refusal = refusals.get(error.code)
-  if (refusal !== undefined) return failure('link-refused', dial, `${refusal}, ${phase}`, error)
+  if (refusal !== undefined)
+    return failure('link-refused', dial, `${refusal}${during(phase)}`, error)
   const code = phase === 'connecting' ? 'link-refused' : 'tls-failed'
-  return failure(code, dial, tlsFaults.get(error.code) ?? wordsOf(error), error)
+  return failure(code, dial, words ?? tlsFaults.get(error.code) ?? wordsOf(error), error)
 }
 
 /** Node has no name for some of what OpenSSL finds in a chain, only words. */

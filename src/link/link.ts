@@ -83,7 +83,7 @@ export class Link {
   #state: State = { name: 'greeting' }
   #binding: Buffer | undefined
   #drainAt = 0
-  readonly #keepAlive: KeepAlive
+  readonly keepAlive: KeepAlive
   /** The last request of ours that the far side took, if it let go. */
   #takenThere = Number.POSITIVE_INFINITY
   #detail = ''
@@ -100,7 +100,9 @@ export class Link {
     this.side = side
     this.#bornAt = clock.now()
     this.#claims = new ClaimPace(limits, this.#bornAt)
-    this.#keepAlive = new KeepAlive(limits, this.#bornAt + options.ageMs)
+    this.keepAlive = new KeepAlive(limits, this.#bornAt + options.ageMs, (mark) =>
+      this.#outbox.control(frame.ping, 0, 0, mark),
+    )
     this.payer = new Payer(share)
     this.#outbox = new Outbox(
       channel,
@@ -126,7 +128,7 @@ export class Link {
       outbox: this.#outbox,
       events: this.#events(),
     })
-    this.#reader = new ChunkReader(this.payer, clock, channel, this.#inbox, this.#keepAlive)
+    this.#reader = new ChunkReader(this.payer, clock, channel, this.#inbox, this.keepAlive)
   }
 
   #events(): InboxEvents {
@@ -292,12 +294,14 @@ export class Link {
   tick(now: number): number {
     if (this.#state.name !== 'closed') this.#look(now)
     const rests = this.#state.name === 'open' && this.#inbox.isQuiet && this.#outbox.rest()
-    return Math.max(now + 1000, rests ? this.#keepAlive.dueAt(now, this.#inbox) : now)
+    return Math.max(now + 1000, rests ? this.keepAlive.dueAt(now, this.#inbox) : now)
   }
 
   #look(now: number): undefined {
     const { limits, owner } = this.#options
     this.#outbox.sweep(now)
+    // [LINK-4.4-8] Also of a link that is let go.
+    this.#inbox.tick()
     if (this.#state.name === 'draining') {
       if (now - this.#drainAt > limits.drainMs) this.#step({ type: 'quiet' })
       else this.#quietly()
@@ -308,17 +312,13 @@ export class Link {
       if (now - this.#bornAt > limits.proofMs) this.break('proof-timeout', 'no proof in time')
       return
     }
-    this.#inbox.tick()
     // [LINK-8.3-4] [LINK-8.3-3]
     const isIdle = this.underWay === 0 && now - this.#inbox.usedAt > limits.idleMs
-    if (this.#keepAlive.isOld(now)) this.release('age-release')
+    if (this.keepAlive.isOld(now)) this.release('age-release')
     else if (isIdle && !owner.isUsed(this)) this.release('idle-release')
-    else {
-      // [LINK-8.3-2]
-      const found = this.#keepAlive.next(now - this.#inbox.heardAt)
-      if (found === 'silent') this.break('peer-silent', 'two PINGs without an answer')
-      else if (found !== undefined) this.#outbox.control(frame.ping, 0, 0, found)
-    }
+    // [LINK-8.3-2]
+    else if (this.keepAlive.isSilent(now, this.#inbox.heardAt))
+      this.break('peer-silent', 'PINGs without an answer')
   }
 
   #onHello(payload: Buffer): undefined {

@@ -11,6 +11,7 @@ import type { Cancel, Clock } from '../lib/clock.ts'
 import { formatEndpoint } from '../lib/ip.ts'
 import type { Log } from '../lib/log.ts'
 import type { Meter } from '../lib/meter.ts'
+import { whyUnopened } from '../lib/why-unopened.ts'
 import type { Limits } from '../limits.ts'
 import { type AcceptGate, Admission } from './accept-gate.ts'
 import type { Channel, ChannelFacts } from './channel.ts'
@@ -95,7 +96,7 @@ class Door {
     return new Promise((resolve, reject) => {
       const refuse = (cause: Error) =>
         reject(
-          new GatewayError('port-unavailable', `cannot listen on ${address} port ${port}`, {
+          new GatewayError('port-unavailable', whyUnopened(address, port, cause), {
             cause,
           }),
         )
@@ -136,6 +137,7 @@ class Door {
     const { clock, limits, onChannel } = this.#options
     const all = { ...facts, certificate: undefined, remote }
     this.#count('ok')
+    admission.secured()
     onChannel(new SocketChannel(socket, all, clock, limits.lingerMs), admission)
   }
 

@@ -32,6 +32,9 @@ import { Unanswered } from './unanswered.ts'
 /** [LINK-3.3-3] A link is given up this far before its numbers end. */
 const mostId = 2 ** 32 - 2 ** 20
 
+/** What is due so close together is one look at all that waits. */
+const togetherMs = 100
+
 const empty = Buffer.alloc(0)
 
 export type OutboxCounters = Pick<LinkCounters, 'framesOut' | 'bytesOut' | 'creditWaits'>
@@ -125,7 +128,7 @@ export class Outbox {
     else if (outgoing.since + this.#answerMs <= this.#now) {
       return outgoing.failed('remote-timeout', false)
     }
-    this.#await(outgoing)
+    if (outgoing.expectsAnswer) this.#awaitTill(outgoing.since + this.#answerMs, 1)
     if (needsNoCredit(outgoing.command) || this.#mayGo(outgoing)) return this.#write(outgoing)
     const isFull = this.#backlog.isFull(outgoing, this.#encoder.writer.length)
     if (isFull || !this.#backlog.push(outgoing, this.#now)) return outgoing.failed('busy', false)
@@ -278,14 +281,13 @@ export class Outbox {
     this.#stirred()
   }
 
-  /** [LINK-6.5-6] Its answer is awaited from now on, and for no longer than the time allowed. */
-  #await({ since, expectsAnswer }: Pick<Outgoing, 'since' | 'expectsAnswer'>): undefined {
-    const until = since + this.#answerMs
-    if (until >= this.#awaitedUntil || !expectsAnswer) return
+  /** [LINK-6.5-6] What is awaited has an end. `leastMs`: what is left may be less than the clock can tell. */
+  #awaitTill(until: number, leastMs: number): undefined {
+    if (until >= this.#awaitedUntil) return
     this.#stopAwaiting?.()
-    this.#awaitedUntil = until
-    // At least one: what is left may be less than the clock can tell.
-    const ms = Math.max(1, until - this.#clock.now())
+    const now = this.#clock.now()
+    const ms = Math.max(leastMs, until - now)
+    this.#awaitedUntil = now + ms
     this.#stopAwaiting = this.#clock.after(ms, () => this.#giveUp())
   }
 
@@ -302,9 +304,8 @@ export class Outbox {
     for (const outgoing of written) outgoing.failed('remote-timeout', true)
     for (const { outgoing } of waiting) outgoing.failed('remote-timeout', false)
     const since = Math.min(this.#pending.oldest(), this.#backlog.oldest())
-    if (since < Number.POSITIVE_INFINITY && !this.#isClosed) {
-      this.#await({ since, expectsAnswer: true })
-    }
+    // Each look is at all of them: what is due within a moment is given up together.
+    if (!this.#isClosed) this.#awaitTill(since + this.#answerMs, togetherMs)
   }
 
   /** [LINK-4.4-5] Answered, or given up, before its body was out: the rest is not wanted. */

@@ -15,8 +15,9 @@ import {
   type TLSSocket,
 } from 'node:tls'
 import type { Domain } from '../address/domain.ts'
+import { type Chain, pemOf, readCertificates } from '../certificate/chain.ts'
+import { certificateFacts, isNameConstrained } from '../certificate/identity.ts'
 import { GatewayError } from '../errors.ts'
-import { certificateFacts, isNameConstrained } from './identity.ts'
 
 /** RFC 7301: without it there is no link. [LINK-3.1-2] */
 export const alpn = 'pitp-mitp/1'
@@ -42,22 +43,17 @@ export type ShownCertificate = {
   readonly context: SecureContext
   /** Whether it names `domain`, for either service. */
   readonly showedFor: (domain: Domain) => boolean
-  /** Milliseconds since 1970. */
-  readonly notBeforeMs: number
-  readonly notAfterMs: number
   readonly fingerprint: string
 }
 
-/** `chain`: PEM, the certificate itself first. */
-export function shownCertificate(chain: string, key: string): ShownCertificate {
+/** `pem`: the chain, the leaf first. */
+export function shownCertificate(pem: string, key: string): ShownCertificate {
   try {
-    const x509 = new X509Certificate(chain)
-    const { covers, fingerprint } = certificateFacts(x509, () => true)
+    const [leaf, ...others] = chainIn(pem)
+    const { covers, fingerprint } = certificateFacts(leaf, others, () => true)
     return {
-      context: createSecureContext({ ...settings, cert: chain, key }),
+      context: createSecureContext({ ...settings, cert: pemOf([leaf, ...others]), key }),
       showedFor: (domain) => covers(domain, 'im') || covers(domain, 'pres'),
-      notBeforeMs: x509.validFromDate.getTime(),
-      notAfterMs: x509.validToDate.getTime(),
       fingerprint,
     }
   } catch (cause) {
@@ -78,7 +74,7 @@ export type Trust = {
 /** The authorities of Node, and `further` ones as PEM texts, each with one or more certificates. */
 export function trustIn(further: readonly string[]): Trust {
   try {
-    const added = further.flatMap(certificatesIn)
+    const added = further.flatMap((pem) => chainIn(pem).map(String))
     const ca = [...getCACertificates('default'), ...added]
     // The store that Node builds without `ca` is shared by all contexts.
     const context = createSecureContext(added.length === 0 ? settings : { ...settings, ca })
@@ -104,13 +100,10 @@ export const bindingOf = (socket: TLSSocket): Buffer => hash('sha256', exported(
 const exported = (socket: TLSSocket): Buffer =>
   socket.exportKeyingMaterial(32, 'EXPORTER-Channel-Binding', Buffer.alloc(0))
 
-function certificatesIn(pem: string): readonly string[] {
-  const found =
-    pem.match(/-----BEGIN CERTIFICATE-----[^-]*-----END CERTIFICATE-----/g)?.map(String) ?? []
-  if (found.length === 0) throw new TypeError('no certificate in the text')
-  // Node takes what is no certificate for one without saying so.
-  for (const one of found) new X509Certificate(one)
-  return found
+function chainIn(pem: string): Chain {
+  const chain = readCertificates(pem)
+  if (typeof chain === 'string') throw new TypeError(`found ${chain}`)
+  return chain
 }
 
 const unusable = (expected: string, cause: unknown): GatewayError =>

@@ -81,7 +81,8 @@ export class Lanes {
   /** In rotation: who was looked at goes to the end. */
   readonly #byAccount = new Map<Account, Set<Sender>>()
   readonly #shares: Shares
-  readonly #accountOf: (address: Address) => Account
+  /** Who pays for what is kept of an address. */
+  readonly accountOf: (address: Address) => Account
   readonly #giveUp: (lane: Lane) => boolean
   #lanes = 0
   #numbered = 0
@@ -93,7 +94,7 @@ export class Lanes {
     giveUp: (lane: Lane) => boolean,
   ) {
     this.#shares = shares
-    this.#accountOf = accountOf
+    this.accountOf = accountOf
     this.#giveUp = giveUp
     shares.onFull('lanes', { shed: (account) => this.#shed(account), isReplaceable: true })
   }
@@ -110,7 +111,7 @@ export class Lanes {
   sender(address: Address): Sender {
     const known = this.#byAddress.get(address.text)
     if (known !== undefined) return known
-    const account = this.#accountOf(address)
+    const account = this.accountOf(address)
     const sender = new Sender(address, ++this.#numbered, account)
     if (this.#shares.take(account, 'lanes')) {
       this.#byAddress.set(address.text, sender)

@@ -34,8 +34,8 @@ export type Destination = {
   isDialling: boolean
   /** Something of ours had to go there. */
   isWanted: boolean
-  /** Stops the wait before the next dial. */
-  cancel: Cancel
+  /** Stops the wait before the next dial, while there is one. */
+  cancel: Cancel | undefined
   failures: number
   retryAt: number
   /** When the last proven link was lost. */
@@ -82,7 +82,7 @@ export class Destinations {
       waiting: [],
       isDialling: false,
       isWanted: false,
-      cancel: () => undefined,
+      cancel: undefined,
       failures: 0,
       retryAt: 0,
       lostAt: Number.NEGATIVE_INFINITY,

@@ -15,8 +15,11 @@ import type { Account } from '../shares/account.ts'
 import type { Admission } from './admission.ts'
 import { services } from './destinations.ts'
 import type { Proofs } from './proofs.ts'
-import type { Dialled, Session } from './session.ts'
+import type { Session } from './session.ts'
 import type { SessionTable } from './session-table.ts'
+
+/** Whether the place where a link leads is still one to dial; `ageMs`: of the link. */
+export type IsNamed = (ageMs: number, signal: AbortSignal, payer: Account) => Promise<boolean>
 
 /** A connected channel and how it was found. */
 export type Connected = {
@@ -24,6 +27,7 @@ export type Connected = {
   readonly host: string
   readonly port: number
   readonly needsKnownKey: boolean
+  readonly isNamed?: IsNamed
 }
 
 /** Finds and connects a gateway of `remote`, until `signal` aborts; rejects with a GatewayError. `payer`: for DNS. */
@@ -37,6 +41,14 @@ export type Connect = (
 /** [LINK-6.2-1] Keys speak for all of a domain, so a certificate for one of its services does not do. */
 export const mayTellKeys = ({ facts }: Channel, domain: Domain): boolean =>
   services.every((service) => facts.certificate?.covers(domain, service) === true)
+
+type Opening = {
+  readonly local: Domain
+  readonly remote: Domain
+  readonly service: Service
+  readonly payer: Account
+  readonly old: Session | undefined
+}
 
 type Waiting = {
   readonly resolve: (session: Session) => undefined
@@ -69,10 +81,17 @@ export class Dialler {
     return this.#stopping.signal.aborted
   }
 
-  /** A link for the pair. */
-  async dial(local: Domain, remote: Domain, service: Service, payer: Account): Promise<Session> {
+  /** A link for the pair; another one than `old`. */
+  async dial(
+    local: Domain,
+    remote: Domain,
+    service: Service,
+    payer: Account,
+    old?: Session,
+  ): Promise<Session> {
     for (const session of this.#table.all) {
       const { dialled, link } = session
+      if (session === old) continue
       // A link of another domain of ours to the same gateway: one more claim is enough.
       if (dialled?.remote !== remote || dialled.forKeys || dialled.service !== service) continue
       if (!link.isUsable || session.standing !== 'proven') continue
@@ -82,7 +101,7 @@ export class Dialler {
       this.#provenByCertificate(session, local, remote)
       if (session.serves(local, remote, service)) return session
     }
-    return this.#open(local, remote, service, payer)
+    return this.#open({ local, remote, service, payer, old })
   }
 
   /** A link on which `local` asks for the keys of `remote`, whoever the far side is; there before `signal`. */
@@ -121,10 +140,10 @@ export class Dialler {
     this.#stopping.abort()
   }
 
-  async #open(local: Domain, remote: Domain, service: Service, payer: Account): Promise<Session> {
+  async #open({ local, remote, service, payer, old }: Opening): Promise<Session> {
     const connected = await this.#connect(remote, service, payer)
     const { channel, needsKnownKey } = connected
-    const shared = this.#sharing(local, remote, service, connected)
+    const shared = this.#sharing(local, remote, service, connected, old)
     if (shared !== undefined) {
       channel.destroy()
       return shared
@@ -164,13 +183,13 @@ export class Dialler {
   }
 
   #start(
-    { channel, host, port, needsKnownKey }: Connected,
+    { channel, host, port, needsKnownKey, isNamed }: Connected,
     local: Domain,
     remote: Domain,
     service: Service,
     forKeys: boolean,
   ): Session {
-    const dialled: Dialled = { local, remote, service, host, port, needsKnownKey, forKeys }
+    const dialled = { local, remote, service, host, port, needsKnownKey, forKeys, isNamed }
     const session = this.#table.add(channel, 'gateway', dialled, local)
     session.link.start()
     return session
@@ -182,9 +201,11 @@ export class Dialler {
     remote: Domain,
     service: Service,
     { host, port }: Connected,
+    old: Session | undefined,
   ): Session | undefined {
     for (const session of this.#table.all) {
       const { dialled } = session
+      if (session === old) continue
       if (dialled?.host !== host || dialled.port !== port || dialled.remote !== remote) continue
       if (session.link.isUsable && session.serves(local, remote, service)) return session
     }

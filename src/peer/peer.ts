@@ -20,7 +20,7 @@ import { createVerifier } from '../credential/verify.ts'
 import type { Env } from '../env.ts'
 import { GatewayError, type Status } from '../errors.ts'
 import { encodeBase64url } from '../lib/base64url.ts'
-import { type Cancel, every } from '../lib/clock.ts'
+import { type Cancel, every, sleep } from '../lib/clock.ts'
 import type { Channel } from '../link/channel.ts'
 import type { Hello, Role } from '../link/hello.ts'
 import type { Asker } from '../operation/call.ts'
@@ -40,6 +40,7 @@ import { Hosted, type HostedDomain } from './hosted.ts'
 import { type FoundBy, Keys } from './keys.ts'
 import { shedBytes, shedIdle } from './load-shedding.ts'
 import { MessagesOut } from './messages-out.ts'
+import { Moves } from './moves.ts'
 import { NoticesOut } from './notices-out.ts'
 import type { Pair, ProofKind } from './pair.ts'
 import { Pool } from './pool.ts'
@@ -81,6 +82,7 @@ export class Peer implements Adapter {
   readonly #admission: Admission
   readonly #proofs: Proofs
   readonly #dialler: Dialler
+  readonly #moves: Moves
   readonly #keys: Keys
   readonly #commands: Commands
   readonly #messages: MessagesOut
@@ -171,6 +173,7 @@ export class Peer implements Adapter {
       },
     })
     this.#dialler = new Dialler(this.#connect, this.#table, this.#proofs, this.#admission)
+    this.#moves = new Moves(env, this.#dialler)
     const isNamed = (domain: Domain) => core().standing(domain) === 'named'
     const { foundBy } = options
     this.#keys = new Keys(env, { hosted, isNamed, foundBy }, this.#table, this.#dialler)
@@ -222,7 +225,8 @@ export class Peer implements Adapter {
     shares.onFull('bytes', { shed: shedHeld, isReplaceable: false })
     const keys = this.#keyStore
     const unwatch = keys.onChange((domain) => this.#keysChanged(domain))
-    this.#cancels = [every(clock, 1000, () => this.pool.sweep(clock.now())), unwatch]
+    const sweep = every(clock, 1000, () => this.pool.sweep(clock.now()))
+    this.#cancels = [sweep, this.#moves.follow(this.#table.all), unwatch]
   }
 
   /** A channel that somebody opened to us. */
@@ -251,18 +255,18 @@ export class Peer implements Adapter {
     }
   }
 
+  /** Ends the waits of dials and key fetches that failed, for one domain or for all; how many there were. */
+  tryAgain(domain: Domain | undefined): number {
+    this.#moves.again()
+    return this.pool.tryAgain(domain) + this.#keyStore.tryAgain(domain)
+  }
+
   /** Stops accepting, lets go of every link and resolves when all are closed. */
   async drain(reason: Status): Promise<undefined> {
     this.#stopDials()
     const { clock, limits } = this.#env
     for (const session of this.#table.all) session.link.release(reason, limits.restartMs)
-    while (this.size > 0) {
-      await new Promise<undefined>((resolve) => {
-        clock.after(20, () => {
-          resolve(undefined)
-        })
-      })
-    }
+    while (this.size > 0) await sleep(clock, 20)
     this.#stop()
   }
 

@@ -23,7 +23,7 @@ import {
   stateOf,
   type Waiting,
 } from './destinations.ts'
-import { duplicatesOf, isPreferred } from './duplicate-links.ts'
+import { areApart, duplicatesOf, inOrderWith } from './duplicate-links.ts'
 import type { Session } from './session.ts'
 
 /** Makes a link to `remote` and claims `local` on it; rejects with a GatewayError. `user`: who wants it; empty: no user. */
@@ -131,15 +131,16 @@ export class Pool {
       if (!offered.includes(service) || !session.link.isUsable) continue
       if (!session.serves(local, remote, service)) continue
       const destination = this.#destinations.of(local, remote, service)
-      if (destination === undefined || destination.sessions.includes(session)) continue
-      if (isPreferred(session, local, remote)) destination.sessions.unshift(session)
-      else destination.sessions.push(session)
+      if (destination === undefined) continue
+      const isListed = destination.sessions.includes(session)
+      destination.sessions = inOrderWith(session, destination.sessions, local, remote)
+      if (isListed) continue
       // On a link that we dialled our own claim has to be accepted, too.
       if (session.dialled === undefined) destination.failures = 0
       destination.retryAt = 0
       this.#flush(destination)
     }
-    this.#settleDuplicates(local, remote)
+    this.#settleDuplicates(session, local, remote)
   }
 
   /** Our claim was refused: the session does not serve this pair any more, and the dial counts as failed. */
@@ -186,6 +187,27 @@ export class Pool {
     }
   }
 
+  /**
+   * [LINK-9.3-1] Whoever runs this gateway ends the waits after failed dials, to one domain or to all; how many there were.
+   * What a far side wished for when it let go of a link is kept to.
+   */
+  tryAgain(domain: Domain | undefined): number {
+    const now = this.#env.clock.now()
+    let count = 0
+    for (const destination of this.#destinations.all()) {
+      if (destination.failures === 0 || (domain ?? destination.remote) !== destination.remote)
+        continue
+      if (destination.retryAt > now) count++
+      destination.failures = 0
+      destination.retryAt = 0
+      if (destination.cancel === undefined) continue
+      destination.cancel()
+      destination.cancel = undefined
+      void this.#dial(destination)
+    }
+    return count
+  }
+
   /** Once a second: [LINK-6.5-6] what waits too long for a link, however often it was to have another one. */
   sweep(now: number): undefined {
     this.#destinations.sweep(now)
@@ -204,7 +226,7 @@ export class Pool {
   stop(): undefined {
     this.#isStopped = true
     for (const destination of this.#destinations.all()) {
-      destination.cancel()
+      destination.cancel?.()
       for (const { request } of this.#takeWaiting(destination))
         request.failed('link-stopped', false)
     }
@@ -250,6 +272,7 @@ export class Pool {
     if (ms <= 0) void this.#dial(destination)
     else {
       destination.cancel = this.#env.clock.after(ms, () => {
+        destination.cancel = undefined
         void this.#dial(destination)
       })
     }
@@ -322,7 +345,7 @@ export class Pool {
   }
 
   /** A second link of the pair is judged. */
-  #settleDuplicates(local: Domain, remote: Domain): undefined {
+  #settleDuplicates(session: Session, local: Domain, remote: Domain): undefined {
     const all = new Set<Session>()
     for (const service of services) {
       for (const session of this.#destinations.known(local, remote, service)?.sessions ?? []) {
@@ -330,6 +353,10 @@ export class Pool {
       }
     }
     for (const { link } of duplicatesOf(all, local, remote)) link.release('duplicate')
+    // [LINK-9.2-3] One of the processes may be gone; the proof just now may be older than it seems.
+    if (![...all].some((other) => areApart(session, other))) return
+    const now = this.#env.clock.now()
+    for (const { link } of all) link.keepAlive.doubt(now)
   }
 }
 

@@ -23,6 +23,7 @@ import type { Refusable } from '../link/refusal.ts'
 import type { Outcome } from '../operation/call.ts'
 import type { Account } from '../shares/account.ts'
 import { commandOf } from '../wire/registry.ts'
+import type { IsNamed } from './dialler.ts'
 import { HeldCredentials, type NumberPlaces } from './held-credentials.ts'
 import type { Pair, Proof } from './pair.ts'
 import { type Answerable, writeReply } from './reply.ts'
@@ -41,6 +42,8 @@ export type Dialled = {
   readonly needsKnownKey: boolean
   /** Only to ask for keys: proves nothing and carries nothing else. */
   readonly forKeys: boolean
+  /** Whether DNS still leads here (`dialler.ts`). */
+  readonly isNamed?: IsNamed | undefined
 }
 
 /** Where the far side stands: nothing claimed yet, a claim under way, refused, or at least one pair proven. */
@@ -358,9 +361,12 @@ export class Session implements LinkOwner {
   }
 
   #payBy(account: Account, table: 'links' | 'clients'): boolean {
-    const { shares } = this.#env
+    const { shares, meter } = this.#env
     if (this.dialled !== undefined) shares.hold(account, table)
-    else if (!shares.take(account, table)) return false
+    else if (!shares.take(account, table)) {
+      meter.hit(table)
+      return false
+    }
     this.link.payer.account = account
     this.#place = table
     return true

@@ -30,7 +30,7 @@ import type { Hop, Notifies, Reachability } from '../operation/ports.ts'
 import type { Fetch, Notice, Notify, Publish, Renew, Subscribe } from '../operation/presence.ts'
 import type { Account } from '../shares/account.ts'
 import { fullMs } from './lease.ts'
-import { active } from './notices.ts'
+
 import { Presentities } from './notifier/presentities.ts'
 import { Subscriptions } from './notifier/subscriptions.ts'
 import { SubscriberRequests } from './subscriber/requests.ts'
@@ -136,16 +136,16 @@ export class PresenceStage {
     const watched = this.#watches.watch(operation, caller)
     if (watched === 'busy') return call.answer(later(watched, fullMs))
     if (typeof watched === 'string') return call.answer(outcomeOf(watched))
-    const { status, leaseSeconds, presence } = watched
+    const { status, leaseSeconds, notice } = watched
     if (watched.mustSubscribe) {
       return this.#requests.subscribe(watched.watch, (outcome) =>
         call.answer(wishAnswer(outcome, leaseSeconds)),
       )
     }
     call.answer(answered(status, { leaseSeconds }))
-    if (presence === undefined) return
+    if (notice === undefined) return
     const { watcher, id, presentity } = operation
-    this.#ports.home.show(watcher, id, presentity, active(presence), caller)
+    this.#ports.home.show(watcher, id, presentity, notice, caller)
   }
 
   unwatch(call: Call<Subscribe>): undefined {

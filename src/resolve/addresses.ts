@@ -36,6 +36,8 @@ export type HostAddresses = {
   readonly addresses: readonly IpAddress[]
   /** Addresses that the guard refused. */
   readonly blocked: number
+  /** It is an alias where it may be none. */
+  readonly isAlias: boolean
   /** One of the two questions could not be answered. */
   readonly isUnsure: boolean
   readonly isStale: boolean
@@ -57,6 +59,7 @@ export async function findAddresses(
   return {
     addresses: [...addresses.values()],
     blocked: parts.reduce((sum, { blocked }) => sum + blocked, 0),
+    isAlias: parts.some(({ isAlias }) => isAlias),
     isUnsure: parts.some(({ isUnsure }) => isUnsure),
     isStale: parts.some(({ isStale, addresses: used }) => isStale && used.length > 0),
   }
@@ -92,7 +95,7 @@ function judge(
   note: Note,
 ): HostAddresses {
   // Not answered in time: what the other family gave is enough, and the cache will have this one.
-  if (found === undefined) return { addresses: [], blocked: 0, isUnsure: false, isStale: false }
+  if (found === undefined) return noAddresses
   const { outcome, source } = found
   const isAlias = outcome.aliases.length > 0 && !mayBeAlias
   const verdicts = isAlias
@@ -106,18 +109,28 @@ function judge(
     dnsStep(`${host} ${type}`, found, {
       phase: 'address',
       decision: addresses.length > 0 ? 'use' : 'skip',
-      reason: isAlias
-        ? `${host} is an alias, which RFC 2782 does not allow for the target of a SRV record.`
-        : reasonOf(outcome, blocked),
+      reason: isAlias ? `${aliasFault(host)}.` : reasonOf(outcome, blocked),
     }),
   )
   return {
     addresses: addresses.map(({ ip }) => ({ ip, family: type === 'A' ? 4 : 6 })),
     blocked: blocked.length,
+    isAlias,
     isUnsure: outcome.kind === 'failure',
     isStale: source === 'stale',
   }
 }
+
+const noAddresses: HostAddresses = {
+  addresses: [],
+  blocked: 0,
+  isAlias: false,
+  isUnsure: false,
+  isStale: false,
+}
+
+export const aliasFault = (host: string): string =>
+  `${host} is an alias, which RFC 2782 does not allow for the target of a SRV record`
 
 function reasonOf(
   { kind, failure }: Outcome,

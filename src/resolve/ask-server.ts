@@ -1,11 +1,10 @@
 /**
- * Resolve: one question to one server, with every retry that this server deserves.
+ * Resolve: one question to one server, over UDP or TCP as it turns out to need.
  *
  * In:    a question and a server.
  * Out:   an answer with rcode 0 or 3, or why this server gave none.
  * Fails: never.
- * Spec:  RFC 6891 §7 (a server that does not know EDNS), RFC 7766 §5 (truncated: TCP),
- *        RFC 9520 §2 (at most three sends to one server over one transport).
+ * Spec:  RFC 7766 §5 (truncated: TCP).
  */
 import type { Counter, Labels, Meter } from '../lib/meter.ts'
 import type { Random } from '../lib/random.ts'
@@ -27,31 +26,25 @@ export type Request = {
   readonly question: Question
   readonly edns: boolean
   readonly signal: AbortSignal
+  /** It has had the time of a try: where nothing was heard, that is silence, and not a wish of the one who asked. */
+  readonly isLate: () => boolean
 }
 
 export type Reply = {
   readonly answer: Answer | undefined
   readonly failure: Failure | 'none'
   readonly transport: Transport
-  /** Whether the server took our OPT record. */
-  readonly edns: boolean
 }
 
-/** Over UDP; again without OPT if the server does not know it; over TCP if UDP did not bring the whole truth. */
+/** Over UDP; over TCP if that did not bring the whole truth. */
 export async function askServer(needs: Needs, request: Request): Promise<Reply> {
-  let reply = await send(needs, request, 'udp')
-  if (isEdnsRefusal(reply) && request.edns) {
-    reply = await send(needs, { ...request, edns: false }, 'udp')
-  }
-  if (needsStream(reply.failure)) {
-    reply = await send(needs, { ...request, edns: reply.edns }, 'tcp')
-  }
-  return judged(reply)
+  const reply = await send(needs, request, 'udp')
+  return judged(needsStream(reply.failure) ? await send(needs, request, 'tcp') : reply)
 }
 
 async function send(
-  { exchange, random, limits, meter }: Needs,
-  { server, question, edns, signal }: Request,
+  { exchange, random, meter }: Needs,
+  { server, question, edns, signal, isLate }: Request,
   transport: Transport,
 ): Promise<Reply> {
   const query = buildQuery(question, random.bytes(2).readUInt16BE(0), edns)
@@ -60,14 +53,14 @@ async function send(
     transport,
     query,
     isAnswer: (bytes) => isAnswerTo(query, bytes),
-    timeoutMs: limits.dnsTryMs,
     signal,
   })
   meter.counter('dns_strays_total').n += heard.strays
   const reply = read(query, heard.bytes)
-  const failure = heard.silence ?? reply.failure
+  const silence = heard.silence === 'cancelled' && isLate() ? 'timeout' : heard.silence
+  const failure = silence ?? reply.failure
   count(meter, { transport, outcome: failure === 'none' ? 'answer' : failure }).n += 1
-  return { ...reply, failure, transport, edns }
+  return { ...reply, failure, transport }
 }
 
 function read(query: Buffer, bytes: Buffer | undefined): Pick<Reply, 'answer' | 'failure'> {
@@ -78,9 +71,6 @@ function read(query: Buffer, bytes: Buffer | undefined): Pick<Reply, 'answer' | 
 }
 
 const count = (meter: Meter, labels: Labels): Counter => meter.counter('dns_queries_total', labels)
-
-const isEdnsRefusal = ({ answer }: Reply): boolean =>
-  answer?.rcode === rcodes.formatError || answer?.rcode === rcodes.badVersion
 
 /** Cut short, not readable, or drowned in guesses: none of these gets better over UDP. */
 const needsStream = (failure: Failure | 'none'): boolean =>

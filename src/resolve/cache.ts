@@ -107,11 +107,19 @@ export class DnsCache {
     return this.#entries.peek(`${type} ${name}`)?.good?.outcome
   }
 
-  /** Forgets the names that `isMeant` picks; how many answers that were. */
+  /** What is known of the names that `isMeant` picks has run out, and is asked for anew; how many answers that were. */
   flush(isMeant: (name: string) => boolean): number {
+    const now = this.#clock.now()
     const isMeantKey = (key: string) => isMeant(key.slice(key.indexOf(' ') + 1))
     const keys = [...this.#entries.keys()].filter(isMeantKey)
-    for (const key of keys) this.#entries.delete(key)
+    for (const key of keys) {
+      const good = this.#entries.peek(key)?.good
+      if (good === undefined) this.#entries.delete(key)
+      else {
+        const ended = { ...good, until: Math.min(good.until, now) }
+        this.#entries.set(key, { latest: ended, good: ended })
+      }
+    }
     this.#flights.forget(isMeantKey)
     return keys.length
   }

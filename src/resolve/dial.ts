@@ -36,7 +36,7 @@ export type Attempt = {
   readonly port: number
   readonly via: Target['via']
   readonly code: string
-  /** For an operator: `connection refused, connecting`. */
+  /** For an operator: `connection refused`. */
   readonly detail: string
   readonly ms: number
 }

@@ -3,16 +3,15 @@
  *
  * In:    a query for one server.
  * Out:   the message that answers it, or why there is none.
- * Fails: never. The socket is destroyed and the timer cancelled at every end.
+ * Fails: never. The socket is destroyed at every end.
  * Spec:  RFC 1035 §4.2.2 (two bytes of length before each message), RFC 7766.
  */
 import { connect } from 'node:net'
-import type { Clock } from '../lib/clock.ts'
 import { type Ask, type Heard, type Silence, silent } from './exchange.ts'
 import { longestMessageBytes } from './survey.ts'
 
-export function askTcp(ask: Ask, clock: Clock): Promise<Heard> {
-  const { server, query, isAnswer, timeoutMs, signal } = ask
+export function askTcp(ask: Ask): Promise<Heard> {
+  const { server, query, isAnswer, signal } = ask
   return new Promise((resolve) => {
     if (signal.aborted) {
       resolve(silent('cancelled'))
@@ -24,14 +23,12 @@ export function askTcp(ask: Ask, clock: Clock): Promise<Heard> {
     const finish = (heard: Heard): undefined => {
       if (isOver) return
       isOver = true
-      cancel()
       signal.removeEventListener('abort', onAbort)
       socket.destroy()
       resolve(heard)
     }
     const fail = (silence: Silence) => finish(silent(silence))
     const onAbort = () => fail('cancelled')
-    const cancel = clock.after(timeoutMs, () => fail('timeout'))
     signal.addEventListener('abort', onAbort)
     socket.on('error', () => fail('unreachable'))
     socket.on('close', () => fail('closed'))

@@ -2,7 +2,7 @@
  * Resolve: the door to DNS servers, as a port. `system-exchange.ts` is the real one; tests and the
  * simulator give a table.
  *
- * In:    the bytes of one query, for one server, over UDP or TCP.
+ * In:    the bytes of one query, for one server, over UDP or TCP; until when an answer counts.
  * Out:   the bytes of the answer, or why there are none.
  * Fails: never; no answer is an outcome.
  */
@@ -17,7 +17,7 @@ export type Ask = {
   readonly query: Buffer
   /** Same id and question. What is not, is passed over on UDP and ends the try on TCP. */
   readonly isAnswer: (bytes: Buffer) => boolean
-  readonly timeoutMs: number
+  /** Ends the wait: an answer counts until then, however late. */
   readonly signal: AbortSignal
 }
 

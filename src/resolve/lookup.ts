@@ -6,20 +6,16 @@
  * Fails: never; "could not find out" is the outcome `failure`.
  * Spec:  RFC 1034 §5.3.3, RFC 2308 §2 and §5, RFC 9520.
  */
-import type { Clock } from '../lib/clock.ts'
 import { formatEndpoint, isLoopback } from '../lib/ip.ts'
 import { observe } from '../lib/meter.ts'
 import type { Account } from '../shares/account.ts'
-import type { Line } from '../shares/line.ts'
 import { type Chain, followAliases } from './aliases.ts'
-import { type Needs as AskNeeds, askServer, type Reply } from './ask-server.ts'
+import { type Asking, type Needs as AskNeeds, askServers } from './ask-servers.ts'
 import { deadline } from './deadline.ts'
-import type { DnsExchange, DnsServer } from './exchange.ts'
-import { inTurn } from './in-turn.ts'
-import { type Answer, type Question, type RecordType, rcodes } from './message.ts'
+import { type Answer, type RecordType, rcodes } from './message.ts'
 import { isQueryName } from './name.ts'
 import { type Failure, failed, type Outcome } from './outcome.ts'
-import { ServerList } from './server-list.ts'
+import type { ServerList } from './server-list.ts'
 
 /** `payer`: on whose account it is asked; nobody: it waits for nobody. */
 export type Lookup = (
@@ -29,30 +25,19 @@ export type Lookup = (
   payer?: Account | undefined,
 ) => Promise<Outcome>
 
-export type Needs = AskNeeds & {
-  readonly clock: Clock
-  readonly servers: readonly DnsServer[]
-  /** Where questions wait for their turn. */
-  readonly line?: Line | undefined
-}
+export type Needs = AskNeeds & { readonly servers: ServerList }
 
 export function createLookup(needs: Needs): Lookup {
   const { clock, limits, meter } = needs
   const seconds = meter.histogram('dns_lookup_seconds')
-  const servers = new ServerList(needs.servers, clock, limits)
   return async (name, type, signal, payer) => {
     // A name that cannot be written cannot exist: no server has to be asked.
     if (!isQueryName(name)) return { ...failed('no-servers', 'none', 'udp'), ...noSuchName }
     const started = clock.now()
     const total = deadline(clock, limits.dnsTotalMs, signal)
     try {
-      const outcome = await walk(
-        { ...needs, exchange: exchangeOf(needs, payer) },
-        servers,
-        { name, type },
-        startOf(name),
-        total.signal,
-      )
+      const asking = { question: { name, type }, signal: total.signal, payer }
+      const outcome = await walk(needs, asking, startOf(name))
       if (!total.isOver()) return outcome
       meter.hit('dnsTotalMs')
       return { ...outcome, ...timedOut(outcome) }
@@ -62,9 +47,6 @@ export function createLookup(needs: Needs): Lookup {
     }
   }
 }
-
-const exchangeOf = ({ exchange, line }: Needs, payer: Account | undefined): DnsExchange =>
-  line === undefined || payer === undefined ? exchange : inTurn(exchange, line, payer)
 
 const noSuchName = { kind: 'nxdomain', failure: 'none' } as const
 
@@ -81,14 +63,9 @@ const startOf = (name: string): Path => ({
 })
 
 /** Asks, and asks again where an alias leads out of the answer (RFC 1034 §5.3.3). */
-async function walk(
-  needs: Needs,
-  servers: ServerList,
-  question: Question,
-  path: Path,
-  signal: AbortSignal,
-): Promise<Outcome> {
-  const { reply, server } = await askAll(needs, servers, question, signal)
+async function walk(needs: Needs, asking: Asking, path: Path): Promise<Outcome> {
+  const { question } = asking
+  const { reply, server } = await askServers(needs, needs.servers, asking)
   const { answer, transport } = reply
   const name = server === undefined ? 'none' : formatEndpoint(server.ip, server.port)
   if (answer === undefined) return failed(reply.failure, name, transport)
@@ -101,7 +78,7 @@ async function walk(
   const fault = chain.isLoop ? 'alias-loop' : faultOf(way, needs)
   if (fault !== undefined) return failed(fault, name, transport)
   if (leadsOut(chain, answer)) {
-    return walk(needs, servers, { ...question, name: chain.name }, way, signal)
+    return walk(needs, { ...asking, question: { ...question, name: chain.name } }, way)
   }
   return {
     kind: kindOf(chain, answer),
@@ -135,35 +112,3 @@ const kindOf = ({ records }: Chain, { rcode }: Answer): Outcome['kind'] => {
 }
 
 const lifeMs = (seconds: number): number => (Number.isFinite(seconds) ? seconds * 1000 : 0)
-
-type Asked = { readonly reply: Reply; readonly server: DnsServer | undefined }
-
-/** The servers in order, round after round, until one knows. */
-async function askAll(
-  needs: Needs,
-  servers: ServerList,
-  question: Question,
-  signal: AbortSignal,
-): Promise<Asked> {
-  let asked: Asked = { reply: nobodyAsked, server: undefined }
-  let edns = true
-  for (let round = 0; round < needs.limits.dnsRounds; round++) {
-    for (const server of servers.inOrder()) {
-      if (signal.aborted) return asked
-      const reply = await askServer(needs, { server, question, edns, signal })
-      edns = reply.edns
-      asked = { reply, server }
-      // Other servers would not be asked either.
-      if (reply.answer !== undefined || reply.failure === 'busy') return asked
-      servers.judge(server, reply.failure)
-    }
-  }
-  return asked
-}
-
-const nobodyAsked: Reply = {
-  answer: undefined,
-  failure: 'no-servers',
-  transport: 'udp',
-  edns: true,
-}

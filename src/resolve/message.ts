@@ -27,7 +27,7 @@ export type SrvRecord = {
   readonly priority: number
   readonly weight: number
   readonly port: number
-  /** Without the final dot; the root is `.`. */
+  /** Without the final dot; the root is `.`; escaped where it can be no host (RFC 1035 §5.1). */
   readonly target: string
 }
 export type AddressRecord = {
@@ -61,9 +61,7 @@ export type Fault = { readonly fault: string }
 
 export const rcodes = {
   noError: 0,
-  formatError: 1,
   nameError: 3,
-  badVersion: 16,
 } as const
 
 /** What fits into one unfragmented datagram nearly everywhere. */
@@ -95,9 +93,7 @@ export function readAnswer(query: Buffer, bytes: Buffer): Answer | Fault {
     rcode: header.rcode,
     authentic: ((query[3] ?? 0) & (bytes[3] ?? 0) & 0x20) !== 0,
     truncated: false,
-    records: packet.answers.flatMap((record, i) =>
-      surveyed.unusable.has(i) ? [] : typedRecord(record),
-    ),
+    records: packet.answers.flatMap((record, i) => typedRecord(record, surveyed.unusable.get(i))),
     negativeTtl:
       soa === undefined ? undefined : Math.min(lifeOf(soa.ttl), lifeOf(soa.minimum ?? 0)),
     isReferral: hasNs && soa === undefined && header.aa === 0 && packet.answers.length === 0,
@@ -124,7 +120,11 @@ function parse(bytes: Buffer): Packet | undefined {
 /** RFC 2181 §8: with the highest bit set it is none; the package gives the highest number without it for those. */
 const lifeOf = (ttl: number): number => (ttl < 0x7fffffff ? ttl : 0)
 
-function typedRecord(record: Packet['answers'][number]): readonly DnsRecord[] {
+/** `odd`: its target, if the codec reads another name there. It stays, since it says that there is a record. */
+function typedRecord(
+  record: Packet['answers'][number],
+  odd: string | undefined,
+): readonly DnsRecord[] {
   if (record.class !== Packet.CLASS.IN) return []
   const ttl = lifeOf(record.ttl)
   const owner = record.name.toLowerCase()
@@ -137,7 +137,8 @@ function typedRecord(record: Packet['answers'][number]): readonly DnsRecord[] {
       return [{ type: 'CNAME', owner, ttl, target: hostOf(record.domain) }]
     case Packet.TYPE.SRV: {
       const { priority = 0, weight = 0, port = 0 } = record
-      return [{ type: 'SRV', owner, ttl, priority, weight, port, target: hostOf(record.target) }]
+      const target = odd ?? hostOf(record.target)
+      return [{ type: 'SRV', owner, ttl, priority, weight, port, target }]
     }
     default:
       return []

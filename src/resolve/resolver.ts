@@ -15,14 +15,16 @@ import type { Meter } from '../lib/meter.ts'
 import type { Random } from '../lib/random.ts'
 import type { Limits } from '../limits.ts'
 import type { Account } from '../shares/account.ts'
-import type { Line } from '../shares/line.ts'
 import { DnsCache } from './cache.ts'
 import type { DnsExchange, DnsServer } from './exchange.ts'
+import type { QuestionLine } from './in-turn.ts'
 import { createLookup } from './lookup.ts'
 import { srvName } from './name.ts'
 import { srvRecords } from './outcome.ts'
 import type { Search } from './search.ts'
+import { ServerList } from './server-list.ts'
 import type { Step } from './steps.ts'
+import { type LinkPlace, type Naming, namingOf } from './still-named.ts'
 import type { Fallback, StaticRoute, Target } from './target.ts'
 import { findTargets, type Needs } from './targets.ts'
 
@@ -42,7 +44,7 @@ export type ResolverOptions = {
   readonly defaultPort: number
   readonly isProven: (domain: Domain) => boolean
   /** Where questions wait for their turn. */
-  readonly line?: Line | undefined
+  readonly line?: QuestionLine | undefined
   /** On whose account DNS is asked for those who ask why. */
   readonly explainer?: Account | undefined
 }
@@ -82,21 +84,45 @@ export type Resolver = {
     signal: AbortSignal,
     payer?: Account | undefined,
   ) => Promise<Service | undefined>
+  /** Whether a link to `place` leads where DNS, or a route, leads now; asks again once an answer has run out. */
+  readonly naming: (
+    domain: Domain,
+    service: Service,
+    place: LinkPlace,
+    signal: AbortSignal,
+    payer?: Account | undefined,
+  ) => Promise<Naming>
   /** Finds every target, from the cache where it knows, and tells each step: all of them, or those before `signal`. */
   readonly explain: (domain: Domain, service: Service, signal?: AbortSignal) => Promise<Explanation>
-  /** Forgets what DNS said about a domain and its targets, or everything; the number of answers forgotten. */
+  /**
+   * What DNS said about a domain and its targets, or everything, has run out; of how many names and types that was. What
+   * was good serves on while DNS fails, as what has run out does.
+   */
   readonly flush: (domain: Domain | undefined) => number
+  /** Other servers from now on. What is known of the old ones, and what they said, is forgotten as by `flush`. */
+  readonly ask: (servers: readonly DnsServer[]) => undefined
 }
 
 export function createResolver(options: ResolverOptions): Resolver {
-  const cache = new DnsCache({ ...options, lookup: createLookup(options) })
+  const servers = new ServerList(options.servers, options.clock, options.limits)
+  const cache = new DnsCache({ ...options, lookup: createLookup({ ...options, servers }) })
   const needs: Needs = { ...options, cache, allowed: options.allowRanges.map(rangeOf) }
   return {
     resolve: (domain, service, signal, payer) => resolve(needs, { domain, service, signal, payer }),
     foundBy: (domain, signal, payer) => foundBy(needs, { domain, signal, payer }),
+    naming: (domain, service, place, signal, payer) =>
+      namingOf(
+        needs,
+        { ...searchFor(needs, { domain, service, signal, payer }, []), mayBeStale: false },
+        place,
+      ),
     explain: (domain, service, signal = never()) =>
       explain(needs, { domain, service, signal, payer: options.explainer }),
-    flush: (domain) => cache.flush(domain === undefined ? () => true : meantBy(cache, domain)),
+    flush: (domain) => cache.flush(domain === undefined ? everything : meantBy(cache, domain)),
+    ask: (next) => {
+      servers.replace(next)
+      cache.flush(everything)
+    },
   }
 }
 
@@ -163,8 +189,17 @@ const searchFor = ({ isProven }: Needs, asked: Asked, steps: Step[]): Search => 
   note: (step) => {
     steps.push(step)
   },
-  tally: { given: 0, blocked: 0, isUnsure: false, hasService: false },
+  tally: {
+    given: 0,
+    blocked: 0,
+    isUnsure: false,
+    hasService: false,
+    isCut: false,
+    faults: new Set(),
+  },
 })
+
+const everything = () => true
 
 /** The domain, every name under it, and the hosts that its SRV records named. */
 function meantBy(cache: DnsCache, domain: Domain): (name: string) => boolean {

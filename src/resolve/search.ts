@@ -5,12 +5,13 @@
  * Out:   the target there, if it has an address that may be dialled; for a search without any, the error.
  * Fails: never; `noTarget` makes the error that its caller throws.
  */
+import { isIP } from 'node:net'
 import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
 import { GatewayError, type Status } from '../errors.ts'
-import { parseIp } from '../lib/ip.ts'
+import { formatEndpoint } from '../lib/ip.ts'
 import type { Account } from '../shares/account.ts'
-import { type Needs as AddressNeeds, findAddresses } from './addresses.ts'
+import { type Needs as AddressNeeds, aliasFault, findAddresses } from './addresses.ts'
 import { endpointsText, type Note, ruleStep } from './steps.ts'
 import type { Target } from './target.ts'
 
@@ -34,6 +35,10 @@ type Tally = {
   isUnsure: boolean
   /** A route or a SRV record says that the service is there. */
   hasService: boolean
+  /** There were more records than are used. */
+  isCut: boolean
+  /** What is wrong with records that name a host. */
+  readonly faults: Set<string>
 }
 
 export type Place = Pick<Target, 'host' | 'port' | 'via' | 'needsKnownKey'> & {
@@ -58,13 +63,14 @@ export async function targetsAt(
       )
   const { addresses } = found
   tally.blocked += found.blocked
+  if (found.isAlias) tally.faults.add(aliasFault(host))
   if (addresses.length === 0) {
     tally.isUnsure ||= found.isUnsure
     return []
   }
   tally.given += 1
   note(
-    ruleStep(`${host}:${port}`, endpointsText(addresses, port), {
+    ruleStep(formatEndpoint(host, port), endpointsText(addresses, port), {
       phase: 'target',
       decision: 'use',
       reason: `Target ${tally.given} in the order to try.`,
@@ -73,12 +79,13 @@ export async function targetsAt(
   return [{ host, port, addresses, via, needsKnownKey, stale: isStale || found.isStale }]
 }
 
-/** An address in a static route is the operator's word, not a stranger's: the guard does not judge it. */
-const isLiteral = ({ via, host }: Place): boolean => via === 'static' && parseIp(host) !== undefined
+/** An address in a static route, with its zone, is the operator's word, not a stranger's: the guard does not judge it. */
+const isLiteral = ({ via, host }: Place): boolean => via === 'static' && isIP(host) !== 0
 
 const literal = (ip: string) => ({
   addresses: [{ ip, family: ip.includes(':') ? (6 as const) : (4 as const) }],
   blocked: 0,
+  isAlias: false,
   isUnsure: false,
   isStale: false,
 })
@@ -93,10 +100,14 @@ export function noTarget({ domain, service, signal, tally, note }: Search): Gate
   return new GatewayError(code, `${asked}: ${why}`)
 }
 
-function reasonFor({ isUnsure, blocked, hasService }: Tally): readonly [Status, string] {
+/** So many are told. */
+const mostFaults = 4
+
+function reasonFor({ isUnsure, blocked, hasService, faults }: Tally): readonly [Status, string] {
   if (isUnsure) return ['dns-failed', 'DNS could not say where it is']
   if (blocked > 0)
     return ['address-blocked', 'every address or port that DNS names is refused here']
+  if (faults.size > 0) return ['remote-unreachable', [...faults].slice(0, mostFaults).join('; ')]
   if (hasService) return ['remote-unreachable', 'none of the hosts that are named has an address']
   return ['remote-not-found', 'DNS has no SRV record and no address for it']
 }

@@ -123,13 +123,17 @@ export const leftOutStep = (
   ruleStep(domain, recordsText(records), {
     phase: 'srv',
     decision: 'skip',
-    reason: leftOutReasons[why],
+    reason: `Left out: ${leftOutReasons[why]}.`,
   })
 
+/** For the result, where no record is left. */
+export const faultText = (why: LeftOut['why'], records: readonly SrvRecord[]): string =>
+  `SRV ${recordsText(records)} cannot be used: ${leftOutReasons[why]}`
+
 const leftOutReasons: Readonly<Record<LeftOut['why'], string>> = {
-  root: 'The target "." stands beside others: it names no host.',
-  'port-zero': 'Port 0 cannot be dialled.',
-  'port-blocked': 'Ports below 1024 are not dialled, but for 443.',
-  'not-a-host-name': 'The target is not the name of a host.',
-  'too-many': 'More records than are used of one answer.',
+  root: 'the target "." stands beside others and names no host',
+  'port-zero': 'port 0 cannot be dialled',
+  'port-blocked': 'ports below 1024 are not dialled, but for 443',
+  'not-a-host-name': 'the target is not the name of a host',
+  'too-many': 'there are more records than are used of one answer',
 }

@@ -11,8 +11,8 @@
  */
 export type Survey =
   | { readonly fault: string }
-  /** Places in the answer section whose SRV target cannot be written as text without becoming another name. */
-  | { readonly unusable: ReadonlySet<number> }
+  /** Places in the answer section whose SRV target is another name once it is written as text: with what is odd escaped. */
+  | { readonly unusable: ReadonlyMap<number, string> }
 
 /** Enough for 150 SRV records with their addresses; a legitimate answer is far smaller. */
 export const longestMessageBytes = 16_384
@@ -72,21 +72,21 @@ export function survey(bytes: Buffer): Survey {
   const question = readName(bytes, headerBytes)
   if (question === undefined) return { fault: 'question' }
   let at = question.end + 4
-  const unusable = new Set<number>()
+  const unusable = new Map<number, string>()
   for (let i = 0; i < records; i++) {
     const record = readRecord(bytes, at)
     if (typeof record === 'string') return { fault: record }
-    if (record.isUnusable && i < answers) unusable.add(i)
+    if (record.odd !== undefined && i < answers) unusable.set(i, record.odd)
     at = record.end
   }
   return at === bytes.length ? { unusable } : { fault: 'bytes after the last record' }
 }
 
-/** Where the record ends, and whether its target is unusable; or what is wrong with it. */
+/** Where the record ends, and its target if that is odd; or what is wrong with it. */
 function readRecord(
   bytes: Buffer,
   start: number,
-): string | { readonly end: number; readonly isUnusable: boolean } {
+): string | { readonly end: number; readonly odd: string | undefined } {
   const owner = readName(bytes, start)
   if (owner === undefined || owner.end + 10 > bytes.length) return 'owner'
   // An owner with a dot inside a label would read as another name, perhaps the one that was asked for.
@@ -96,7 +96,7 @@ function readRecord(
   const end = data + bytes.readUInt16BE(owner.end + 8)
   if (end > bytes.length) return 'data length'
   const layout = layouts.get(type)
-  if (layout === undefined) return { end, isUnusable: false }
+  if (layout === undefined) return { end, odd: undefined }
   let at = data + layout.before
   let isOdd = false
   for (let i = 0; i < layout.names; i++) {
@@ -108,7 +108,10 @@ function readRecord(
   const isExact = layout.after === 'any' ? at <= end : at + layout.after === end
   if (!isExact) return 'data'
   if (isOdd && type === types.CNAME) return 'alias label'
-  return { end, isUnusable: isOdd && type === types.SRV }
+  return {
+    end,
+    odd: isOdd && type === types.SRV ? nameText(bytes, data + layout.before) : undefined,
+  }
 }
 
 type Name = { readonly end: number; readonly isOdd: boolean }
@@ -141,11 +144,36 @@ function readName(bytes: Buffer, start: number): Name | undefined {
   }
 }
 
-/** A byte that is not printable, or that means something in the text form of a name: `.` and `\`. */
+/** RFC 1035 §5.1: `\.` for a dot inside a label, `\DDD` for what is not printable. Of a name that was read. */
+function nameText(bytes: Buffer, start: number): string {
+  const labels: string[] = []
+  let at = start
+  for (;;) {
+    const length = bytes[at] ?? 0
+    if (length === 0) return labels.join('.')
+    if (length >= 0xc0) {
+      at = ((length & 0x3f) << 8) | (bytes[at + 1] ?? 0)
+      continue
+    }
+    labels.push([...bytes.subarray(at + 1, at + 1 + length)].map(escaped).join(''))
+    at += length + 1
+  }
+}
+
+function escaped(byte: number): string {
+  if (byte < 0x21 || byte > 0x7e) return `\\${String(byte).padStart(3, '0')}`
+  const letter = String.fromCharCode(byte)
+  return isEscape(byte) ? `\\${letter}` : letter
+}
+
+/** `.` and `\`, which mean something in the text form of a name. */
+const isEscape = (byte: number): boolean => byte === 0x2e || byte === 0x5c
+
+/** A byte that has to be escaped. */
 function hasOddByte(bytes: Buffer, from: number, to: number): boolean {
   for (let i = from; i < to; i++) {
     const byte = bytes[i] ?? 0
-    if (byte < 0x21 || byte > 0x7e || byte === 0x2e || byte === 0x5c) return true
+    if (byte < 0x21 || byte > 0x7e || isEscape(byte)) return true
   }
   return false
 }

@@ -17,7 +17,7 @@ import { srvName } from './name.ts'
 import { chooseRecords } from './order.ts'
 import { srvRecords } from './outcome.ts'
 import { noTarget, type Search, targetsAt } from './search.ts'
-import { dnsStep, leftOutStep, routeStep, ruleStep, srvDecision } from './steps.ts'
+import { dnsStep, faultText, leftOutStep, routeStep, ruleStep, srvDecision } from './steps.ts'
 import type { Fallback, StaticRoute, Target } from './target.ts'
 
 export type Needs = AddressNeeds & {
@@ -63,12 +63,13 @@ async function* bySrv(needs: Needs, search: Search): Targets {
   }
   tally.hasService = true
   const isStale = found.source === 'stale'
-  for (const { target, port } of choose(needs, search, found)) {
+  const chosen = choose(needs, search, found)
+  for (const { target, port } of chosen) {
     if (search.signal.aborted) return
     const place = { host: target, port, via: 'srv', needsKnownKey: false, isStale } as const
     yield* await targetsAt(needs, search, place)
   }
-  if (mayFallBack(needs, search)) {
+  if (mayFallBack(needs, search, chosen.length > 0)) {
     yield* await targetsAt(needs, search, ownPlace(needs, search, needs.fallback === 'proven'))
   }
 }
@@ -97,17 +98,15 @@ function choose(needs: Needs, search: Search, { outcome }: Found): readonly SrvR
   const choice = chooseRecords(srvRecords(outcome), limits.dnsRecords, random)
   // [LINK-9.1-4]
   if (choice.isDeclined) throw declined(search)
-  for (const [why, left] of Map.groupBy(choice.leftOut, (one) => one.why)) {
+  for (const [why, all] of Map.groupBy(choice.leftOut, (one) => one.why)) {
+    const left = all.map(({ record }) => record)
     meter.counter('dns_refused_total', { reason: why }).n += left.length
     if (why === 'port-blocked') search.tally.blocked += left.length
-    if (why === 'too-many') meter.hit('dnsRecords')
-    search.note(
-      leftOutStep(
-        search.domain,
-        why,
-        left.map(({ record }) => record),
-      ),
-    )
+    if (why === 'too-many') {
+      meter.hit('dnsRecords')
+      search.tally.isCut = true
+    } else if (why !== 'port-blocked') search.tally.faults.add(faultText(why, left))
+    search.note(leftOutStep(search.domain, why, left))
   }
   return choice.ordered
 }
@@ -119,13 +118,19 @@ function declined({ domain, service, note }: Search): GatewayError {
   return new GatewayError('remote-declines', reason)
 }
 
-/** [LINK-9.1-5] Asked only once every target of the SRV records has failed. */
-function mayFallBack({ fallback }: Needs, { domain, tally, signal, note }: Search): boolean {
+/** [LINK-9.1-5] Asked only once every target of the SRV records has failed. [LINK-9.1-8] There has to have been one. */
+function mayFallBack(
+  { fallback }: Needs,
+  { domain, tally, signal, note }: Search,
+  hasUsable: boolean,
+): boolean {
   if (signal.aborted) return false
-  const isAllowed = fallback !== 'strict' && !tally.isUnsure
+  const isAllowed = fallback !== 'strict' && !tally.isUnsure && hasUsable
   const reason = tally.isUnsure
     ? 'An address of a target could not be looked up, and "don\'t know" is no reason to go elsewhere.'
-    : fallbackReasons[fallback]
+    : hasUsable
+      ? fallbackReasons[fallback]
+      : 'There are SRV records, and none can be used: that is a mistake of theirs, and no reason to go elsewhere.'
   const decision = isAllowed ? 'go-on' : 'stop'
   note(ruleStep(domain, `fallback: ${fallback}`, { phase: 'fallback', decision, reason }))
   return isAllowed

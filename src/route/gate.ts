@@ -12,6 +12,8 @@ import type { Domain } from '../address/domain.ts'
 import type { Env } from '../env.ts'
 import { type Call, later } from '../operation/call.ts'
 import type { Owner } from '../operation/directory.ts'
+import type { Account } from '../shares/account.ts'
+import { FairRoom } from '../shares/fair-room.ts'
 import type { OwnersPort } from './stages.ts'
 
 /** What whoever asks is told to wait. */
@@ -26,22 +28,23 @@ export class Gate {
   readonly #owners: OwnersPort
   /** SUBSCRIBEs that wait, by domain of the watcher and id: what goes on after each. */
   readonly #after = new Map<string, Go[]>()
-  #behind = 0
+  readonly #behind: FairRoom
 
   constructor(env: Env, owners: OwnersPort) {
     this.#env = env
+    this.#behind = new FairRoom(env.limits.ownersWaiting)
     this.#owners = owners
   }
 
-  /** Goes on with the facts about `user`. */
-  pass(call: Call, user: Address, go: (owner: Owner) => undefined): undefined {
+  /** Goes on with the facts about `user`. `payer`: who waits. */
+  pass(call: Call, user: Address, payer: Account, go: (owner: Owner) => undefined): undefined {
     const { operation, at } = call
     const known = this.#owners.known(user, at)
     if (known !== undefined) return go(known)
     const after: Go[] = []
     const name =
       operation.kind === 'subscribe' ? nameOf(operation.watcher.domain, operation.id) : undefined
-    const isWaiting = this.#owners.wait(user, (owner) => {
+    const isWaiting = this.#owners.wait(user, payer, (owner) => {
       if (name !== undefined) this.#after.delete(name)
       if (owner === undefined) call.answer(busy)
       else go(owner)
@@ -55,20 +58,20 @@ export class Gate {
    * Goes on once nothing waits that is about one of these subscriptions of watchers in `domain`; or, of many and again
    * and again, once it has waited as long as a directory may take: a RENEW of many is not held by those of others.
    */
-  behind(call: Call, domain: Domain, ids: readonly string[], go: Go): undefined {
+  behind(call: Call, domain: Domain, ids: readonly string[], payer: Account, go: Go): undefined {
     const after = this.#waitingFor(domain, ids)
     if (after === undefined) return go()
     const { limits, meter, clock } = this.#env
     if (clock.now() - call.at >= limits.directoryMs) return go()
-    if (this.#behind >= limits.ownersWaiting) {
+    const leave = this.#behind.take(payer)
+    if (leave === undefined) {
       meter.hit('ownersWaiting')
       return call.answer(busy)
     }
-    this.#behind++
     after.push(() => {
-      this.#behind--
+      leave()
       // What went on before it may wait for another owner now.
-      return this.behind(call, domain, ids, go)
+      return this.behind(call, domain, ids, payer, go)
     })
   }
 

@@ -72,7 +72,10 @@ export class Receive {
     const lane = lanes.lane(sender, message.to, at)
     const code = policy.admit(caller, message, lane, at)
     if (code !== undefined) return this.#refuse(call, code)
-    if (!lanes.keep(lane)) return call.answer(busy)
+    if (!lanes.keep(lane)) {
+      this.#env.meter.hit('lanes')
+      return call.answer(busy)
+    }
     message.lane = lane
     if (!isHosted(message.to.domain)) {
       if (!offers(message.from.domain, 'im')) return no(call, 'service-not-offered')
@@ -92,7 +95,7 @@ export class Receive {
     const { policy, owners, delivery } = this.#ports
     const isWaiting =
       message.detach(this.#env.held) &&
-      owners.wait(message.to, (owner) => {
+      owners.wait(message.to, message.lane.sender.account, (owner) => {
         message.lane.waiting--
         if (owner !== undefined) return delivery.inbound.take(call, policy.refusalOf(owner))
         message.release()
@@ -121,33 +124,36 @@ export class Receive {
     if (!isHosted(to.domain)) return presence.fetchElsewhere(call)
     // [LINK-4.1-5] Here is the last receiver.
     if (unknownField !== 0) return no(call, 'feature-required')
-    this.#atPresentity(call, to, () => presence.fetch(call))
+    this.#atPresentity(call, from, to, () => presence.fetch(call))
   }
 
   #subscribe(call: Call<Subscribe>): undefined {
     const { kind, id, watcher: from, presentity: to, hops } = call.operation
-    const { isHosted, presence } = this.#ports
+    const { isHosted, presence, lanes } = this.#ports
     if (this.#isRefused(call, { from, to, scope: 'pres.watch', hops, isWatch: true })) return
+    const payer = lanes.accountOf(from)
     if (kind === 'unsubscribe') {
       if (!isHosted(to.domain)) return presence.unwatch(call)
-      return this.#gate.behind(call, from.domain, [id], () => presence.unsubscribe(call))
+      return this.#gate.behind(call, from.domain, [id], payer, () => presence.unsubscribe(call))
     }
     if (!isHosted(to.domain)) return presence.watch(call)
-    this.#gate.behind(call, from.domain, [id], () =>
-      this.#atPresentity(call, to, () => presence.subscribe(call)),
+    this.#gate.behind(call, from.domain, [id], payer, () =>
+      this.#atPresentity(call, from, to, () => presence.subscribe(call)),
     )
   }
 
   /** [LINK-6.11-1] On the proof of the domain alone, which its door has seen; or of one user for its own. */
   #renew(call: Call<Renew>): undefined {
     const { operation, at } = call
-    const { policy, presence } = this.#ports
+    const { policy, presence, lanes } = this.#ports
+    const { watcher, local, ids } = operation
     const code =
-      operation.watcher === undefined
-        ? policy.admitDomain(operation.local, 'request', at)
-        : policy.admitOwn(operation.watcher, at)
+      watcher === undefined
+        ? policy.admitDomain(local, 'request', at)
+        : policy.admitOwn(watcher, at)
     if (code !== undefined) return this.#refuse(call, code)
-    this.#gate.behind(call, operation.local, operation.ids, () => presence.renew(call))
+    const payer = watcher === undefined ? this.#env.shares.remote(local) : lanes.accountOf(watcher)
+    this.#gate.behind(call, local, ids, payer, () => presence.renew(call))
   }
 
   /** [LINK-6.13-1] [LINK-6.13-2] Another domain tells of one of its own. */
@@ -179,10 +185,10 @@ export class Receive {
   }
 
   /** [LINK-6.10-4] No such user and no wish to be watched look the same. */
-  #atPresentity(call: Call, presentity: Address, go: () => undefined): undefined {
-    const { offers, policy } = this.#ports
+  #atPresentity(call: Call, watcher: Address, presentity: Address, go: () => undefined): undefined {
+    const { offers, policy, lanes } = this.#ports
     if (!offers(presentity.domain, 'pres')) return no(call, 'service-not-offered')
-    this.#gate.pass(call, presentity, (owner) => {
+    this.#gate.pass(call, presentity, lanes.accountOf(watcher), (owner) => {
       // While it waited the rules may have changed, and what follows outlives this call.
       const isBarred = policy.isBarred(call.caller.domain)
       const refusal = isBarred ? 'domain-refused' : policy.refusalOf(owner)

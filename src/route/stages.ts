@@ -7,6 +7,7 @@ import type { Entry, Owner } from '../operation/directory.ts'
 import type { Lane } from '../operation/lane.ts'
 import type { Message } from '../operation/message.ts'
 import type { Fetch, Notify, Publish, Renew, Subscribe } from '../operation/presence.ts'
+import type { Account } from '../shares/account.ts'
 
 export interface PolicyPort {
   /** After `rate-limited`. */
@@ -21,7 +22,7 @@ export interface PolicyPort {
 
 export interface OwnersPort {
   known(user: Address, at: number): Owner | undefined
-  wait(user: Address, then: (owner: Owner | undefined) => undefined): boolean
+  wait(user: Address, payer: Account, then: (owner: Owner | undefined) => undefined): boolean
   find(user: Address): Promise<Entry | undefined>
 }
 

@@ -62,7 +62,7 @@ serveParent(async ({ config: file, users }: Settings) => {
     config: loaded.config,
     files,
     software: 'gatehouse/bench',
-    exchange: systemExchange({ clock: systemClock }),
+    exchange: systemExchange,
     systemServers: () => [],
     ...(users === undefined ? {} : { directories: directoriesOf(loaded.config, users) }),
     clock: systemClock,

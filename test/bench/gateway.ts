@@ -135,6 +135,8 @@ export class GatewayPair implements Subject {
   async #greet(): Promise<undefined> {
     const { bodyBytes } = this.#shape
     const [from, to] = this.#ports
+    // The link is that of a, by which all is measured.
+    await this.paced(greeters, 1000)
     const common = { bodyBytes, users: this.#site?.users.slice(0, greeters) ?? [] }
     const receiving = await this.#children.start(file('gateway-receiver'), {
       ...common,

@@ -7,8 +7,8 @@
  * Fails: when a message is not answered.
  */
 import { readFileSync } from 'node:fs'
-import { openFilesIn } from '../../src/cli/open-files.ts'
 import { statusOf } from '../../src/errors.ts'
+import { openFilesIn } from '../../src/lib/vitals.ts'
 import type { GatewayPair } from './gateway.ts'
 import { cpuUs, sleepMs, spreadOf } from './measure.ts'
 import type { Figures } from './report.ts'

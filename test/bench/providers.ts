@@ -34,8 +34,6 @@ export const pairsFor = (perSecond: number): number =>
   Math.min(mostPairs, Math.ceil(perSecond / lanePerSecond))
 
 /** They meet, and are known from then on: a few messages a second for a moment, in both directions. */
-const meetMs = 2000
-const meetPerSecond = 20
 
 export async function exchange(
   children: Children,
@@ -48,8 +46,6 @@ export async function exchange(
   try {
     onStep('start')
     await pair.start()
-    onStep('meet')
-    await pair.paced(meetPerSecond, meetMs)
     const before = await pair.refusals()
     const { limitsHit, linksEnded } = await pair.totals()
     onStep(`${perSecond} messages a second`)

@@ -148,6 +148,7 @@ describe('a gateway that is short of links', () => {
     }
     expect(busy?.release).toBeUndefined()
     expect(openOf(clients)).toBeLessThanOrEqual(22)
+    expect(world.meter.total('limit_hits_total', { limit: 'clients' })).toBeGreaterThan(0)
     const late = await world.provenPeer('p1.example')
     expect([busy?.release, late.release]).toEqual([undefined, undefined])
   })

@@ -152,7 +152,7 @@ export type Report = {
 }
 
 /** A title as it is written, and one of its cases: `%s`, `$name` and `${…}` stand for anything. */
-const isCaseOf = (written: string, ran: string): boolean => {
+export const isCaseOf = (written: string, ran: string): boolean => {
   const parts = written.split(/%[a-z]|\$\{[^}]*\}|\$[A-Za-z][\w.]*/)
   return new RegExp(`^${parts.map(escaped).join('[^]*')}$`).test(ran)
 }

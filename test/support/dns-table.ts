@@ -104,7 +104,7 @@ export class DnsTable {
     hasOpt: boolean,
   ): Promise<Heard> {
     const isUdp = ask.transport === 'udp'
-    if (trouble === 'silent') return this.#after(ask, ask.timeoutMs, silent('timeout'))
+    if (trouble === 'silent') return this.#after(ask, Number.POSITIVE_INFINITY, silent('timeout'))
     if (trouble === 'closed') return this.#after(ask, 0, silent('unreachable'))
     if (trouble === 'garbage' || (trouble === 'garbage-over-udp' && isUdp)) {
       // The header and the question are right, the rest is not.
@@ -154,7 +154,7 @@ export class DnsTable {
           ]
         : [],
     }
-    const bytes = encode(message)
+    const bytes = withDots(encode(message))
     const most = hasOpt ? 1232 : 512
     const isCut = ask.transport === 'udp' && (trouble === 'truncated' || bytes.length > most)
     if (!isCut) return bytes
@@ -162,21 +162,29 @@ export class DnsTable {
   }
 
   #after(ask: Ask, ms: number, heard: Heard): Promise<Heard> {
-    const isLate = ms > ask.timeoutMs
-    const said = isLate ? silent('timeout') : isAccepted(ask, heard)
+    const said = isAccepted(ask, heard)
     if (ms === 0) return Promise.resolve(said)
     return new Promise((resolve) => {
       const onAbort = () => {
         cancel()
         resolve(silent('cancelled'))
       }
-      const cancel = this.#clock.after(Math.min(ms, ask.timeoutMs), () => {
+      const cancel = this.#clock.after(ms, () => {
         ask.signal.removeEventListener('abort', onAbort)
         resolve(said)
       })
       ask.signal.addEventListener('abort', onAbort, { once: true })
     })
   }
+}
+
+/** The other codec knows no escapes: a dot inside a label (`x\.gw.b.example`) is put in afterwards. */
+const placeholder = '~'
+
+const withDots = (bytes: Buffer): Buffer => {
+  const header = bytes.subarray(0, 12)
+  const text = bytes.subarray(12).toString('latin1').replaceAll(placeholder, '.')
+  return Buffer.concat([header, Buffer.from(text, 'latin1')])
 }
 
 const isAccepted = (ask: Ask, heard: Heard): Heard =>
@@ -193,7 +201,8 @@ function wireRecord(record: ZoneRecord): WireRecord {
     case 'CNAME':
       return { name, type, ttl, data: record.target }
     case 'SRV': {
-      const { priority, weight, port, target } = record
+      const { priority, weight, port } = record
+      const target = record.target.replaceAll('\\.', placeholder)
       return { name, type, ttl, data: { priority, weight, port, target } }
     }
     case 'SOA': {

@@ -1,5 +1,5 @@
 /** A DNS server on loopback that says whatever it is told to, right or wrong, over UDP and TCP on one port. */
-import { createSocket } from 'node:dgram'
+import { createSocket, type RemoteInfo } from 'node:dgram'
 import { once } from 'node:events'
 import { createServer, type Socket } from 'node:net'
 import { decode, encode, type WireMessage, type WireRecord } from 'dns-packet'
@@ -9,17 +9,21 @@ import { freePort } from './name-servers.ts'
 export type Question = { readonly name: string; readonly type: string }
 
 export type Behaviour = {
-  /** Datagrams to send for a query. */
-  readonly udp: (query: Buffer) => readonly Buffer[]
+  /** Datagrams to send for a query of `from`; `send` sends them at any later time. */
+  readonly udp: (query: Buffer, from: RemoteInfo, send: Send) => readonly Buffer[]
   /** Bytes to write for a query, length included; `silent` holds the connection, `close` ends it. */
   readonly tcp: (query: Buffer) => Buffer | 'silent' | 'close'
 }
+
+export type Send = (datagram: Buffer) => void
 
 export type HostileDns = {
   readonly server: DnsServer
   behaviour: Behaviour
   /** Queries seen. */
   readonly seen: { udp: number; tcp: number }
+  /** From now on nobody listens for TCP. */
+  readonly refuseTcp: () => Promise<undefined>
   readonly close: () => Promise<undefined>
 }
 
@@ -29,20 +33,29 @@ export async function startHostileDns(ip = '127.0.0.1'): Promise<HostileDns> {
   const port = await freePort(ip)
   const udp = createSocket(ip.includes(':') ? 'udp6' : 'udp4')
   const clients = new Set<Socket>()
+  let isOpen = true
   const hostile: HostileDns = {
     server: { ip, port },
     behaviour: silentBehaviour,
     seen: { udp: 0, tcp: 0 },
-    close: async () => {
-      udp.close()
+    refuseTcp: async () => {
       for (const client of clients) client.destroy()
+      if (!tcp.listening) return
       tcp.close()
       await once(tcp, 'close')
     },
+    close: async () => {
+      isOpen = false
+      udp.close()
+      return hostile.refuseTcp()
+    },
   }
-  udp.on('message', (query, { address, port: from }) => {
+  udp.on('message', (query, from) => {
     hostile.seen.udp += 1
-    for (const datagram of hostile.behaviour.udp(query)) udp.send(datagram, from, address)
+    const send = (datagram: Buffer) => {
+      if (isOpen) udp.send(datagram, from.port, from.address)
+    }
+    for (const datagram of hostile.behaviour.udp(query, from, send)) send(datagram)
   })
   const tcp = createServer((client) => {
     clients.add(client)

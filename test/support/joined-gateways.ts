@@ -21,7 +21,7 @@ import { silentLog } from '../../src/lib/log.ts'
 import { type Labels, Meter } from '../../src/lib/meter.ts'
 import { systemRandom } from '../../src/lib/random.ts'
 import { type Limits, limitTable } from '../../src/limits.ts'
-import { type MetricRow, metrics } from '../../src/metrics.ts'
+import { type MetricRow, metrics, processMetrics } from '../../src/metrics.ts'
 import { systemExchange } from '../../src/resolve/system-exchange.ts'
 import { type Running, startGateway } from '../../src/run.ts'
 
@@ -101,7 +101,7 @@ async function oneSide(file: string, user: string, key: KeyPair): Promise<OneSid
   const running = await startGateway({
     ...{ config, files, meter, clock: systemClock, random: systemRandom, log: silentLog },
     software: 'gatehouse/test',
-    exchange: systemExchange({ clock: systemClock }),
+    exchange: systemExchange,
     systemServers: () => [],
   })
   onTestFinished(() => running.close().then(() => undefined))
@@ -129,7 +129,7 @@ async function exchange({ client: alice }: OneSide, { client: bob }: OneSide): P
 
 /** Series with a name, a label or a value that the table does not know. */
 function strangersIn({ counters, gauges, histograms }: Meter): readonly string[] {
-  const table: Readonly<Record<string, MetricRow>> = metrics
+  const table: Readonly<Record<string, MetricRow>> = { ...metrics, ...processMetrics }
   const strangers: string[] = []
   for (const all of [counters, gauges, histograms]) {
     for (const [name, series] of all) {

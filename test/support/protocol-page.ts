@@ -83,6 +83,7 @@ const felt: readonly LimitName[] = [
   'recipientMessages',
   'recipientBytes',
   'pingMs',
+  'doubtMs',
   'idleMs',
   'linkAgeMs',
   'drainMs',

@@ -71,7 +71,7 @@ export class ScriptedGateway {
   readonly orphans: Status[] = []
   reply: Script = () => ({ status: 'ok' })
   /** What PROVE is answered after it was found good. */
-  attachAs: Status = 'ok'
+  attachAs: Status | 'never' = 'ok'
   /** Set: a dial fails with it, or never ends. */
   dialFault: Error | 'hangs' | undefined
   /** Nothing that it writes arrives on the links to come. */
@@ -204,6 +204,7 @@ export class ScriptedLink implements LinkOwner {
     this.#gateway.requests.push(request)
     if (request.command === 'prove') {
       const status = this.#judge(view)
+      if (status === 'never') return
       if (isSuccess(status)) this.link.proven()
       return this.#gateway.answer(request, { status })
     }
@@ -228,7 +229,7 @@ export class ScriptedLink implements LinkOwner {
   }
 
   /** As `peer/proofs.ts` judges a client. */
-  #judge(view: RequestView): Status {
+  #judge(view: RequestView): Status | 'never' {
     const prove = readProve(view)
     if (typeof prove === 'string') return prove
     const token = parseLinkToken(prove.token, this.#limits)

@@ -7,9 +7,11 @@ import { connect, type Socket } from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openAdmin } from '../../src/admin/admin.ts'
 import type { Explain } from '../../src/admin/explaining.ts'
+import { createFlush } from '../../src/admin/flushing.ts'
 import { type Admin, startAdmin } from '../../src/admin/http.ts'
 import type { Readiness } from '../../src/admin/readiness.ts'
 import { gatewayStatus } from '../../src/admin/status.ts'
+import type { ConfigView } from '../../src/admin/view.ts'
 import { type Clock, systemClock } from '../../src/lib/clock.ts'
 import type { Facts, Log } from '../../src/lib/log.ts'
 import { silentLog } from '../../src/lib/log.ts'
@@ -18,7 +20,7 @@ import { systemVitals } from '../../src/lib/vitals.ts'
 import { limitsWith } from '../../src/limits.ts'
 import { type Joined, joinedGateways } from '../support/joined-gateways.ts'
 import { ManualClock } from '../support/manual-clock.ts'
-import { runningWith } from '../unit/admin/support.ts'
+import { quietConfig, runningWith } from '../unit/admin/support.ts'
 
 const token = 'a-token-of-thirty-two-characters-'
 const good: Readiness = { ready: true, reasons: [], warnings: [] }
@@ -31,6 +33,8 @@ type Wish = {
   readonly perSecond?: number
   readonly clock?: Clock
   readonly explain?: Explain
+  readonly flush?: (domain: string | undefined) => { answers: number; waits: number }
+  readonly reload?: ConfigView['reload']
 }
 
 async function opened(wish: Wish = {}) {
@@ -50,6 +54,8 @@ async function opened(wish: Wish = {}) {
     ...{ address: wish.address ?? '127.0.0.1', port: 0, token: wish.token ?? null },
     ...{ meter, status, ready, clock: wish.clock ?? systemClock, log },
     explain: wish.explain ?? (async () => ({ status: 200, value: {} })),
+    flush: createFlush(runningWith({ flush: wish.flush })),
+    reload: wish.reload ?? quietConfig.reload,
     limits: { adminSockets: wish.sockets ?? 64, adminPerSecond: wish.perSecond ?? 100 },
   })
   onTestFinished(() => admin.close().then(() => undefined))
@@ -153,6 +159,58 @@ describe('what it tells', () => {
     expect(meter.total('admin_requests_total', { status: '405' })).toBe(1)
   })
 
+  test('what changes something is asked by POST alone, and not by a page of somebody else', async () => {
+    const asked: (string | undefined)[] = []
+    const flush = (domain: string | undefined) => {
+      asked.push(domain)
+      return { answers: 3, waits: 2 }
+    }
+    const { admin } = await opened({ flush, token })
+    const post = { method: 'POST', headers: bearer(token) }
+    const got = await ask(admin, '/flush', { headers: bearer(token) })
+    expect([got.status, got.headers.allow]).toEqual([405, 'POST'])
+    expect((await ask(admin, '/flush', { method: 'POST' })).status).toBe(401)
+    const origin = { ...bearer(token), origin: 'http://evil.example' }
+    expect((await ask(admin, '/flush', { method: 'POST', headers: origin })).status).toBe(403)
+    expect((await ask(admin, '/flush?domain=b_b', post)).status).toBe(400)
+    expect(asked).toEqual([])
+    expect(await ask(admin, '/flush?domain=B.example', post)).toMatchObject({ status: 200 })
+    const { body } = await ask(admin, '/flush', post)
+    expect(JSON.parse(body)).toEqual({ answers: 3, waits: 2 })
+    expect(asked).toEqual(['b.example', undefined])
+  })
+
+  test('a reload is asked for by POST, and answered with what came of it', async () => {
+    const taken = { certificates: ['a.example'], changed: ['policy.deny'], restart: [] }
+    const error = { code: 'config-invalid', message: 'x.yaml has 1 mistake' } as const
+    let result: Awaited<ReturnType<ConfigView['reload']>> = taken
+    let count = 0
+    const { admin, lines } = await opened({
+      reload: async () => {
+        count++
+        return result
+      },
+    })
+    const post = async (headers = {}) => {
+      const { status, body } = await ask(admin, '/reload', { method: 'POST', headers })
+      return [status, status < 403 || status === 422 ? JSON.parse(body) : undefined]
+    }
+    expect(await post()).toEqual([200, taken])
+    result = { error }
+    expect(await post()).toEqual([422, { error }])
+    // It has a line of its own.
+    expect(lines).toEqual([])
+    const { status, headers } = await ask(admin, '/reload')
+    expect([status, headers.allow]).toEqual([405, 'POST'])
+    expect((await post({ origin: 'https://evil.example' }))[0]).toBe(403)
+    expect(count).toBe(2)
+    const guarded = await opened({ token })
+    const reply = async (given = {}) =>
+      (await ask(guarded.admin, '/reload', { method: 'POST', headers: given })).status
+    expect(await reply()).toBe(401)
+    expect(await reply({ authorization: `Bearer ${token}` })).toBe(200)
+  })
+
   test('a fault inside is a 500 that says nothing, and the port lives on', async () => {
     const { admin, lines } = await opened({
       ready: () => {
@@ -177,7 +235,9 @@ describe('whom it tells', () => {
     const given = {
       ...{ address: '127.0.0.1', port: admin.port, token: null, meter: new Meter() },
       ...{ status: () => gatewayStatus(undefined as never), ready: () => good },
+      reload: quietConfig.reload,
       explain: async () => ({ status: 200, value: {} }) as const,
+      flush: () => ({ status: 200, value: {} }) as const,
       ...{ clock: systemClock, limits: limitsWith(), log: silentLog },
     }
     await expect(startAdmin(given)).rejects.toMatchObject({ code: 'port-unavailable' })
@@ -209,7 +269,7 @@ describe('whom it tells', () => {
 
   test('a name that was rebound to loopback gets nothing', async () => {
     const { admin } = await opened()
-    for (const path of ['/', '/metrics', '/status', '/explain', '/healthz', '/readyz']) {
+    for (const path of ['/', '/metrics', '/status', '/explain', '/none']) {
       const { status, body } = await ask(admin, path, { headers: { host: 'evil.example' } })
       expect([path, status]).toEqual([path, 403])
       expect(body).not.toContain('gatehouse')
@@ -218,6 +278,22 @@ describe('whom it tells', () => {
     for (const host of hosts) {
       expect((await ask(admin, '/status', { headers: { host } })).status).toBe(200)
     }
+  })
+
+  test('a probe may call it by any name, and gets a yes or no', async () => {
+    const readiness: Readiness = {
+      ...{ ready: false, warnings: [] },
+      reasons: [{ code: 'draining', text: 'Stopping.' }],
+    }
+    const { admin, lines } = await opened({ ready: () => readiness })
+    const headers = { host: 'gw.a.example' }
+    expect(await ask(admin, '/healthz', { headers })).toMatchObject({
+      status: 200,
+      body: 'alive\n',
+    })
+    const ready = await ask(admin, '/readyz', { headers })
+    expect(ready).toMatchObject({ status: 503, body: '{"ready":false}\n' })
+    expect(lines).toEqual([])
   })
 
   test('a page of another origin gets nothing', async () => {
@@ -257,8 +333,15 @@ describe('whom it tells', () => {
 
   test('a refusal names the address in the log', async () => {
     const { admin, lines } = await opened()
-    await ask(admin, '/none')
-    expect(lines).toEqual([['admin.refused', { status: 404, method: 'GET', peer: '127.0.0.1' }]])
+    await ask(admin, '/status', { headers: { host: 'evil.example' } })
+    expect(lines).toEqual([['admin.refused', { status: 403, method: 'GET', peer: '127.0.0.1' }]])
+  })
+
+  test('what is not there is no line', async () => {
+    const { admin, lines } = await opened()
+    expect((await ask(admin, '/favicon.ico')).status).toBe(404)
+    expect((await ask(admin, '/healthz', { method: 'POST' })).status).toBe(405)
+    expect(lines).toEqual([])
   })
 })
 
@@ -420,6 +503,7 @@ async function served(): Promise<{ joined: Joined; admin: Awaited<ReturnType<typ
     ...{ running, meter, limits, log: silentLog, clock: systemClock, vitals: systemVitals },
     listen: { address: '127.0.0.1', port: 0, token: null },
     software: 'gatehouse/0.1.0',
+    config: quietConfig,
   })
   onTestFinished(() => admin.close().then(() => undefined))
   return { joined, admin }

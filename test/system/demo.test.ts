@@ -3,9 +3,9 @@ import { readdirSync } from 'node:fs'
 import { readdir } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { temporaryFolder } from '../support/cli-host.ts'
-import { isRunning, type Process, run, start } from '../support/gatehouse.ts'
+import { isRunning, main, type Process, run, start } from '../support/gatehouse.ts'
 
 const folders = (): readonly string[] =>
   readdirSync(tmpdir()).filter((name) => name.startsWith('gatehouse-demo-'))
@@ -19,6 +19,10 @@ test('shows the federation in less than a minute, and leaves nothing behind', as
   const started = performance.now()
   const { code, out, err } = await run(['demo', '--once', '--json'])
   expect(err).toContain('refused: credential-')
+  expect(err).toMatch(/inbox-closed: .* Found by b\.example/)
+  expect(err).toMatch(/remote-unreachable: .* Found by a\.example/)
+  expect(err).toMatch(/explain mallory@c\.example --config \S+gatehouse\.yaml/)
+  expect(err).toContain('every 2 s at most')
   expect(code).toBe(0)
   expect(performance.now() - started).toBeLessThan(60_000)
   const lines = out.trimEnd().split('\n')
@@ -51,6 +55,12 @@ test('stays up for a second terminal, keeps its files if asked, and ends with Ct
   const words = ['send', 'bob@b.example', 'Hello from outside', '--user', 'carol']
   expect(await run([...words, '--config', config])).toMatchObject({ code: 0, out: 'delivered\n' })
   await demo.until(() => demo.out.match(/bob hears from carol@a\.example: "Hello from outside"/))
+  const commands = [...text.matchAll(/^ +(?:npm run -s )?gatehouse -- (\w+) /gm)].map(
+    ([, name]) => name,
+  )
+  expect(commands.at(-1)).toBe('watch')
+  const [, page = ''] = /^ +status page +(http:\S+\/) /m.exec(text) ?? []
+  expect((await fetch(page)).status).toBe(200)
   const [, metrics = ''] = /(http:\S+\/metrics)/.exec(text) ?? []
   expect(await (await fetch(metrics)).text()).toMatch(/^gatehouse_messages_total\{/m)
   demo.signal('SIGINT')
@@ -69,6 +79,33 @@ test('takes its gateways along when it is killed', async () => {
   demo.signal('SIGKILL')
   await demo.ended
   await expect.poll(() => pids.filter(isRunning), { timeout: 20_000 }).toEqual([])
+})
+
+/** As the shell starts it; `$0 $@` is the command. */
+const shell = (line: string, words: readonly string[]) =>
+  start(words, ['/bin/sh', '-c', line, process.execPath, main]).ended
+
+describe('leaves no folder behind', () => {
+  test.for([
+    ['when its reader has enough', '{ "$0" "$@"; echo "=$?" >&2; } | head -3', '=0'],
+    ['when nobody can take what it says', '"$0" "$@" >/dev/full; echo "=$?" >&2', '=73'],
+    ['when the disk is full', 'ulimit -f 1; "$0" "$@" | cat; true', 'gatehouse: cannot write /'],
+  ] as const)('%s, and ends as it should', async ([, line, says]) => {
+    const before = folders()
+    const { out, err } = await shell(line, ['demo'])
+    expect(err).toContain(says)
+    expect(pidsIn(out).filter(isRunning)).toEqual([])
+    expect(folders()).toEqual(before)
+  })
+
+  test.for(['SIGHUP', 'SIGTERM'] as const)('when %s comes before it is ready', async (signal) => {
+    const before = folders()
+    const demo = start(['demo'])
+    await demo.until(() => (demo.out.includes('keys, certificates') ? true : undefined))
+    demo.signal(signal)
+    expect((await demo.ended).code).toBe(130)
+    expect(folders()).toEqual(before)
+  })
 })
 
 test('does not put its files among those of somebody else', async () => {

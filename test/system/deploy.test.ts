@@ -23,11 +23,11 @@ import { silentLog } from '../../src/lib/log.ts'
 import { Meter } from '../../src/lib/meter.ts'
 import { systemVitals } from '../../src/lib/vitals.ts'
 import { limitsWith } from '../../src/limits.ts'
-import { metricPrefix, metrics } from '../../src/metrics.ts'
+import { type MetricRow, metrics, processMetrics } from '../../src/metrics.ts'
 import { runCli, temporaryFolder } from '../support/cli-host.ts'
 import { all, parseDockerfile, type Stage } from '../support/dockerfile.ts'
 import { run, start } from '../support/gatehouse.ts'
-import { runningWith } from '../unit/admin/support.ts'
+import { quietConfig, runningWith } from '../unit/admin/support.ts'
 
 const root = resolve(import.meta.dirname, '../..')
 const deploy = join(root, 'deploy')
@@ -46,22 +46,19 @@ describe('gatehouse.service', () => {
   const unit = textOf('deploy/gatehouse.service')
   const settings = (name: string): readonly string[] =>
     [...unit.matchAll(new RegExp(`^${name}=(.*)$`, 'gm'))].map(([, value]) => value as string)
-  const program = '/usr/local/bin/gatehouse'
+  const program = '/usr/bin/env gatehouse'
   const analyze = '/usr/bin/systemd-analyze'
+  const file = join(deploy, 'gatehouse.service')
 
-  /** systemd looks whether the program is there. */
-  const installed = async (): Promise<string> => {
-    const file = join(await temporaryFolder(), 'gatehouse.service')
-    writeFileSync(file, unit.replaceAll(program, '/bin/true'))
-    return file
-  }
+  test.skipIf(isMissing(analyze))(
+    'systemd finds nothing wrong with it as it ships, wherever npm installs',
+    () => {
+      expect(done(analyze, ['verify', file])).toBe('')
+    },
+  )
 
-  test.skipIf(isMissing(analyze))('systemd finds nothing wrong with it', async () => {
-    expect(done(analyze, ['verify', await installed()])).toBe('')
-  })
-
-  test.skipIf(isMissing(analyze))('systemd finds little that it still may do', async () => {
-    done(analyze, ['security', '--offline=true', '--threshold=15', '--no-pager', await installed()])
+  test.skipIf(isMissing(analyze))('systemd finds little that it still may do', () => {
+    done(analyze, ['security', '--offline=true', '--threshold=15', '--no-pager', file])
   })
 
   test('it has no privilege, and writes only where it has to', () => {
@@ -74,17 +71,21 @@ describe('gatehouse.service', () => {
   })
 
   test('it starts commands that exist, the check of the configuration first', async () => {
-    const commands = [...settings('ExecStartPre'), ...settings('ExecStart')]
-    expect(commands).toEqual([`${program} check-config`, `${program} run`])
+    const [signal, ...reload] = settings('ExecReload')
+    expect(signal).toBe('/usr/bin/env kill -HUP $MAINPID')
+    const commands = [...settings('ExecStartPre'), ...settings('ExecStart'), ...reload]
+    expect(commands).toEqual(['check-config', 'run', 'reload'].map((word) => `${program} ${word}`))
     for (const command of commands) {
-      const [, ...words] = command.split(' ')
+      const [, , ...words] = command.split(' ')
       expect((await runCli([...words, '--help'])).code).toBe(0)
     }
   })
 
   test('it lets a drain end, restarts after a fault, and not after a mistake', () => {
-    const { drainMs, links } = limitsWith()
-    expect(Number(settings('TimeoutStopSec')[0])).toBeGreaterThan(drainMs / 1000)
+    const { drainNoticeMs, drainMs, links } = limitsWith()
+    expect(Number(settings('TimeoutStopSec')[0])).toBeGreaterThan((drainNoticeMs + drainMs) / 1000)
+    expect([settings('Type'), settings('NotifyAccess')]).toEqual([['notify'], ['all']])
+    expect(Number(settings('WatchdogSec')[0])).toBeGreaterThan(60)
     expect(Number(settings('LimitNOFILE')[0])).toBeGreaterThan(2 * links)
     expect(settings('Restart')).toEqual(['on-failure'])
     expect(settings('RestartPreventExitStatus')).toEqual([
@@ -94,6 +95,7 @@ describe('gatehouse.service', () => {
 })
 
 type Rule = { readonly alert: string; readonly expr: string; readonly labels: { severity: string } }
+type Panel = { readonly targets?: readonly { readonly expr: string }[] }
 type Case = {
   readonly promql_expr_test?: readonly { readonly expr: string; readonly exp_samples: unknown[] }[]
 }
@@ -103,6 +105,7 @@ describe('Prometheus', () => {
   const rules: readonly Rule[] = parse(textOf('deploy/alerts.yml')).groups.flatMap(
     ({ rules: own }: { rules: readonly Rule[] }) => own,
   )
+  const table: Readonly<Record<string, MetricRow>> = { ...metrics, ...processMetrics }
   const cases: readonly Case[] = parse(textOf('deploy/alerts.test.yml')).tests
 
   test.skipIf(isMissing(promtool))(
@@ -122,6 +125,19 @@ describe('Prometheus', () => {
     },
   )
 
+  test.skipIf(isMissing(promtool))('promtool reads each query of the dashboard', async () => {
+    const file = join(await temporaryFolder(), 'rules.yml')
+    const queries = (JSON.parse(textOf('deploy/grafana.json')).panels as readonly Panel[])
+      .flatMap(({ targets = [] }) => targets)
+      .map(({ expr }, i) => ({
+        record: `query:${i}`,
+        expr: expr.replaceAll('$__rate_interval', '5m').replaceAll('$instance', '.*'),
+      }))
+    expect(queries.length).toBeGreaterThan(20)
+    writeFileSync(file, JSON.stringify({ groups: [{ name: 'dashboard', rules: queries }] }))
+    expect(done(promtool, ['check', 'rules', file])).toContain('SUCCESS')
+  })
+
   test('it scrapes the port that a gateway opens by default', () => {
     const file = 'domains: [{name: a.example, key: k, certificate: c, certificateKey: t}]'
     const loaded = parseConfig(file, '/etc/gatehouse/gatehouse.yaml')
@@ -136,14 +152,17 @@ describe('Prometheus', () => {
     ([, { expr, labels }]) => {
       expect(['page', 'ticket']).toContain(labels.severity)
       for (const [, name = '', matchers = ''] of expr.matchAll(
-        /\b(gatehouse_\w+)(?:\{([^}]*)\})?/g,
+        /\b((?:gatehouse|process)_\w+)(?:\{([^}]*)\})?/g,
       )) {
         const metric = name
-          .slice(metricPrefix.length)
+          .replace(/^gatehouse_/, '')
           .replace(/(?<=_seconds)_(bucket|count|sum)$/, '')
-        expect(Object.keys(metrics)).toContain(metric)
-        const own = Object.keys(metrics[metric as keyof typeof metrics].labels)
-        for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g)) expect(own).toContain(label)
+        expect(Object.keys(table)).toContain(metric)
+        const own = Object.keys(table[metric]?.labels ?? {})
+        for (const [, label] of matchers.matchAll(/(\w+)\s*[=!]/g)) {
+          // Every process has these: ours is told by its job.
+          if (label !== 'job' || !name.startsWith('process_')) expect(own).toContain(label)
+        }
       }
     },
   )
@@ -235,6 +254,14 @@ describe('the image', () => {
     expect(all(last, 'USER')).toEqual([['1000:1000']])
   })
 
+  test('the folder of its configuration belongs to whom it runs as, in a volume and in the commands at its head', () => {
+    const made = all(last, 'RUN').find((words) => words.includes('/etc/gatehouse'))
+    expect(made).toEqual(expect.arrayContaining(['install', '-d', '-o', '1000', '-g', '1000']))
+    const head = textOf('Dockerfile').split('FROM')[0] ?? ''
+    const [given, first] = [head.indexOf('chown 1000:1000 site'), head.indexOf(' init ')]
+    expect([given > 0, given < first]).toEqual([true, true])
+  })
+
   test('it opens the ports of a gateway', () => {
     expect(all(last, 'EXPOSE')).toEqual([['5279', '5280']])
   })
@@ -307,6 +334,7 @@ describe('the image', () => {
     expect(check[0]).toBe('node')
     const admin = await openAdmin({
       ...{ running: runningWith(), software: 'gatehouse/0.1.0', meter: new Meter() },
+      config: quietConfig,
       ...{ clock: systemClock, limits: limitsWith(), log: silentLog, vitals: systemVitals },
       listen: { address: '127.0.0.1', port: 0, token: null },
     })

@@ -86,19 +86,43 @@ const expectFault = async (
   expect((fault as Error).message).toMatch(message)
 }
 
-const halfADay = 43_200_000
 const hoursFromNow = (hours: number) => new Date(Date.now() + hours * 3_600_000)
 
 describe('A014: a certificate that does not hold', () => {
   const cases: readonly (readonly [string, Wish, RegExp])[] = [
-    ['expired', { notBefore: hoursFromNow(-48), notAfter: hoursFromNow(-1) }, /expired/],
-    ['not valid yet', { notBefore: hoursFromNow(1) }, /not valid yet/],
-    ['of an authority', { ca: true, usages: [] }, /CA:TRUE/],
+    [
+      'expired',
+      { notBefore: hoursFromNow(-48), notAfter: hoursFromNow(-1) },
+      /the leaf expired \d{4}-/,
+    ],
+    ['not valid yet', { notBefore: hoursFromNow(1) }, /the leaf is not valid before \d{4}-/],
+    ['of an authority', { ca: true, usages: [] }, /the leaf is that of an authority \(CA:TRUE\)/],
     ['meant for clients', { usages: [clientAuth] }, /not meant for TLS servers/],
   ]
   test.for(cases)('%s is refused', async ([, wish, message]) => {
     const leaf = await issue({ issuer: pki.root, names: [dnsName('b.example')], ...wish })
     await expectFault(dialDoor(await serve(leaf), pki.trust), 'tls-failed', message)
+  })
+
+  test('with an intermediate that has expired, or is missing, is refused, and it is named', async () => {
+    const middle = (wish: Wish) =>
+      issue({ subject: 'CN=middle', ca: true, issuer: pki.root, ...wish })
+    const names = [dnsName('b.example')]
+    const old = await issue({
+      issuer: await middle({ notBefore: hoursFromNow(-48), notAfter: hoursFromNow(-1) }),
+      names,
+    })
+    await expectFault(
+      dialDoor(await serve(old), pki.trust),
+      'tls-failed',
+      /: intermediate 1 expired \d{4}-[^;]*$/,
+    )
+    const leaf = await issue({ issuer: await middle({}), names })
+    await expectFault(
+      dialDoor(await serve({ ...leaf, chain: leaf.cert }), pki.trust),
+      'tls-failed',
+      /the authority is unknown, or an intermediate is missing: the leaf is signed by "middle"$/,
+    )
   })
 
   test('signed by itself is refused', async () => {
@@ -130,7 +154,11 @@ describe('A014: a certificate that does not hold', () => {
     }
     const leaf = await issue({ issuer: pki.root, names: [dnsName('b.example')], algorithm })
     const weak = await serve(leaf, { ciphers: 'DEFAULT:@SECLEVEL=0' })
-    await expectFault(dialDoor(weak, pki.trust), 'tls-failed', /key too weak/)
+    await expectFault(
+      dialDoor(weak, pki.trust),
+      'tls-failed',
+      /the leaf has an RSA key of 1024 bits/,
+    )
   })
 })
 
@@ -199,7 +227,7 @@ describe('a far side that is not there, or is something else', () => {
         gone.close(() => resolve(port))
       })
     })
-    await expectFault(dialDoor({ port }, pki.trust), 'link-refused', /refused, connecting/)
+    await expectFault(dialDoor({ port }, pki.trust), 'link-refused', /refused$/)
     expect(server.port).not.toBe(port)
   })
 
@@ -322,5 +350,5 @@ test('what is no certificate is not trusted, and what is none cannot be shown', 
   expect(() => shownCertificate(one.chain, other.key)).toThrowError(
     expect.objectContaining({ code: 'certificate-unusable' }),
   )
-  expect(shownCertificate(one.chain, one.key).notAfterMs).toBeGreaterThan(Date.now() + halfADay)
+  expect(shownCertificate(one.chain, one.key).fingerprint).toMatch(/^[0-9a-f]{64}$/)
 })

@@ -17,6 +17,7 @@ import {
   until,
 } from '../support/door.ts'
 import { ManualClock } from '../support/manual-clock.ts'
+import { quietConfig } from '../unit/admin/support.ts'
 
 let pki: Pki
 beforeAll(async () => {
@@ -94,6 +95,8 @@ test('the admin port tells what the system says, and answers', async () => {
     },
     ready: () => ({ ready: true, reasons: [], warnings: [] }),
     explain: async () => ({ status: 200, value: {} }),
+    flush: () => ({ status: 200, value: {} }),
+    reload: quietConfig.reload,
     limits: limitsWith(),
     log: { ...silentLog, error },
   })

@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync, readSync, writeSync } from 'node:fs'
 import { connect } from 'node:net'
 import { join } from 'node:path'
+import { connect as connectTls } from 'node:tls'
 import { expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/cli-host.ts'
 import { main, type Process, start } from '../support/gatehouse.ts'
@@ -105,21 +106,28 @@ test('neither does a reader that has gone, of either output', async () => {
   await isServing(one, { child })
 })
 
-test('probes that connect and hang up have one line a minute for each way to be refused', async () => {
+test('probes that connect, also with TLS, and hang up have one line a minute for each way to end', async () => {
   const one = await oneSite()
   const running = await gateway(one)
   const started = performance.now()
   while (performance.now() - started < 2500) {
-    const probe = connect(one.peer, '127.0.0.1').on('error', () => undefined)
-    probe.once('connect', () => probe.end()).resume()
-    await new Promise((resolve) => probe.once('close', resolve))
+    const secure = { servername: 'a.example', rejectUnauthorized: false }
+    for (const port of [one.peer, one.client]) {
+      const tls = { ...secure, port, host: '127.0.0.1', ALPNProtocols: ['pitp-mitp/1'] }
+      for (const isTls of [false, true]) {
+        const probe = isTls ? connectTls(tls) : connect(port, '127.0.0.1')
+        probe.on('error', () => undefined).resume()
+        probe.once(isTls ? 'secureConnect' : 'connect', () => probe.end())
+        await new Promise((resolve) => probe.once('close', resolve))
+      }
+    }
   }
   await asked(one, '/healthz')
   running.signal('SIGTERM')
   await running.ended
-  const results = running.lines.flatMap(({ event, result }) =>
-    event === 'link.refused' ? [String(result)] : [],
+  const results = running.lines.flatMap(({ event, result, cause }) =>
+    event === 'link.refused' || event === 'link.closed' ? [`${event} ${result ?? cause}`] : [],
   )
-  expect(results).toContain('closed')
+  expect(results).toEqual(expect.arrayContaining(['link.refused closed', 'link.closed link-lost']))
   expect(new Set(results).size).toBe(results.length)
 })

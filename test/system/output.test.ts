@@ -44,6 +44,15 @@ describe('output that is lost', () => {
     expect(err).toContain('there is no such file')
   })
 
+  test('is no fault of a command that stays, which takes back what it holds', async () => {
+    const one = await site(await temporaryFolder(), 'a.example')
+    await gateway(one)
+    const words = ['publish', 'open', '--stay', '-u', 'bob', '-c', one.config]
+    expect((await full(words)).code).toBe(73)
+    const fetched = await run(['fetch', 'bob@a.example', '-u', 'alice', '-c', one.config])
+    expect(fetched).toMatchObject({ code: 0, out: 'bob@a.example  closed\n' })
+  })
+
   test('is no fault if its reader has enough', async () => {
     const { code, err } = await shell('{ "$0" "$@"; echo $? >&2; } | true', ['--help'])
     expect([code, err]).toEqual([0, '0\n'])
@@ -65,7 +74,7 @@ describe('input without an end', () => {
     const { code, err } = await shell('yes | timeout 30 "$0" "$@"', words)
     expect([code, lastLine(err)]).toEqual([
       69,
-      'gatehouse: standard input has more than 65536 bytes',
+      'gatehouse: standard input has more than 65536 bytes (limits.messageBytes)',
     ])
   })
 
@@ -83,6 +92,28 @@ describe('input without an end', () => {
   ])('is refused as a file: %s', async ([, words]) => {
     const { code, err } = await start(words as string[]).ended
     expect([code, lastLine(err)]).toEqual([66, 'gatehouse: cannot read /dev/zero: it is too large'])
+  })
+})
+
+describe('the folder that a command starts in', () => {
+  const inFolder = (folder: string, line: string) =>
+    shell(`cd "${folder}"; ${line} exec "$0" "$@"`, ['check-config', '--json'])
+
+  test('is that where npm was called, since npm runs its scripts in that of the package', async () => {
+    const one = await site(await temporaryFolder(), 'a.example')
+    const byNpm = `INIT_CWD="${one.folder}" npm_lifecycle_script`
+    const script = await inFolder('/', `${byNpm}="node src/main.ts check-config"`)
+    expect(JSON.parse(script.out)).toMatchObject({ ok: true, file: one.config })
+    // The script of something else, that starts us in a folder of its choice.
+    const other = await inFolder('/', `${byNpm}="vitest run"`)
+    expect(other.err).toContain('/gatehouse.yaml or /etc/gatehouse/gatehouse.yaml')
+  })
+
+  test('may be gone', async () => {
+    const one = await site(await temporaryFolder(), 'a.example')
+    const line = `GATEHOUSE_CONFIG="${one.config}"`
+    const { code } = await inFolder(one.folder, `mkdir gone; cd gone; rmdir ../gone; ${line}`)
+    expect(code).toBe(0)
   })
 })
 

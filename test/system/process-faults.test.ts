@@ -1,7 +1,10 @@
 /** Errors that no part of the real process took. */
+import { execFileSync } from 'node:child_process'
+import { readdirSync } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
+import { connect } from 'node:net'
 import { join } from 'node:path'
-import { expect, test } from 'vitest'
+import { expect, onTestFinished, test } from 'vitest'
 import { temporaryFolder } from '../support/cli-host.ts'
 import { main, start } from '../support/gatehouse.ts'
 import { type Site, site } from '../support/sites.ts'
@@ -61,3 +64,38 @@ test('files that cannot be read any more are told, and what was read stays in fo
   }
   expect(await health(one)).toBe('alive\n')
 })
+
+test('connections for which there is no descriptor have a line, and the service goes on', {
+  timeout: 40_000,
+}, async () => {
+  const { one, gateway } = await running()
+  const { pid } = gateway
+  const open = readdirSync(`/proc/${pid}/fd`).length
+  execFileSync('/usr/bin/prlimit', [`--pid=${pid}`, `--nofile=${open + 3}`])
+  const held = Array.from({ length: 8 }, () => hold(one))
+  const line = await gateway.line(({ event }) => event === 'process.files-short')
+  expect(line).toMatchObject({ level: 'error', most: expect.any(Number) })
+  for (const release of held) release()
+  await gateway.line(({ event }) => event === 'process.files-enough')
+  expect(await health(one)).toBe('alive\n')
+  expect(gateway.lines.some(({ event }) => event === 'process.fault')).toBe(false)
+})
+
+/** A connection that says nothing, and comes again whenever it is closed. */
+function hold({ admin }: Site): () => undefined {
+  let timer: NodeJS.Timeout | undefined
+  let release = (): undefined => undefined
+  const come = (): undefined => {
+    const socket = connect(admin, '127.0.0.1').on('error', () => undefined)
+    socket.on('close', () => {
+      timer = setTimeout(come, 50)
+    })
+    release = () => {
+      socket.removeAllListeners('close').destroy()
+      clearTimeout(timer)
+    }
+  }
+  come()
+  onTestFinished(() => release())
+  return () => release()
+}

@@ -23,7 +23,8 @@ const law: Readonly<Record<string, readonly string[]>> = {
   address: base,
   wire: base,
   credential: [...base, 'address', 'wire'],
-  link: [...base, 'address', 'wire'],
+  certificate: [...base, 'address'],
+  link: [...base, 'address', 'wire', 'certificate'],
   command: [...base, 'address', 'wire'],
   resolve: [...base, 'address'],
   // What travels, and the seams between the rooms
@@ -40,20 +41,21 @@ const law: Readonly<Record<string, readonly string[]>> = {
   peer: [...middle, 'link', 'command', 'credential'],
   // Beside the gateway
   client: [...base, 'address', 'wire', 'link', 'command', 'credential'],
-  config: [...base, 'address'],
+  config: [...base, 'address', 'certificate', 'credential'],
   // Pure, over what the resolver, the rules, the links and the journal tell
   diagnose: [...base, 'address', 'operation', 'resolve'],
   admin: [...base, 'address', 'metrics', 'operation', 'diagnose'],
   // What joins the rooms
   gateway: ['*'],
   run: ['*'],
+  connect: ['*'],
   cli: ['*'],
   demo: ['*'],
   main: ['*'],
 }
 
 /** Above the gateway: seen by nobody below. */
-const tops = ['gateway', 'run', 'cli', 'demo', 'main', 'admin', 'config', 'client']
+const tops = ['gateway', 'run', 'connect', 'cli', 'demo', 'main', 'admin', 'config', 'client']
 
 /** Each package is used in these files alone. */
 const packages: Readonly<Record<string, readonly string[]>> = {

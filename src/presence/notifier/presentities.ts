@@ -23,7 +23,7 @@ import {
   isSameTuples,
   parseDocument,
   type Tuples,
-} from '../document.ts'
+} from '../../wire/document.ts'
 import { fullMs, grantPublication } from '../lease.ts'
 import { digestOf, type EntityTag, EntityTags } from './entity-tags.ts'
 import { isWellFormed, type Publication } from './publication.ts'

@@ -1,7 +1,7 @@
 /** A publication (RFC 3903): tuples that one publisher holds up for a presentity, for a time. */
 import type { Address } from '../../address/address.ts'
 import type { Publish } from '../../operation/presence.ts'
-import type { Tuples } from '../document.ts'
+import type { Tuples } from '../../wire/document.ts'
 
 export type Publication = {
   readonly publisher: Address

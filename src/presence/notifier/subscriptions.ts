@@ -88,7 +88,11 @@ export class Subscriptions {
     subscription.session = session
     subscription.state = state
     const leaseSeconds = this.#lease(subscription, operation.leaseSeconds)
-    this.#notifier.snapshot(subscription, this.#pace.draw(`${watcher.text} ${presentity.text}`))
+    // A session of ours that begins to watch has seen nothing; each link of another domain may be one and the same.
+    const isFirstSight = known === undefined && session !== undefined
+    const pair = `${watcher.text} ${presentity.text}`
+    const at = isFirstSight ? this.#env.clock.now() : this.#pace.draw(pair)
+    this.#notifier.snapshot(subscription, at)
     return answered(state === 'active' ? 'ok' : 'pending', { leaseSeconds })
   }
 

@@ -6,7 +6,8 @@
  * Out:   `work` when requests are due at a domain; `take` gives them out, as one batch. While there is no way it gives
  *        out one SUBSCRIBE now and then, a probe, which makes somebody look for one.
  *        `stale` for each watch whose last value nobody can vouch for any more, `over` at the end of a lease.
- * Fails: never. Nothing here looks at all watches of a domain, but for the loss and the return of the way there.
+ * Fails: never. Nothing here looks at all watches of a domain, but for the loss and the return of the way there; then part
+ *        by part, so that a million of them hold up nobody else.
  */
 import type { Domain } from '../../address/domain.ts'
 import type { Env } from '../../env.ts'
@@ -30,6 +31,10 @@ export type RenewalsPorts = {
 /** Parts of a lease (hardening 4.5). From the first on a renewal goes along with others, by the second it is due itself. */
 const renewFrom = 0.6
 const renewUntil = 0.8
+
+/** Watches that are gone through in one turn; where they take longer than they should, there are fewer of them. */
+const turnWatches = 4096
+const turnMs = 4
 
 export class Renewals {
   readonly #env: Env
@@ -144,6 +149,7 @@ export class Renewals {
     const there = this.#domains.get(domain)
     if (there === undefined || there.isLost) return
     there.isLost = true
+    there.walk = undefined
     there.probeAt = this.now()
     there.unknownAt = Math.ceil((this.#env.clock.now() + keepMs) / 1000)
     this.#arm(there)
@@ -157,10 +163,11 @@ export class Renewals {
     const there = this.#domains.get(domain)
     if (there === undefined) return
     if (there.isLost || isNew) return this.#resubscribe(there)
-    for (const watch of there.watches.values()) {
+    // What is on its way already goes out now.
+    if (there.walk !== undefined) return
+    this.#walk(there, (watch) => {
       if (watch.next !== 'renew' && !watch.isAsked) this.plan(watch, watch.next, this.now())
-    }
-    if (!isIdle(there)) this.#ports.work(domain)
+    })
   }
 
   stop(): undefined {
@@ -173,13 +180,33 @@ export class Renewals {
     const wasLost = there.isLost
     there.isLost = false
     there.unknownAt = never
-    for (const watch of there.watches.values()) {
+    this.#walk(there, (watch) => {
       watch.attempts = 0
-      if (wasLost && watch.next === 'subscribe' && watch.isAsked) continue
+      if (wasLost && watch.next === 'subscribe' && watch.isAsked) return
       if (watch.next !== 'unsubscribe') watch.state = 'asking'
       this.plan(watch, watch.next === 'unsubscribe' ? 'unsubscribe' : 'subscribe', this.now())
+    })
+  }
+
+  /** Goes through all that is held there now, a part in each turn; what is due then is called out. A later walk ends it. */
+  #walk(there: PresentityDomain, each: (watch: WatchRow) => undefined): undefined {
+    const all = [...there.watches.values()]
+    there.walk = all
+    const part = (from: number): undefined => {
+      if (there.walk !== all) return
+      const { clock } = this.#env
+      const until = clock.now() + turnMs
+      let at = from
+      for (; at < Math.min(all.length, from + turnWatches); at++) {
+        if (at % 64 === 63 && clock.now() > until) break
+        const watch = all[at] as WatchRow
+        if (there.watches.get(watch.id) === watch) each(watch)
+      }
+      if (at < all.length) clock.soon(() => part(at))
+      else there.walk = undefined
+      if (!there.isLost && !isIdle(there)) this.#ports.work(there.domain)
     }
-    this.#ports.work(there.domain)
+    part(0)
   }
 
   /** The request may go out from `from` on, and has to from `at` on. */
@@ -226,7 +253,7 @@ export class Renewals {
     const { random, limits } = this.#env
     if (there.unknownAt <= now) {
       there.unknownAt = never
-      for (const watch of there.watches.values()) this.#ports.stale(watch)
+      this.#walk(there, (watch) => this.#ports.stale(watch))
     }
     const isDue = (there.isLost ? there.probeAt : there.dueAt) <= now
     if (isDue) {
@@ -250,6 +277,7 @@ const newDomain = (domain: Domain): PresentityDomain => ({
   probeAt: never,
   mayProbe: false,
   unknownAt: never,
+  walk: undefined,
   slot: nowhere,
 })
 

@@ -14,9 +14,10 @@ import { heldSeconds } from '../../lib/lease.ts'
 import { jitter, type Random } from '../../lib/random.ts'
 import { nowhere } from '../../lib/timer-wheel.ts'
 import type { Limits } from '../../limits.ts'
-import type { Presence } from '../../operation/presence.ts'
+import type { Notice, Presence } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
 import type { Version } from '../../wire/version.ts'
+import { active, unknown } from '../notices.ts'
 import { isAboutWay } from '../ways.ts'
 import type { Interest } from './interests.ts'
 
@@ -83,6 +84,8 @@ export type PresentityDomain = {
   probeAt: number
   mayProbe: boolean
   unknownAt: number
+  /** All watches as they were, while they are gone through. */
+  walk: readonly WatchRow[] | undefined
   slot: number
 }
 
@@ -158,6 +161,13 @@ export function see(watch: WatchRow, document: string, { epoch, seq }: Version):
 export function seen({ document, isUnknown, epoch, seq }: WatchRow): Presence | undefined {
   if (document === undefined || isUnknown) return undefined
   return { document: Buffer.from(document, 'latin1'), version: { epoch, seq } }
+}
+
+/** What whoever watches already is shown now. */
+export function shownOf(row: WatchRow): Notice | undefined {
+  const presence = seen(row)
+  if (presence !== undefined) return active(presence)
+  return row.isUnknown ? unknown : undefined
 }
 
 /** A refusal of something that somebody has to put right first: a key, a limit, a DNS record. */

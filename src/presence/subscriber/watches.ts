@@ -3,8 +3,7 @@
  * to be seen.
  *
  * In:    wishes of our users; NOTIFY of other domains; answers to our SUBSCRIBE, RENEW and UNSUBSCRIBE; ways.
- * Out:   `show` for each wish; `work` when requests are due at a domain, which `due` then gives out. What gets no answer
- *        is given out again.
+ * Out:   `show` for each wish; `work` when requests are due at a domain, which `due` gives out, without an answer again.
  * Fails: `conflict`, `limit-reached` and `busy` for users; `credential-audience`, `lease-unknown` and a bad document for NOTIFY.
  * Spec:  [LINK-6.13-1] to [LINK-6.14-3]; draft §6.6; hardening A068 (no NOTIFY without a subscription), A137 (no old
  *        version), 4.5 (renewal at 60–80 %, `unknown` instead of a false value). One subscription serves all sessions.
@@ -19,8 +18,8 @@ import { nowhere, TimerWheel } from '../../lib/timer-wheel.ts'
 import type { Caller } from '../../operation/call.ts'
 import type { Notice, Notify, Presence, Subscribe } from '../../operation/presence.ts'
 import type { Account } from '../../shares/account.ts'
+import { parseDocument } from '../../wire/document.ts'
 import type { SubscriptionEvent } from '../../wire/registry.ts'
-import { parseDocument } from '../document.ts'
 import { subscriptionEnd } from '../lease.ts'
 import { active, terminated, unknown } from '../notices.ts'
 import { type Interest, Interests } from './interests.ts'
@@ -36,6 +35,7 @@ import {
   type RequestKind,
   see,
   seen,
+  shownOf,
   type Watch,
   type WatchRow,
 } from './watch.ts'
@@ -47,8 +47,8 @@ export type Watched = {
   readonly watch: Watch
   /** SUBSCRIBE has to be sent for `watch` now, and its answer told with `subscribed`. */
   readonly mustSubscribe: boolean
-  /** What was seen last, if it still holds. */
-  readonly presence: Presence | undefined
+  /** What whoever watches already is shown now; `undefined`: nothing yet. */
+  readonly notice: Notice | undefined
 }
 
 export type WatchesPorts = {
@@ -62,7 +62,6 @@ export type WatchesPorts = {
 }
 
 type Held = Pick<Watch, 'id' | 'presentity'>
-
 const paceTickMs = 100
 
 export class Watches {
@@ -116,7 +115,7 @@ export class Watches {
     if (known === undefined) row.interests = row.interests.concat(interest)
     row.wantedSeconds = Math.max(row.wantedSeconds, leaseSeconds)
     const status = row.state === 'active' ? 'ok' : 'pending'
-    return { status, leaseSeconds, watch: row, mustSubscribe, presence: seen(row) }
+    return { status, leaseSeconds, watch: row, mustSubscribe, notice: shownOf(row) }
   }
 
   /** Ends one interest; with the last one, the subscription. What is not there is ended already. */
@@ -303,11 +302,13 @@ export class Watches {
     return 'busy'
   }
 
-  /** What a session wished that is gone makes room. */
+  /** What a session wished that is gone makes room; first over there, where the bound may be the same. */
   #replaceGone({ text }: Address): boolean {
     const wish = this.#interests.oldest(text, this.#ports.isGone)
-    if (wish !== undefined) this.unwatch(wish.watcher, wish.id)
-    return wish !== undefined
+    if (wish === undefined) return false
+    this.unwatch(wish.watcher, wish.id)
+    this.#ports.work(wish.presentity.domain)
+    return true
   }
 
   /** [LINK-6.10-7] Held before it is asked for. One that is given up is taken back, unless the far side is told already. */

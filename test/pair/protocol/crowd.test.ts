@@ -1,7 +1,7 @@
 /** First contact, while hundreds of networks want nothing but the places and the time that it takes. */
 import { expect, test } from 'vitest'
 import { networkOf } from '../../../src/link/network-prefix.ts'
-import { questionLine } from '../../../src/resolve/in-turn.ts'
+import { QuestionLine } from '../../../src/resolve/in-turn.ts'
 import { createResolver } from '../../../src/resolve/resolver.ts'
 import { DnsTable } from '../../support/dns-table.ts'
 import { dose } from '../../support/dose.ts'
@@ -27,7 +27,7 @@ function withDns(world: World): DnsTable {
     ...{ exchange: dns.exchange, servers: [{ ip: '192.0.2.53', port: 53 }], clock, limits, meter },
     ...{ random: seededRandom(1), staticRoutes: new Map(), allowRanges: [], fallback: 'proven' },
     ...{ defaultPort: 5279, isProven: () => false },
-    line: questionLine(world.gateway.shares, limits, meter),
+    line: new QuestionLine(world.gateway.shares, limits, meter),
   })
   world.foundBy = (domain, payer, signal) => resolver.foundBy(domain, signal, payer)
   return dns

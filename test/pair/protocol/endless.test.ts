@@ -49,6 +49,14 @@ describe('[LINK-4.4-8] a body that takes too long', () => {
     expect(peer.release).toBeUndefined()
   })
 
+  test('on a link that is let go, too', async () => {
+    const [world, peer] = await proven()
+    const id = begin(peer, 60_000, 4000)
+    peer.write(type.release, 0, 0, Buffer.concat([wire.u32(0x0107_0000), Buffer.alloc(6)]))
+    await world.run(7 * second)
+    expect(peer.status(id)).toBe('busy')
+  })
+
   test('ends after 30 s, however fast it is', async () => {
     const [world, peer] = await proven()
     const id = begin(peer, 60_000, 4000)

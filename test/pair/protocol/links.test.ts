@@ -260,6 +260,85 @@ describe('links of a pair', () => {
     expect(peers.filter(({ release }) => release !== undefined)).toEqual([])
   })
 
+  /** Proven by a process of `domain` that was started after the others. */
+  const startedAnew = async (world: World, domain: string): Promise<ScriptedPeer> => {
+    const peer = world.dialIn('gateway', domain)
+    peer.sayHello({ boot: 'another process' })
+    peer.prove()
+    await world.run()
+    world.answerClaims(peer)
+    await world.run()
+    return peer
+  }
+
+  test.for(['a.example', 'z.example'] as const)(
+    '[LINK-9.2-3] %s that was started anew takes over at once, whoever dialled before',
+    async (domain) => {
+      for (const isOurs of [true, false]) {
+        const world = new World({ pinned: [domain] })
+        const bob = await world.attached()
+        const old = isOurs ? undefined : await world.provenPeer(domain)
+        say(bob, 1, `alice@${domain}`)
+        const dead = old ?? (await world.accepted())
+        await world.run()
+        dead.respond(dead.requestsOf(command.message)[0]?.id ?? 0, 'delivered')
+        await world.run()
+        const next = await startedAnew(world, domain)
+        say(bob, 2, `alice@${domain}`)
+        await world.run()
+        const count = (peer: ScriptedPeer) => peer.requestsOf(command.message).length
+        expect([isOurs, count(dead), count(next)]).toEqual([isOurs, 1, 1])
+        expect(dead.release).toBeUndefined()
+        await world.run(5000)
+        expect([dead.release?.reason, next.release]).toEqual(['peer-silent', undefined])
+      }
+    },
+  )
+
+  test('[LINK-9.2-3] what is under way on the link of a dead process ends soon, and what waits behind it goes on', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    const dead = await world.provenPeer()
+    const sent = say(bob, 1, 'alice@a.example')
+    await world.run()
+    const next = await startedAnew(world, 'a.example')
+    await world.run(2500)
+    expect(bob.status(sent)).toBe('no answer')
+    await world.run(2500)
+    expect(bob.status(sent)).toBe('unknown-outcome')
+    expect(dead.isClosed).toBe(true)
+    say(bob, 1, 'alice@a.example')
+    await world.run()
+    expect(next.requestsOf(command.message).length).toBe(1)
+  })
+
+  test('[LINK-9.2-3] of two hosts that both live none is let go of', async () => {
+    const world = new World()
+    const bob = await world.attached()
+    say(bob, 1, 'alice@a.example')
+    const one = await world.accepted()
+    const other = await startedAnew(world, 'a.example')
+    for (let n = 0; n < 20; n++) {
+      await world.run(1000)
+      for (const peer of [one, other]) peer.pong()
+    }
+    expect([one.release, other.release]).toEqual([undefined, undefined])
+  })
+
+  test('[LINK-9.2-3] is seen once HELLO comes, on a link that this side dialled', async () => {
+    const world = new World({ pinned: ['z.example'] })
+    const bob = await world.attached()
+    say(bob, 1, 'zoe@z.example')
+    await world.run()
+    // Its certificate has proven it; it says HELLO when the other link is there.
+    const old = await startedAnew(world, 'z.example')
+    const next = await world.accepted()
+    say(bob, 2, 'zoe@z.example')
+    await world.run()
+    expect(old.requestsOf(command.message).length).toBe(0)
+    expect(next.requestsOf(command.message).length).toBe(2)
+  })
+
   test('[LINK-9.3-1] a failed dial makes the next one wait, longer each time', async () => {
     const world = new World()
     const bob = await world.attached()

@@ -9,6 +9,7 @@ import type {
   PolicyPort,
   PresencePort,
 } from '../../../src/route/stages.ts'
+import type { Account } from '../../../src/shares/account.ts'
 
 type Visit = { readonly stage: string; readonly call: Call; readonly refusal?: Status | undefined }
 
@@ -27,6 +28,7 @@ export class TestOwners implements OwnersPort {
 
   wait(
     { text }: { readonly text: string },
+    _payer: Account,
     then: (owner: Owner | undefined) => undefined,
   ): boolean {
     if (this.isFull) return false

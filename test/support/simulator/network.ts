@@ -7,9 +7,10 @@
  */
 import type { Service } from '../../../src/address/address.ts'
 import type { Domain } from '../../../src/address/domain.ts'
+import type { CertificateFacts } from '../../../src/certificate/identity.ts'
 import { GatewayError, type Status } from '../../../src/errors.ts'
 import type { Random } from '../../../src/lib/random.ts'
-import type { CertificateFacts, Channel } from '../../../src/link/channel.ts'
+import type { Channel } from '../../../src/link/channel.ts'
 import { memoryChannelPair, tlsLikeFacts } from '../memory-channel.ts'
 import type { Scheduler, SimClock } from './scheduler.ts'
 import type { Trace } from './trace.ts'

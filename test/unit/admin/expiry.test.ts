@@ -14,6 +14,7 @@ function watched(certificateDays: number, keyDays = 1000) {
     services: ['im', 'pres'] as const,
     certificateFrom: start,
     certificateUntil: start + certificateDays * day,
+    certificateEndsWith: 'intermediate 1',
     keysUntil: start + keyDays * day,
   }
   const lines: (readonly [string, string, number])[] = []

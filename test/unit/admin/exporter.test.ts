@@ -6,9 +6,11 @@ import { metrics, processMetrics } from '../../../src/metrics.ts'
 const linesOf = async (meter: Meter): Promise<readonly string[]> =>
   (await createExporter(meter).text()).split('\n')
 
-/** The samples of one metric. */
+/** The samples of one metric that are not 0. */
 const samplesOf = async (meter: Meter, name: string): Promise<readonly string[]> =>
-  (await linesOf(meter)).filter((line) => line.startsWith(`gatehouse_${name}`))
+  (await linesOf(meter)).filter(
+    (line) => line.startsWith(`gatehouse_${name}`) && !line.endsWith(' 0'),
+  )
 
 test('a counter is told with its labels', async () => {
   const meter = new Meter()
@@ -58,6 +60,14 @@ test('the usual numbers of a process are those of the table, and CPU time is a c
   const seconds = lines.find((line) => line.startsWith('process_cpu_seconds_total '))
   expect(Number(seconds?.split(' ')[1])).toBeGreaterThanOrEqual(0)
   expect(lines.some((line) => /^# TYPE nodejs_/.test(line))).toBe(false)
+})
+
+test('a counter or a histogram whose labels are known is told before it counts anything', async () => {
+  const lines = await linesOf(new Meter())
+  expect(lines).toContain('gatehouse_key_rollbacks_total 0')
+  expect(lines).toContain('gatehouse_messages_total{direction="out",result="dns-failed"} 0')
+  expect(lines).toContain('gatehouse_limit_hits_total{limit="lanes"} 0')
+  expect(lines).toContain('gatehouse_connect_phase_seconds_count{phase="tls"} 0')
 })
 
 test('a label value cannot break out of its line', async () => {

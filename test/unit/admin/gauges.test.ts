@@ -3,7 +3,15 @@ import { observeRunning } from '../../../src/admin/gauges.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
-import { destination, link, ownDomain, runningWith, vitalsWith, type Wish } from './support.ts'
+import {
+  destination,
+  link,
+  ownDomain,
+  quietConfig,
+  runningWith,
+  vitalsWith,
+  type Wish,
+} from './support.ts'
 
 let meter: Meter
 let clock: ManualClock
@@ -17,6 +25,7 @@ beforeEach(() => {
 const observe = (wish: Wish, ready = true) =>
   observeRunning({
     running: runningWith(wish),
+    config: { ...quietConfig, ...wish.config },
     ...{
       meter,
       clock,
@@ -98,6 +107,7 @@ test('the process tells version, time and readiness', async () => {
   expect(read('build_info', 'node=v24.0.0,version=1.2.3')).toBe(1)
   expect(read('uptime_seconds')).toBe(2)
   expect(read('clock_drift_seconds')).toBe(1.5)
+  expect([read('process_open_fds'), read('process_max_fds')]).toEqual([90, 100])
   expect(read('ready')).toBe(0)
 })
 
@@ -134,6 +144,7 @@ test('a list that many gauges share is gathered once', () => {
   }
   observeRunning({
     running: counting,
+    config: quietConfig,
     ...{ meter, clock, limits: limitsWith(), software: 'x', startedAt: 0 },
     clockWatch: { driftMs: () => 0, jumpMs: () => 0, stop: () => undefined },
     readiness: () => ({ ready: true, reasons: [], warnings: [] }),
@@ -141,6 +152,17 @@ test('a list that many gauges share is gathered once', () => {
   })
   for (const { value } of meter.gauges.get('peer_state')?.values() ?? []) value()
   expect(gathered).toBe(1)
+})
+
+test('a reload that was refused is 0, and the time of the last good one stays', () => {
+  observe({ config: { takenAt: 1_790_000_000_000 } })
+  const both = () => [
+    read('config_last_reload_successful'),
+    read('config_last_reload_success_timestamp_seconds'),
+  ]
+  expect(both()).toEqual([1, 1_790_000_000])
+  observe({ config: { takenAt: 1_790_000_000_000, refused: 'no' } })
+  expect(both()).toEqual([0, 1_790_000_000])
 })
 
 test('nothing runs on when it is stopped', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { judgeReadiness, watchClock } from '../../../src/admin/readiness.ts'
+import { type Circumstances, judgeReadiness, watchClock } from '../../../src/admin/readiness.ts'
 import type { Clock } from '../../../src/lib/clock.ts'
 import { ManualClock } from '../../support/manual-clock.ts'
 import { ownDomain } from './support.ts'
@@ -8,12 +8,13 @@ const wallMs = 1_790_000_000_000
 const good = {
   domains: [ownDomain('a.example', wallMs + 1), ownDomain('b.example', wallMs + 1)],
   ports: { peers: [5279], clients: [] },
+  config: { refused: undefined, restart: [] },
   isDraining: false,
   wallMs,
   clockJumpMs: 0,
 }
 
-const codesOf = (given: Partial<typeof good>) => {
+const codesOf = (given: Partial<Circumstances>) => {
   const { ready, reasons, warnings } = judgeReadiness({ ...good, ...given })
   return [ready, reasons.map(({ code }) => code), warnings.map(({ code }) => code)]
 }
@@ -50,6 +51,22 @@ describe('a gateway', () => {
   test('whose key set has expired is not ready', () => {
     const old = { ...ownDomain('a.example', wallMs + 2), keysUntil: wallMs }
     expect(codesOf({ domains: [old] })).toEqual([false, ['keys-expired'], []])
+  })
+
+  test('whose reload was refused is ready, and says why it was', () => {
+    const config = { refused: 'x.yaml has 1 mistake:\n  domains[0]', restart: [] }
+    expect(codesOf({ config })).toEqual([true, [], ['reload-refused']])
+    expect(judgeReadiness({ ...good, config }).warnings[0]?.text).toBe(
+      'The last reload was refused, and changed nothing: x.yaml has 1 mistake: domains[0]',
+    )
+  })
+
+  test('with settings that wait for a restart is ready, and names them', () => {
+    const config = { refused: undefined, restart: ['limits.idleMs', 'domains[0].key'] }
+    expect(codesOf({ config })).toEqual([true, [], ['restart-needed']])
+    expect(judgeReadiness({ ...good, config }).warnings[0]?.text).toContain(
+      'limits.idleMs, domains[0].key',
+    )
   })
 
   test('whose clock was set is ready, and tells by how much and which way', () => {

@@ -1,6 +1,6 @@
 /** A running gateway as the admin port sees it, made by hand. */
 import type { Service } from '../../../src/address/address.ts'
-import type { DestinationView, LinkView, RunningView } from '../../../src/admin/view.ts'
+import type { ConfigView, DestinationView, LinkView, RunningView } from '../../../src/admin/view.ts'
 import type { Status } from '../../../src/errors.ts'
 import type { Vitals } from '../../../src/lib/vitals.ts'
 import type { Explanation } from '../../../src/resolve/resolver.ts'
@@ -9,6 +9,8 @@ import { roomShares } from '../../support/room-shares.ts'
 export const dayMs = 86_400_000
 
 export type Wish = {
+  readonly flush?: RunningView['flush'] | undefined
+  readonly config?: Partial<ConfigView>
   readonly links?: readonly LinkView[]
   readonly destinations?: readonly DestinationView[]
   readonly domains?: RunningView['domains']
@@ -23,15 +25,24 @@ export type Wish = {
   readonly waiting?: (service: 'im' | 'pres') => { count: number; since: number | undefined }
 }
 
+export const quietConfig: ConfigView = {
+  takenAt: 1_790_000_000_000,
+  refused: undefined,
+  restart: [],
+  reload: async () => ({ certificates: [], changed: [], restart: [] }),
+}
+
 export const ownDomain = (name: string, untilMs: number): RunningView['domains'][number] => ({
   name,
   services: ['im', 'pres'],
   certificateFrom: 0,
   certificateUntil: untilMs,
+  certificateEndsWith: 'intermediate 1',
   keysUntil: untilMs,
 })
 
 export const runningWith = (wish: Wish = {}): RunningView => ({
+  flush: wish.flush ?? (() => ({ answers: 0, waits: 0 })),
   domains: wish.domains ?? [],
   ports: wish.ports ?? { peers: [5279], clients: [] },
   resolver: wish.resolver ?? {
@@ -91,6 +102,8 @@ export const vitalsWith = (delays: { seconds: number; resets: number }): Vitals 
   node: 'v24.0.0',
   pid: 4711,
   heapBytes: () => 500,
+  openFiles: () => 90,
+  mostFiles: () => 100,
   loopDelay: () => ({
     seconds: (quantile) => delays.seconds * quantile,
     reset: () => {

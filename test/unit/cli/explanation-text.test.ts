@@ -83,7 +83,7 @@ test('of the running gateway it tells links, destinations and events, too', () =
   has(/^pres +a\.example +backing-off +0 +- +remote-unreachable$/)
   has(/^dial for im +out +a\.example +remote-unreachable +network +3 +60 s +192.*refused$/)
   has(
-    /^they were refused +in +- +credential-unverifiable +network +3 +60 s +no key set of iss came$/,
+    /^they were refused +in +- +credential-unverifiable +network +3 +60 s +no keys of the domain that signed came$/,
   )
   has(/^they proved +out +a\.example +ok +none +3 +60 s/)
   has(/^remote-unreachable: no link from a\.example to im:b\.example, 60 s ago: .* in 12 s\.$/)

@@ -71,6 +71,34 @@ describe('keys', () => {
     expect(JSON.parse(told)).toMatchObject({ ok: true, signature: 'good', kind: 'credential' })
   })
 
+  test.for([
+    ['a configuration', ['keys', 'show']],
+    ['a configuration, as JSON', ['keys', 'show', '--json']],
+    ['one key', ['keys', 'show', 'keys/a.example.key.pem']],
+    ['one key, as JSON', ['keys', 'show', 'keys/a.example.key.pem', '--json']],
+  ] as const)(
+    'what show prints of %s is what credential inspect --keys takes',
+    async ([, show]) => {
+      const folder = await domainFolder()
+      await writeFile(join(folder, 'keys.txt'), (await runCli(show, { folder })).out)
+      const token = await runCli(['credential', 'issue', 'alice'], { folder })
+      const words = ['credential', 'inspect', token.out.trim(), '--keys', 'keys.txt', '--json']
+      const { code, out } = await runCli(words, { folder })
+      expect(JSON.parse(out)).toMatchObject({ ok: true, signature: 'good' })
+      expect(code).toBe(0)
+    },
+  )
+
+  test('inspect --keys says where there are none', async () => {
+    const folder = await domainFolder()
+    const { out: token } = await runCli(['credential', 'issue', 'alice'], { folder })
+    await writeFile(join(folder, 'keys.txt'), '{"hello": 1}\n')
+    const words = ['credential', 'inspect', token.trim(), '--keys', 'keys.txt']
+    const { code, out } = await runCli(words, { folder })
+    expect(code).toBe(65)
+    expect(out).toContain('expected a key set or a public key, found neither')
+  })
+
   test('show never prints a private key', async () => {
     const folder = await domainFolder()
     for (const words of [
@@ -161,8 +189,21 @@ describe('credential inspect', () => {
     return { code: ran.code, told: JSON.parse(ran.out) as Inspection }
   }
 
+  test('verifies with the configuration in the folder, if it is of the domain that signed', async () => {
+    expect(await inspect(token)).toMatchObject({ code: 0, told: { ok: true, signature: 'good' } })
+    const folder = await temporaryFolder()
+    await runCli(['init', 'c.example'], { folder, clock })
+    const words = ['credential', 'inspect', token, '--json']
+    const { code, out } = await runCli(words, { folder, clock })
+    expect([code, JSON.parse(out)]).toMatchObject([0, { ok: true, signature: 'not checked' }])
+    await writeFile(join(folder, 'gatehouse.yaml'), 'domains: 7\n')
+    expect((await runCli(words, { folder, clock })).code).toBe(0)
+  })
+
   test('explains a token that it cannot verify, and says that it did not', async () => {
-    const { code, told } = await inspect(token)
+    const given = { folder: await temporaryFolder(), clock }
+    const { code, out } = await runCli(['credential', 'inspect', token, '--json'], given)
+    const told = JSON.parse(out) as Inspection
     expect(code).toBe(0)
     expect(told).toMatchObject({ ok: true, signature: 'not checked' })
     expect(told.claims).toMatchObject({ sub: 'alice@a.example', aud: 'b.example' })

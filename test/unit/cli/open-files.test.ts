@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
-import { openFilesIn, withinOpenFiles } from '../../../src/cli/open-files.ts'
+import { withinOpenFiles } from '../../../src/cli/open-files.ts'
+import { openFilesIn } from '../../../src/lib/vitals.ts'
 import { limitsWith } from '../../../src/limits.ts'
 
 const table = `Limit                     Soft Limit           Hard Limit           Units

@@ -10,8 +10,26 @@ describe('the command line', () => {
   test('shows all commands and all exit codes in its help', async () => {
     const { code, out } = await runCli(['--help'])
     expect(code).toBe(0)
-    const commands = ['demo', 'init', 'check-config', 'print-config', 'run', 'explain', 'send']
-    for (const name of [...commands, 'publish', 'fetch', 'watch', 'keys', 'credential', 'bench']) {
+    const commands = [
+      'demo',
+      'init',
+      'check-config',
+      'print-config',
+      'run',
+      'explain',
+      'dns',
+      'send',
+    ]
+    for (const name of [
+      ...commands,
+      'publish',
+      'fetch',
+      'watch',
+      'keys',
+      'credential',
+      'bench',
+      'help',
+    ]) {
       expect(out).toMatch(new RegExp(`^  ${name}`, 'm'))
     }
     for (const { number } of Object.values(exitCodes)) expect(out).toContain(` ${number}  `)
@@ -34,6 +52,7 @@ describe('the command line', () => {
     ['--help before it', ['--help', 'frobnicate'], 'frobnicate'],
     ['-h below a command', ['keys', 'frobnicate', '-h'], 'frobnicate'],
     ['--json', ['frobnicate', 'now', '--json'], 'frobnicate'],
+    ['help for it', ['help', 'frobnicate'], 'frobnicate'],
   ] as const)('does not know a command that is not there, %s or not', async ([, words, name]) => {
     const { code, err } = await runCli(words)
     expect(code).toBe(exitCodes.usage.number)
@@ -42,6 +61,10 @@ describe('the command line', () => {
 
   test.for([
     [['send', '--help'], 'Usage: gatehouse send'],
+    [['help'], 'Usage: gatehouse [options]'],
+    [['help', 'send'], 'Usage: gatehouse send'],
+    [['help', 'keys', 'show'], 'Usage: gatehouse keys show'],
+    [['--verbose', 'help', 'watch'], 'Usage: gatehouse watch'],
     [['keys', '--help'], 'Usage: gatehouse keys'],
     [['keys', 'show', 'nobody.pem', '--help'], 'Usage: gatehouse keys show'],
     [['--verbose', 'send', 'a@b.example', 'hello', '--help'], 'Usage: gatehouse send'],
@@ -61,6 +84,8 @@ describe('the command line', () => {
     ['with an address that is none', ['init', 'a.example', '--address', 'gw.a.example']],
     ['with a certificate and no key', ['init', 'a.example', '--certificate', 'c.pem']],
     ['with a service that is none', ['explain', 'a@b.example', '--service', 'sip']],
+    ['with a name server that is named', ['explain', 'b.example', '--server', 'ns.example']],
+    ['with a time that is none', ['fetch', 'a@b.example', '--wait', '0']],
   ] as const)('ends with 64 %s', async ([, words]) => {
     const { code, out } = await runCli(words)
     expect(code).toBe(64)
@@ -91,6 +116,32 @@ describe('a failure', () => {
     expect(err).toBe(`gatehouse: ${message}\n`)
   })
 
+  test.for([
+    ['keys generate below a file', ['keys', 'generate', 'file/k.pem'], 'is no folder'],
+    [
+      'keys generate in a folder of the system',
+      ['keys', 'generate', '/proc/x/k.pem'],
+      'no such folder',
+    ],
+    ['demo --keep of a file', ['demo', '--once', '--keep', 'file'], 'is no folder'],
+    ['demo --keep below a file', ['demo', '--once', '--keep', 'file/x/y'], 'is no folder'],
+  ] as const)('of the system is one of no program, but tells path and reason: %s', async (row) => {
+    const [, words, why] = row
+    const folder = await temporaryFolder()
+    await writeFile(join(folder, 'file'), '')
+    const { code, err } = await runCli(words, { folder })
+    expect(code).toBe(73)
+    expect(err).toMatch(/^gatehouse: cannot write \/\S+: .*\n$/m)
+    expect(err).toContain(why)
+  })
+
+  test('of a disk that is full is none of the program', () => {
+    const { host, said } = hostOf([])
+    const error = Object.assign(new Error(), { code: 'ENOSPC', syscall: 'write' })
+    expect(tellFailure(host, error)).toBe(73)
+    expect(said.err).toBe('gatehouse: cannot write a file: there is no room left\n')
+  })
+
   test('of the program itself shows where it happened only with --verbose or DEBUG', () => {
     const told = (words: readonly string[], env = {}) => {
       const { host, said } = hostOf(words, { env })
@@ -115,6 +166,12 @@ describe('the configuration file', () => {
     expect(err).toContain('gatehouse init')
   })
 
+  test('is looked for as if it was not named where the variable is empty', async () => {
+    const { code, err } = await runCli(['check-config'], { env: { GATEHOUSE_CONFIG: '' } })
+    expect(code).toBe(78)
+    expect(err).toContain('/nowhere/gatehouse.yaml or /etc/gatehouse/gatehouse.yaml')
+  })
+
   test('is found in the folder, by its name, and by the environment', async () => {
     const folder = await temporaryFolder()
     const file = join(folder, 'gatehouse.yaml')
@@ -129,6 +186,14 @@ describe('the configuration file', () => {
       expect(code).toBe(78)
       expect(out).toContain(`${file}:1:10  domains: expected a list of domains, found 7`)
     }
+  })
+
+  test('a variable of the environment counts by its value, not by being there', async () => {
+    const told = async (env: Record<string, string>) =>
+      (await runCli(['snd', '--json'], { env })).err
+    const empty = { FORCE_COLOR: '', NO_COLOR: '', TERM: '', DEBUG: '' }
+    expect(await told(empty)).toBe(await told({}))
+    expect((await runCli(['check-config', 'nope'], { env: empty })).err).not.toContain('\u001b')
   })
 
   test.each([[['check-config', '\u001b[2J']], [['\u001b[2J']], [['keys', '\u009b2J', '--json']]])(

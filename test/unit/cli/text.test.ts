@@ -4,7 +4,7 @@ import { parseAddress } from '../../../src/address/address.ts'
 import { parseDomain } from '../../../src/address/domain.ts'
 import { outcomeText } from '../../../src/cli/outcome-text.ts'
 import { isColoured, painter } from '../../../src/cli/paint.ts'
-import { documentText, noticeText } from '../../../src/cli/presence-text.ts'
+import { noticeText } from '../../../src/cli/presence-text.ts'
 import { withProgress } from '../../../src/cli/progress.ts'
 import { screened } from '../../../src/cli/screen.ts'
 import { columns, widthOf } from '../../../src/cli/table.ts'
@@ -135,7 +135,7 @@ describe('an outcome', () => {
 
   test('is one line, whatever the far side says: none of it looks like another outcome', () => {
     const told = outcomeText(outcome({ status: 'refused', text: 'no\ndelivered\n' }), plain)
-    expect(told).toMatch(/^refused: no\\u000adelivered\\u000a .*$/)
+    expect(told).toMatch(/^refused: No\\u000adelivered\\u000a\. .*$/)
   })
 
   test('that is bad says what, who found it, where, and what to do', () => {
@@ -151,7 +151,7 @@ describe('an outcome', () => {
 
   test('that is temporary says when to try again', () => {
     const told = outcomeText(outcome({ status: 'rate-limited', retryAfterMs: 1200 }), plain)
-    expect(told).toMatch(/try again later, in 2 s\.$/)
+    expect(told).toMatch(/Try again later, in 2 s\.$/)
   })
 
   test('whose reason can be looked for says where', () => {
@@ -162,7 +162,30 @@ describe('an outcome', () => {
   })
 
   test('that nobody knows says how to repeat it', () => {
-    expect(outcomeText(outcome({ status: 'unknown-outcome' }), plain)).toMatch(/same --id\.$/)
+    const id = '0123456789abcdef0123456789abcdef'
+    expect(outcomeText(outcome({ status: 'unknown-outcome' }), plain, id)).toBe(
+      `unknown-outcome: Handed on, and no final word came. Repeat it with --id ${id}.`,
+    )
+  })
+
+  test('is made of sentences, each with its end', () => {
+    const told = outcome({ status: 'bad-request', text: 'expected an id of 32 digits' })
+    expect(outcomeText(told, plain)).toBe(
+      'bad-request: Expected an id of 32 digits. The same will be refused again.',
+    )
+  })
+
+  test('says whose gateway it is that refuses', () => {
+    const reporter = parseDomain('b.example')
+    const told = outcome({ status: 'domain-refused', reporter, stage: 'policy' })
+    expect(outcomeText(told, plain)).toMatch(
+      /The rules of the gateway of b\.example bar the domain/,
+    )
+    const [one, other] = [
+      outcome({ status: 'domain-refused' }),
+      outcome({ status: 'internal', reporter }),
+    ]
+    for (const text of [one, other]) expect(outcomeText(text, plain)).not.toContain('this gateway')
   })
 })
 
@@ -191,6 +214,6 @@ describe('presence', () => {
 
   test('shows what somebody else wrote without its control signs', () => {
     const document = { tuples: { a: { note: 'x\u001b[31my' } } }
-    expect(documentText(document, plain)).not.toContain('\u001b')
+    expect(noticeText({ ...notice, state: 'active', document }, plain)).not.toContain('\u001b')
   })
 })

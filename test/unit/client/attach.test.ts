@@ -70,6 +70,22 @@ describe('attaching', () => {
     expect(codeOf(opening.error())).toBe('link-refused')
   })
 
+  test('a gateway that takes the connection and says nothing is given up in the time that was given', async () => {
+    const { clock, gateway, options } = setting({ attachMs: 3000 })
+    gateway.attachAs = 'never'
+    const opening = watched(connect(options))
+    await clock.advance(2999)
+    expect(opening.error()).toBeUndefined()
+    await clock.advance(1)
+    expect(codeOf(opening.error())).toBe('remote-timeout')
+  })
+
+  test('the time to attach is no time to live', async () => {
+    const { client, clock } = await attached({ attachMs: 3000 })
+    await clock.advance(10_000)
+    expect(client.state).toBe('attached')
+  })
+
   test('a dial that ends after it was given up is closed', async () => {
     const { clock, gateway, options } = setting()
     const late = Promise.withResolvers<Channel>()
@@ -306,7 +322,7 @@ describe('closing', () => {
     const sent = await client.send({ to: 'bob@b.example', body: 'late' })
     expect(sent.status).toBe('link-stopped')
     expect((await client.fetch('bob@b.example')).status).toBe('link-stopped')
-    expect((await client.publish({ tuples: {} })).status).toBe('link-stopped')
+    expect((await client.publish(null)).status).toBe('link-stopped')
   })
 
   test('calls a dial off', async () => {

@@ -144,6 +144,98 @@ describe('sending', () => {
   })
 })
 
+describe('the time that was given', () => {
+  test.for([3000, 40_000])(
+    'is kept to, and nobody knows then what became of the message: %i ms',
+    async (lifeMs) => {
+      const { client, clock, gateway } = await attached()
+      gateway.reply = () => 'later'
+      const sent = watched(client.send({ to: bob, body: 'm1', lifeMs }))
+      await clock.advance(lifeMs - 1)
+      expect(sent.value()).toBeUndefined()
+      await clock.advance(1)
+      expect(sent.value()?.status).toBe('unknown-outcome')
+    },
+  )
+
+  test('is that of each message, whatever came before it', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    const times = [9000, 2500, 500, 5000]
+    const sent = times.map((lifeMs) => watched(client.send({ to: bob, body: 'x', lifeMs })))
+    const told = () => times.filter((_, i) => sent[i]?.value() !== undefined)
+    for (const [at, over] of [
+      [499, []],
+      [1, [500]],
+      [2000, [2500, 500]],
+      [2500, [2500, 500, 5000]],
+      [4000, times],
+    ] as const) {
+      await clock.advance(at)
+      expect(told()).toEqual(over)
+    }
+  })
+
+  test('is over for a message that waits for its turn, too: it is not sent', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    void sendAll(client, names(16))
+    const late = watched(client.send({ to: bob, body: 'late', lifeMs: 1500 }))
+    await clock.advance(1500)
+    expect(late.value()?.status).toBe('busy')
+    for (const request of gateway.asked('message')) gateway.answer(request, { status: 'delivered' })
+    await clock.advance(10)
+    expect(gateway.asked('message').map(({ body }) => body)).toEqual(names(16))
+  })
+
+  test('an answer that comes later is told to nobody, and the lane goes on', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    const late = watched(client.send({ to: bob, body: 'late', lifeMs: 1000 }))
+    await clock.advance(1000)
+    const { id } = late.value() ?? {}
+    const [request] = gateway.asked('message')
+    answers(gateway, [])
+    if (request !== undefined) gateway.answer(request, { status: 'order' })
+    const again = watched(client.send({ to: bob, body: 'late', id }))
+    await clock.advance(1000)
+    expect(late.value()?.status).toBe('unknown-outcome')
+    expect(again.value()).toMatchObject({ status: 'delivered', id })
+    expect(places(gateway.asked('message')).length).toBe(2)
+    await client.close()
+    await clock.advance(10_000)
+    expect(clock.pending).toBe(0)
+  })
+})
+
+describe('what cannot be sent', () => {
+  test('is named with what it should be', async () => {
+    const { client } = await attached()
+    const send = (more: object) => client.send({ to: bob, body: 'x', ...more })
+    expect((await send({ id: 'abc' })).text).toBe(
+      'expected an id of 32 hexadecimal digits, found "abc"',
+    )
+    expect((await send({ contentType: 'é' })).text).toBe(
+      'expected a media type such as text/plain;charset=utf-8, found "é"',
+    )
+  })
+
+  test('is too large by a number, here or over there', async () => {
+    const { client, clock, gateway } = await attached()
+    const { status, text } = await client.send({ to: bob, body: 'x'.repeat(70_000) })
+    expect(status).toBe('too-large')
+    expect(text).toBe(
+      'the body has 70000 bytes, and the gateway takes at most 65536 (limits.messageBytes)',
+    )
+    answers(gateway, ['too-large'])
+    const sent = watched(client.send({ to: bob, body: 'x'.repeat(60_000) }))
+    await clock.advance(10)
+    expect(sent.value()?.text).toBe(
+      'the body has 60000 bytes, more than the gateway of the recipient takes',
+    )
+  })
+})
+
 describe('a lane', () => {
   test('has at most 16 messages under way; the others follow in order', async () => {
     const { client, clock, gateway } = await attached()

@@ -150,7 +150,7 @@ describe('publishing', () => {
     gateway.reply = () => 'later'
     const first = watched(client.publish(open))
     await clock.advance(0)
-    const others = [watched(client.publish({ tuples: {} })), watched(client.publish(away))]
+    const others = [watched(client.publish(open)), watched(client.publish(away))]
     gateway.reply = () => leased(600)
     const [request] = gateway.asked('publish')
     if (request !== undefined) gateway.answer(request, leased(300))
@@ -165,7 +165,7 @@ describe('publishing', () => {
   test('what may pass is told and tried again; a newer change takes its place', async () => {
     const { client, clock, gateway } = await attached()
     gateway.reply = () => leased(1800)
-    await Promise.all([client.publish({ tuples: {} }), clock.advance(0)])
+    await Promise.all([client.publish(away), clock.advance(0)])
     gateway.reply = () => ({ status: 'busy' })
     const made = watched(client.publish(open))
     await clock.advance(0)
@@ -265,6 +265,71 @@ describe('publishing', () => {
     void client.close()
     await clock.advance(0)
     expect(changes.map(({ value }) => value()?.status)).toEqual(['link-stopped', 'link-stopped'])
+  })
+})
+
+describe('a document', () => {
+  test.for([
+    [
+      'a contact',
+      { tuples: { a: { contact: 'here' } } },
+      'tuples.a.contact: expected a URI such as',
+    ],
+    ['a status', { tuples: { a: { basic: 'away' as 'open' } } }, 'tuples.a.basic: expected "open"'],
+    ['a priority', { tuples: { a: { priority: 2 } } }, 'expected a number from 0 to 1, found 2'],
+    ['the id of a tuple', { tuples: { '1': { note: 'x' } } }, 'found "1"'],
+    ['no tuple', { tuples: {} }, 'expected a tuple, found none'],
+  ] as const)('that is wrong is not sent, and its member and form are named: %s', async (row) => {
+    const [, document, says] = row
+    const { client, gateway } = await attached()
+    const { status, text } = await client.publish(document)
+    expect(status).toBe('bad-request')
+    expect(text).toContain(says)
+    expect(gateway.asked('publish')).toEqual([])
+  })
+
+  test('that is too large says by how much', async () => {
+    const { client } = await attached()
+    const { status, text } = await client.publish({ tuples: { a: { note: 'x'.repeat(9000) } } })
+    expect(status).toBe('too-large')
+    expect(text).toMatch(/at most 8192 bytes \(limits\.presenceBytes\), found 90\d\d$/)
+  })
+
+  test('that is wrong leaves what was published before, and says so', async () => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => leased(1800)
+    const made = watched(client.publish(open))
+    await clock.advance(0)
+    const wrong = await client.publish({ tuples: {} })
+    expect(wrong).toMatchObject({ leaseSeconds: 1800, entityTag: made.value()?.entityTag })
+  })
+})
+
+describe('the time that was given', () => {
+  test.for([3000, 40_000])('is kept to by a publication: %i ms', async (lifeMs) => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    const made = watched(client.publish(open, { lifeMs }))
+    await clock.advance(lifeMs - 1)
+    expect(made.value()).toBeUndefined()
+    await clock.advance(1)
+    expect(made.value()?.status).toBe('remote-timeout')
+  })
+
+  test.for([3000, 29_000])('is kept to by a fetch: %i ms', async (lifeMs) => {
+    const { client, clock, gateway } = await attached()
+    gateway.reply = () => 'later'
+    const fetched = watched(client.fetch(bob, { lifeMs }))
+    await clock.advance(lifeMs - 1)
+    expect(fetched.value()).toBeUndefined()
+    await clock.advance(1)
+    expect(fetched.value()?.status).toBe('remote-timeout')
+    const [asked] = gateway.asked('fetch')
+    if (asked !== undefined) gateway.answer(asked, { status: 'ok' })
+    await clock.advance(10)
+    await client.close()
+    await clock.advance(10_000)
+    expect(clock.pending).toBe(0)
   })
 })
 
@@ -445,6 +510,14 @@ describe('watching', () => {
     expect(gateway.orphans).toEqual([])
     await clock.advance(2 * hour)
     expect(gateway.asked('renew')).toEqual([])
+  })
+
+  test('who begins to watch while nobody can vouch is told so', async () => {
+    const { notices, notify } = await watching()
+    await notify({ state: 'unknown' })
+    await notify({ state: 'unknown' })
+    await notify(version(1, 1), JSON.stringify(open))
+    expect(shownOf(notices)).toEqual(['unknown - -', 'active 1 -'])
   })
 
   test('a refusal is the last that is told', async () => {

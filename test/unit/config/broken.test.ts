@@ -2,7 +2,7 @@
 import { expect, test } from 'vitest'
 import { mistakesIn, withDomain } from './support.ts'
 
-const key = 'A'.repeat(43)
+const key = 'U3CXhc0Ssf0Eukat6Rjk9TgU4_zr3JRzKZts0xEOo3w'
 const own = 'X'.repeat(32)
 
 type Broken = readonly [title: string, text: string, ...lines: readonly string[]]
@@ -58,12 +58,30 @@ const files: readonly Broken[] = [
     withDomain(
       'limits: {links: 0, peers: -1, lanes: 1.5, hops: 256, pingsPerSecond: 0, messageBytes: 262145}\n',
     ),
-    '6:17  limits.links: expected a whole number from 1 up, found 0',
-    '6:27  limits.peers: expected a whole number from 1 up, found -1',
-    '6:38  limits.lanes: expected a whole number from 1 up, found 1.5',
+    '6:17  limits.links: expected a whole number from 1 to 10000000, found 0',
+    '6:27  limits.peers: expected a whole number from 1 to 10000000, found -1',
+    '6:38  limits.lanes: expected a whole number from 1 to 10000000, found 1.5',
     '6:49  limits.hops: expected a whole number of hops from 1 to 255, found 256',
-    '6:70  limits.pingsPerSecond: expected a number above 0 (per second), found 0',
+    '6:70  limits.pingsPerSecond: expected a number above 0 (per second), at most 10000000, found 0',
     '6:87  limits.messageBytes: expected a whole number of bytes from 1 to 262144, found 262145',
+  ],
+  [
+    'limits that nobody can mean',
+    withDomain(
+      'limits: {links: 1e12, duplicateMs: 9007199254740993, heldBytes: 1e300, peerPerSecond: 1e9}\n',
+    ),
+    '6:17  limits.links: expected a whole number from 1 to 10000000, found 1000000000000',
+    '6:36  limits.duplicateMs: expected a whole number of milliseconds from 1 to 2592000000, found 9007199254740992',
+    '6:65  limits.heldBytes: expected a whole number of bytes from 1 to 1099511627776, found 1e+300',
+    '6:87  limits.peerPerSecond: expected a number above 0 (per second), at most 10000000, found 1000000000',
+  ],
+  [
+    'text without the quotes that YAML wants',
+    withDomain(
+      'listen: {admin: {token: 01234567890123456789012345678901}}\nresolve: {routes: {b.example: [5]}}\n',
+    ),
+    '6:25  listen.admin.token: expected a token of 32 characters or more, without spaces, in quotes (YAML reads it as a number), found (hidden)',
+    '7:32  resolve.routes[b.example][0]: expected a host with or without a port, such as gw.b.example:5279, found 5',
   ],
   [
     'grammar that a far side does not know of',
@@ -73,7 +91,7 @@ const files: readonly Broken[] = [
     '6:22  limits.frameBytes: expected a whole number of bytes from 16384 to 16384, found 8192',
     '6:40  limits.fieldBytes: expected a whole number of bytes from 8192 to 16384, found 8191',
     '6:58  limits.fieldCount: expected a whole number from 32 to 255, found 31',
-    '6:78  limits.bodiesUnderWay: expected a whole number from 16 up, found 15',
+    '6:78  limits.bodiesUnderWay: expected a whole number from 16 to 10000000, found 15',
     '6:97  limits.presenceBytes: expected a whole number of bytes from 1 to 8192, found 8193',
   ],
   [
@@ -127,6 +145,14 @@ resolve: {routes: {d.example: [10.0.0.1, 192.0.2.1], e.example: [gw.e.example]}}
     '8:22  peers[c.example].plain: a plain peer needs a static route in resolve.routes',
     '9:22  peers[d.example].plain: a plain peer needs a route to loopback or private IP addresses, 192.0.2.1 is none',
     '10:22  peers[e.example].plain: a plain peer needs a route to loopback or private IP addresses, gw.e.example is none',
+  ],
+  [
+    'keys that no peer takes: of small order, and printed in a standard',
+    withDomain(
+      `peers:\n  b.example: {keys: [${'A'.repeat(43)}]}\n  c.example: {keys: [11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo]}\n`,
+    ),
+    `7:22  peers[b.example].keys[0]: expected an Ed25519 public key: 32 bytes as 43 characters of base64url, found "${'A'.repeat(43)}"`,
+    '8:22  peers[c.example].keys[0]: this key is one that everybody knows: make another',
   ],
   [
     'proofs that cannot be had',
@@ -211,7 +237,7 @@ resolve: {routes: {d.example: [10.0.0.1, 192.0.2.1], e.example: [gw.e.example]}}
   [
     'keys that are none',
     withDomain(
-      `    revokedKeys: [short, ${key}, ${key}]\npeers: {b.example: {keys: [${'A'.repeat(42)}B, ${'A'.repeat(43)}=]}}\n`,
+      `    revokedKeys: [short, ${key}, ${key}]\npeers: {b.example: {keys: [${'A'.repeat(42)}B, ${key}=]}}\n`,
     ),
     '6:19  domains[0].revokedKeys[0]: expected a key id: 43 characters of base64url, found "short"',
     `6:71  domains[0].revokedKeys[2]: expected a value that is not in the list yet, found "${key}"`,

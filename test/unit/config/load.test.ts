@@ -7,7 +7,7 @@ import { anyCharacter } from '../../support/any-character.ts'
 import { dose } from '../../support/dose.ts'
 import { configOf, domainText, fileName, mistakesIn, withDomain } from './support.ts'
 
-const key = 'A'.repeat(43)
+const key = 'U3CXhc0Ssf0Eukat6Rjk9TgU4_zr3JRzKZts0xEOo3w'
 
 describe('a file that is right', () => {
   test('needs no more than one domain with its files', () => {
@@ -20,7 +20,13 @@ describe('a file that is right', () => {
         clients: [{ address: '127.0.0.1', port: 5280, tls: true }],
         admin: { address: '127.0.0.1', port: 9279, token: null },
       },
-      resolve: { servers: [], fallback: 'proven', allowRanges: [], trustedCertificates: [] },
+      resolve: {
+        servers: [],
+        fallback: 'proven',
+        allowRanges: [],
+        trustedCertificates: [],
+        systemCertificates: false,
+      },
       policy: { default: 'allow', allow: [], deny: [] },
       log: { level: 'info' },
       metrics: { watch: [] },
@@ -169,7 +175,7 @@ limits: {idleMs: soon, leaseMinSeconds: 7200}
       '16:39  listen.clients[0].tls: plain TCP needs a loopback address, 192.0.2.1 is none',
       '17:23  listen.admin.port: set twice',
       '18:53  policy.deny[0]: expected a domain that policy.allow does not name, found "x.example"',
-      '19:18  limits.idleMs: expected a whole number of milliseconds from 1 up, found "soon"',
+      '19:18  limits.idleMs: expected a whole number of milliseconds from 1 to 2592000000, found "soon"',
       '19:41  limits.leaseMinSeconds: expected at most leaseSeconds (3600), found 7200',
     ])
   })

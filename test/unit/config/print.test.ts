@@ -5,7 +5,7 @@ import { printConfig } from '../../../src/config/print.ts'
 import { limitsWith } from '../../../src/limits.ts'
 import { configOf, domainText, mistakesIn, withDomain } from './support.ts'
 
-const key = 'A'.repeat(43)
+const key = 'U3CXhc0Ssf0Eukat6Rjk9TgU4_zr3JRzKZts0xEOo3w'
 const token = `${'t0ken-'.repeat(6)}`
 
 const everything = withDomain(`    services: [im]

@@ -247,6 +247,38 @@ test('failures wait 60 s, then twice that, up to 15 min, spread a little', async
   }
 })
 
+test('an operator ends the wait after failures, of one domain or of all', async () => {
+  const bench = keyStoreBench()
+  bench.answer = broken
+  for (const domain of [a, 'b.example']) {
+    const asked = bench.store.ensure(domain, undefined)
+    await bench.clock.advance(5 * second)
+    await asked
+  }
+  await bench.store.ensure(a, undefined)
+  expect(bench.fetched).toEqual([a, 'b.example'])
+  expect(bench.store.tryAgain(a)).toBe(1)
+  bench.answer = keyStoreBench().answer
+  await bench.store.ensure(a, undefined)
+  expect(bench.fetched).toEqual([a, 'b.example', a])
+  expect([bench.store.tryAgain(undefined), bench.store.tryAgain(undefined)]).toEqual([1, 0])
+  await bench.store.ensure('b.example', undefined)
+  expect(bench.fetched).toHaveLength(4)
+})
+
+test('where DNS failed the domain was not asked: its keys are wanted again 5 s later, however often', async () => {
+  const bench = keyStoreBench()
+  bench.answer = () => Promise.reject(new GatewayError('dns-failed', 'DNS could not say'))
+  for (let i = 1; i <= 6; i++) {
+    const asked = bench.store.ensure(a, undefined)
+    await bench.clock.advance(5 * second)
+    await asked
+    await bench.store.ensure(a, undefined)
+    expect(bench.fetched).toHaveLength(i)
+    await bench.clock.advance(5 * second)
+  }
+})
+
 test('a success makes the next failure wait 60 s again', async () => {
   const bench = keyStoreBench()
   const works = bench.answer

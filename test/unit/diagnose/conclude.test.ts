@@ -222,7 +222,7 @@ describe('who came from a domain', () => {
     expect(inbound).toMatchObject({
       ...{ result: 'credential-unverifiable', side: 'network' },
       sentence:
-        'Somebody who says to be b.example was refused 3 times, the last time 60 s ago: no key set of iss came.',
+        'Somebody who says to be b.example was refused 3 times, the last time 60 s ago: no keys of the domain that signed came.',
       next: expect.stringContaining('Their keys cannot be fetched from here'),
     })
   })

@@ -47,5 +47,5 @@ export const refusedClaim = eventRow({
 
 export const refusedProof = eventRow({
   ...{ kind: 'proof', direction: 'in', local: null, service: null, side: 'network' },
-  ...{ cause: 'credential-unverifiable', detail: 'no key set of iss came' },
+  ...{ cause: 'credential-unverifiable', detail: 'no keys of the domain that signed came' },
 })

@@ -24,8 +24,9 @@ function makeOwners(limits: Partial<Limits> = {}) {
   }
   const owners = new Owners(env, (domain) => (domain === home ? directory : undefined))
   const told: string[] = []
-  const wait = (name: string, user = bob): boolean =>
-    owners.wait(user, (owner) => {
+  const { tree } = env.shares
+  const wait = (name: string, user = bob, payer = tree.all): boolean =>
+    owners.wait(user, payer, (owner) => {
       told.push(`${name} ${owner === undefined ? 'nothing' : owner.isUser ? 'user' : 'nobody'}`)
     })
   return { env, asked, owners, told, wait }
@@ -88,14 +89,14 @@ describe('those who wait for the same facts', () => {
   })
 
   test('are not overtaken by one who finds the facts there, nor by one who asks meanwhile', async () => {
-    const { asked, owners, wait, told } = makeOwners()
+    const { env, asked, owners, wait, told } = makeOwners()
     wait('first')
     asked[0]?.answer(listed)
     await settle()
     // Stale, so that somebody waits again.
     const at = 10_000_000
     expect(owners.known(bob, at)).toBe(undefined)
-    owners.wait(bob, () => {
+    owners.wait(bob, env.shares.tree.all, () => {
       // Facts are there now, and others still wait for them.
       told.push(`second: ${owners.known(bob, at)?.isUser}`)
       wait('asked within')
@@ -125,9 +126,10 @@ describe('those who wait for the same facts', () => {
     const find = (): never => {
       throw new Error('away')
     }
-    const owners = new Owners(roomEnv(), () => ({ find }))
+    const env = roomEnv()
+    const owners = new Owners(env, () => ({ find }))
     const told: unknown[] = []
-    owners.wait(bob, (owner) => {
+    owners.wait(bob, env.shares.tree.all, (owner) => {
       told.push(owner)
     })
     await settle()
@@ -158,6 +160,28 @@ describe('those who wait for the same facts', () => {
     asked[0]?.answer(listed)
     await settle()
     expect([wait('five'), wait('six')]).toEqual([true, false])
+  })
+})
+
+describe('a slow directory', () => {
+  test('that many names of one network ask leaves room for a newcomer and for domains that are known', async () => {
+    const { env, asked, wait } = makeOwners({ ownersWaiting: 30, recipientMessages: 1000 })
+    const { tree } = env.shares
+    const flood = Array.from({ length: 100 }, (_, i) => {
+      const payer = tree.domain(`d${i}.example`, '203.0.113.0/24', 'stranger', 0)
+      return wait('flood', bob, payer)
+    })
+    expect(flood.filter(Boolean)).toHaveLength(10)
+    const newcomer = tree.domain('new.example', '192.0.2.0/24', 'stranger', 0)
+    expect(wait('newcomer', bob, newcomer)).toBe(true)
+    for (let i = 0; i < 200; i++) {
+      wait('flood', bob, tree.domain(`n${i}.example`, `10.0.${i}.0/24`, 'stranger', 0))
+    }
+    expect(wait('known', bob, tree.domain('known.example', '192.0.2.0/24', 'known', 0))).toBe(true)
+    expect(env.hits('ownersWaiting')).toBeGreaterThan(200)
+    asked[0]?.answer(listed)
+    await settle()
+    expect(wait('newcomer', bob, newcomer)).toBe(true)
   })
 })
 

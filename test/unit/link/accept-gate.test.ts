@@ -68,6 +68,37 @@ describe('one host', () => {
   })
 })
 
+/** Lets `ip` in, and remembers when it is dropped. */
+const enter = (gate: AcceptGate, dropped: string[], ip: string, name = ip) =>
+  gate.admit(ip, 0)
+    ? new Admission(gate, ip, () => {
+        dropped.push(name)
+      })
+    : undefined
+
+describe('one host that has all that it may', () => {
+  test('gets one more in the place of its oldest that has proven nothing', () => {
+    const { gate, hits } = make()
+    const dropped: string[] = []
+    const first = enter(gate, dropped, '192.0.2.1', 'proven')
+    first?.proven()
+    for (let i = 0; i < 12; i++) enter(gate, dropped, '192.0.2.1', `idle ${i}`)
+    enter(gate, dropped, '192.0.2.2', 'neighbour')
+    expect(enter(gate, dropped, '192.0.2.1', 'first link')).toBeDefined()
+    expect(dropped).toEqual(['idle 0', 'idle 1', 'idle 2', 'idle 3', 'idle 4'])
+    expect(gate.inside).toEqual({ total: 10, unproven: 9 })
+    expect(new Set(hits)).toEqual(new Set(['unprovenLinksPerAddress']))
+  })
+
+  test('loses those that say nothing before those that are through with TLS', () => {
+    const { gate } = make({ unprovenLinksPerAddress: 3 })
+    const dropped: string[] = []
+    enter(gate, dropped, '192.0.2.1', 'first link')?.secured()
+    for (let i = 0; i < 4; i++) enter(gate, dropped, '192.0.2.1', `idle ${i}`)
+    expect(dropped).toEqual(['idle 0', 'idle 1'])
+  })
+})
+
 describe('everybody together', () => {
   test('has so many connections without proof', () => {
     const { gate, hits } = make({ unprovenLinks: 3 })
@@ -84,14 +115,6 @@ describe('everybody together', () => {
 })
 
 describe('A013: with every place taken', () => {
-  /** Lets `ip` in, and remembers when it is dropped. */
-  const enter = (gate: AcceptGate, dropped: string[], ip: string, name = ip) =>
-    gate.admit(ip, 0)
-      ? new Admission(gate, ip, () => {
-          dropped.push(name)
-        })
-      : undefined
-
   test('a newcomer takes the place of the oldest of the busiest network', () => {
     const { gate, hits } = make({ unprovenLinks: 5 })
     const dropped: string[] = []

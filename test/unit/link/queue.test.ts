@@ -68,3 +68,26 @@ test('[LINK-6.5-6] what is asked again is awaited from when it came, whatever is
   await clock.advance(1)
   expect(told).toEqual(['old remote-timeout', 'new remote-timeout'])
 })
+
+test('what is due close together is given up together, within a tenth of a second', async () => {
+  const clock = new ManualClock()
+  await clock.advance(1000)
+  const box = outbox(clock)
+  const told: number[] = []
+  for (let since = 0; since < 1000; since++) {
+    const failed = () => void told.push(clock.now() - since) as undefined
+    box.ask({ ...message(`user ${since}`), expectsAnswer: true, since, failed })
+  }
+  const looks = new Set<number>()
+  const { after } = clock
+  Object.assign(clock, {
+    after: (ms: number, task: () => undefined) => {
+      looks.add(clock.now())
+      return after(ms, task)
+    },
+  })
+  await clock.advance(30_100)
+  expect(told).toHaveLength(1000)
+  expect([Math.min(...told), Math.max(...told) <= 30_100]).toEqual([30_000, true])
+  expect(looks.size).toBeLessThan(15)
+})

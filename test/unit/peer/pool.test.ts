@@ -241,6 +241,40 @@ describe('[LINK-9.3-1] a dial that fails', () => {
     expect(dials).toHaveLength(2)
   })
 
+  test('is begun anew at once when the operator wants it, and rests no longer than at first', async () => {
+    const { send, fail, dials, pool, told, env } = makePool({ redialMs: 1000, redialCapMs: 60_000 })
+    send('one')
+    for (let i = 0; i < 6; i++) {
+      await fail()
+      await env.clock.advance(pool.retryAfterMs(local, remote, 'im'))
+      send('next')
+    }
+    await fail()
+    const other = domain('c.example')
+    expect([pool.tryAgain(other), pool.tryAgain(remote), pool.tryAgain(undefined)]).toEqual([
+      0, 1, 0,
+    ])
+    expect(pool.retryAfterMs(local, remote, 'im')).toBe(0)
+    const before = dials.length
+    send('two')
+    expect(dials).toHaveLength(before + 1)
+    await fail()
+    expect(told.at(-1)).toBe('two remote-unreachable false')
+    expect(pool.retryAfterMs(local, remote, 'im')).toBeLessThan(1500)
+  })
+
+  test('is begun once for what waits for it, when the operator wants it', async () => {
+    const { send, fail, dials, pool, env } = makePool({ redialMs: 1000, restWaitMs: 2000 })
+    send('one')
+    await fail()
+    send('two')
+    expect(dials).toHaveLength(1)
+    expect(pool.tryAgain(undefined)).toBe(1)
+    expect(dials).toHaveLength(2)
+    await env.clock.advance(5000)
+    expect(dials).toHaveLength(2)
+  })
+
   test('is not begun anew while it rests, for what only wants a link', async () => {
     const { pool, fail, dials, env } = makePool()
     pool.want(local, remote, 'im')
@@ -326,6 +360,7 @@ describe('[LINK-8.2-6] a far side that wants to be left alone', () => {
     const wait = pool.retryAfterMs(local, remote, 'im')
     expect(wait).toBeGreaterThanOrEqual(restMs - 1)
     expect(wait).toBeLessThanOrEqual(restMs * 1.2 + 1)
+    expect([pool.tryAgain(undefined), pool.retryAfterMs(local, remote, 'im')]).toEqual([0, wait])
   })
 })
 

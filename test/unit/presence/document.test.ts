@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { limitsWith } from '../../../src/limits.ts'
-import { composeText, defaultDocument, parseDocument } from '../../../src/presence/document.ts'
+import { composeText, defaultDocument, parseDocument } from '../../../src/wire/document.ts'
 import { body, closedDocument, text } from './support.ts'
 
 const limits = limitsWith()

@@ -164,6 +164,14 @@ describe('a first wish', () => {
     expect(staged.shown).toEqual([])
   })
 
+  test('in the place of another one is asked for once that is taken back, where the bound may be the same', () => {
+    const staged = makeStage({ subscriptionsPerWatcher: 1 })
+    watching(staged)
+    staged.gone.add(phone)
+    watch(staged, 'v', { presentity: address('bea@b.example'), session: laptop })
+    expect(askedNow(staged)).toEqual(['unsubscribe bob', 'subscribe bea'])
+  })
+
   test('[LINK-6.11-1] that another session renews is its own', () => {
     const staged = makeStage({ subscriptionsPerWatcher: 1 })
     watching(staged)

@@ -159,6 +159,20 @@ describe('SUBSCRIBE', () => {
     expect(staged.notified).toEqual([])
   })
 
+  test('of a further session of the same user shows at once how it is', async () => {
+    const staged = makeStage()
+    const anna = address('anna@a2.example')
+    for (const name of ['s', 't']) {
+      const wish = makeSubscribe(name, { watcher: anna, presentity: alice })
+      ask((call) => staged.stage.subscribe(call), wish, callerOf(anna))
+      await staged.clock.advance(second)
+    }
+    expect(staged.atHome.map(({ only, at }) => [only, at])).toEqual([
+      [id('s'), 0],
+      [id('t'), second],
+    ])
+  })
+
   test('[LINK-6.10-2] with the id of another one is a conflict', () => {
     const staged = makeStage()
     subscribe(staged, 's')

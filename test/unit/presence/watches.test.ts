@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest'
 import type { Address } from '../../../src/address/address.ts'
 import type { Status } from '../../../src/errors.ts'
 import type { Limits } from '../../../src/limits.ts'
+import { unknown } from '../../../src/presence/notices.ts'
 import type { Watch } from '../../../src/presence/subscriber/watch.ts'
 import { Watches } from '../../../src/presence/subscriber/watches.ts'
 import type { SubscriptionEvent } from '../../../src/wire/registry.ts'
@@ -147,8 +148,9 @@ describe('a session that watches', () => {
     watch(watcher, '3', { leaseSeconds: 300 })
     expect(subscription.wantedSeconds).toBe(7200)
     watcher.watches.unwatch(bob, id('3'))
-    expect(second.presence && text(second.presence.document)).toBe(text(open('t5')))
-    expect(second.presence?.version).toEqual({ epoch: 1, seq: 5 })
+    const { presence } = second.notice ?? {}
+    expect(presence && text(presence.document)).toBe(text(open('t5')))
+    expect(presence?.version).toEqual({ epoch: 1, seq: 5 })
     notify(watcher, subscription, 6)
     expect(watcher.told).toEqual([shown('1', 5), shown('1', 6), shown('2', 6)])
   })
@@ -257,7 +259,7 @@ describe('the end of a wish', () => {
     notify(watcher, subscription, 5)
     for (let i = 0; i < 100; i++) {
       watcher.watches.unwatch(bob, id('1'))
-      expect(watch(watcher, '1')).toMatchObject({ mustSubscribe: true, presence: undefined })
+      expect(watch(watcher, '1')).toMatchObject({ mustSubscribe: true, notice: undefined })
     }
     expect(watcher.watches.count(a)).toBe(1)
     watcher.watches.subscribed(subscription, 'ok', 3600)
@@ -384,7 +386,7 @@ describe('NOTIFY', () => {
     const document = open('t1')
     notify(watcher, subscription, 1, { document })
     document.fill(0)
-    const { presence } = watch(watcher, '2')
+    const { presence } = watch(watcher, '2').notice ?? {}
     expect(presence && text(presence.document)).toBe(text(open('t1')))
   })
 
@@ -593,6 +595,53 @@ describe('SUBSCRIBE that fails', () => {
   })
 })
 
+describe('ten thousand watches at one domain', () => {
+  const most = 4096
+  const count = 10_000
+  const many = (): Watcher => {
+    const watcher = makeWatcher({ subscriptionsPerWatcher: count })
+    for (let i = 0; i < count; i++) {
+      const held = granted(watcher, `w${i}`, 3600, address(`u${i}@a.example`))
+      notify(watcher, held, 1)
+    }
+    watcher.told.length = 0
+    return watcher
+  }
+  const dueNow = ({ watches }: Watcher): number => watches.due(a, 'subscribe', count).length
+
+  test('are subscribed again part by part', async () => {
+    const watcher = many()
+    watcher.watches.found(a, true)
+    expect(dueNow(watcher)).toBe(most)
+    // One that is ended meanwhile is not asked for.
+    watcher.watches.unwatch(bob, id('w9999'))
+    await watcher.clock.advance(0)
+    expect(dueNow(watcher)).toBe(count - most - 1)
+  })
+
+  test('are unknown part by part, and no more of them once there is a way', async () => {
+    const watcher = many()
+    watcher.watches.lost(a, keepMs)
+    const { told, clock, watches } = watcher
+    const push = told.push.bind(told)
+    told.push = (line) => {
+      if (told.length === 100) clock.soon(() => watches.found(a, false))
+      return push(line)
+    }
+    await clock.advance(keepMs + second)
+    expect(new Set(told.map((line) => line.split(' ')[1]))).toEqual(new Set(['unknown']))
+    expect(told).toHaveLength(most)
+    expect(dueNow(watcher)).toBe(count)
+  })
+
+  test('are unknown in the end where none comes', async () => {
+    const watcher = many()
+    watcher.watches.lost(a, keepMs)
+    await watcher.clock.advance(keepMs + second)
+    expect(watcher.told).toHaveLength(count)
+  })
+})
+
 describe('a lost link', () => {
   test('is not seen if there is another one within 45 s', async () => {
     const watcher = makeWatcher()
@@ -619,7 +668,7 @@ describe('a lost link', () => {
     expect(watcher.told).toEqual([])
     await watcher.clock.advance(second)
     expect(watcher.told).toEqual(['w unknown', '2 unknown'])
-    expect(watch(watcher, '2').presence).toBe(undefined)
+    expect(watch(watcher, '2').notice).toEqual(unknown)
     await watcher.clock.advance(10 * minute)
     watcher.watches.found(a, false)
     notify(watcher, subscription, 1)

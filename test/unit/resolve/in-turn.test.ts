@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import type { Domain } from '../../../src/address/domain.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { type Limits, limitsWith } from '../../../src/limits.ts'
-import { questionLine } from '../../../src/resolve/in-turn.ts'
+import { QuestionLine } from '../../../src/resolve/in-turn.ts'
 import { createResolver } from '../../../src/resolve/resolver.ts'
 import type { Account } from '../../../src/shares/account.ts'
 import { DnsTable } from '../../support/dns-table.ts'
@@ -31,7 +31,7 @@ function setUp(overrides: Partial<Limits> = {}) {
   const resolver = createResolver({
     ...{ exchange: dns.exchange, servers: [{ ip: '192.0.2.53', port: 53 }], clock, limits, meter },
     ...{ random: seededRandom(1), staticRoutes: new Map(), allowRanges: [], fallback: 'proven' },
-    ...{ defaultPort: 5279, isProven: () => false, line: questionLine(shares, limits, meter) },
+    ...{ defaultPort: 5279, isProven: () => false, line: new QuestionLine(shares, limits, meter) },
   })
   /** Milliseconds until the first target is known; what it failed with. */
   const find = async (name: string, payer: Account): Promise<number | string> => {

@@ -3,6 +3,7 @@ import type { Domain } from '../../../src/address/domain.ts'
 import { GatewayError } from '../../../src/errors.ts'
 import { Meter } from '../../../src/lib/meter.ts'
 import { limitsWith } from '../../../src/limits.ts'
+import { type DnsExchange, type Heard, silent } from '../../../src/resolve/exchange.ts'
 import { createResolver, type ResolverOptions } from '../../../src/resolve/resolver.ts'
 import type { Target } from '../../../src/resolve/target.ts'
 import { DnsTable } from '../../support/dns-table.ts'
@@ -152,6 +153,62 @@ describe('a domain with SRV records', () => {
     expect(await targets()).toHaveLength(16)
     expect(meter.total('limit_hits_total', { limit: 'dnsRecords' })).toBe(1)
   })
+})
+
+describe('SRV records that cannot be used', () => {
+  test.for([
+    [
+      'a target with a dot inside a label',
+      '5279 x\\.gw.b.example',
+      'x\\.gw.b.example cannot be used',
+    ],
+    ['a target that is an address', '5279 198.51.100.1', '198.51.100.1 cannot be used'],
+    ['port 0', '0 gw.b.example', 'port 0 cannot be dialled'],
+  ])(
+    '[LINK-9.1-8] are no reason to go to the addresses of the domain: %s',
+    async ([, record = '', why = '']) => {
+      for (const fallback of ['proven', 'draft', 'strict'] as const) {
+        const { resolver } = setUp([`_im._mitp.b.example 60 SRV 0 0 ${record}`, own], { fallback })
+        const { result, sentence, targets } = await resolver.explain(b, 'im')
+        expect([result, targets]).toEqual(['remote-unreachable', []])
+        expect(sentence).toContain(why)
+      }
+    },
+  )
+
+  test('are left out beside one that can', async () => {
+    const odd = '_im._mitp.b.example 60 SRV 0 0 5279 x\\.gw.b.example'
+    const { targets, meter } = setUp([odd, srv, gw, own], { fallback: 'strict' })
+    expect(await targets()).toEqual(['srv gw.b.example:5270 at 198.51.100.1'])
+    expect(meter.total('dns_refused_total', { reason: 'not-a-host-name' })).toBe(1)
+  })
+})
+
+test('a target that is an alias is named where nothing else is left', async () => {
+  const lines = [srv, 'gw.b.example 60 CNAME real.b.example', 'real.b.example 60 A 198.51.100.1']
+  for (const fallback of ['proven', 'draft', 'strict'] as const) {
+    const { result, sentence } = await setUp(lines, { fallback }).resolver.explain(b, 'im')
+    expect(result).toBe('remote-unreachable')
+    expect(sentence).toContain('gw.b.example is an alias')
+  }
+})
+
+test('a resolver that takes 1.3 s for each question, one after the other, is waited for', async () => {
+  const all = setUp([srv, gw, own])
+  let turn: Promise<unknown> = Promise.resolve()
+  const exchange: DnsExchange = (ask) => {
+    const heard = turn.then(() => all.dns.exchange({ ...ask, signal: open }))
+    turn = heard
+    const ended = new Promise<Heard>((resolve) => {
+      ask.signal.addEventListener('abort', () => resolve(silent('cancelled')))
+    })
+    return Promise.race([heard, ended])
+  }
+  all.dns.latencyMs = 1300
+  const { resolver } = setUp([], { clock: all.clock, exchange })
+  const found = resolver.explain(b, 'im')
+  await all.clock.advance(minute)
+  expect(await found).toMatchObject({ result: 'ok' })
 })
 
 describe('the service by which a domain is found', () => {
@@ -318,6 +375,11 @@ describe('a static route', () => {
     expect(dns.asked).toEqual([])
   })
 
+  test('may lead to a neighbour, in the zone that stands with the address', async () => {
+    const { targets } = setUp([], routes({ host: 'fe80::2%eth0', port: 5279 }))
+    expect(await targets()).toEqual(['static fe80::2%eth0:5279 at fe80::2%eth0'])
+  })
+
   test('to a host name is looked up, and what DNS says is judged', async () => {
     const all = setUp(
       [gw, 'inside.b.example 60 A 10.0.0.1'],
@@ -360,7 +422,83 @@ describe('while DNS fails', () => {
   })
 })
 
+test('other servers are asked at once: what was learnt of the old ones, and failures, are forgotten', async () => {
+  const all = setUp([srv, gw], { fallback: 'strict' })
+  all.dns.fail('192.0.2.53', 'servfail')
+  expect(await all.code()).toBe('dns-failed')
+  expect(await all.code()).toBe('dns-failed')
+  all.resolver.ask([{ ip: '192.0.2.54', port: 53 }])
+  expect(await all.targets()).toHaveLength(1)
+  expect(all.dns.asked.at(-1)?.server).toBe('192.0.2.54')
+})
+
+describe('the place of a link', () => {
+  const place = { host: 'gw.b.example', port: 5270, ip: '198.51.100.1' }
+  const at = (all: ReturnType<typeof setUp>, where = place) =>
+    all.resolver.naming(b, 'im', where, open)
+
+  test.for([
+    ['named', [srv, gw]],
+    ['named', ['_im._mitp.b.example 60 SRV 0 0 5279 other.b.example', srv, gw]],
+    [
+      'host-gone',
+      ['_im._mitp.b.example 60 SRV 0 0 5270 other.b.example', 'other.b.example 60 A 198.51.100.1'],
+    ],
+    ['host-gone', ['_im._mitp.b.example 60 SRV 0 0 5271 gw.b.example', gw]],
+    ['address-gone', [srv, 'gw.b.example 60 A 198.51.100.2']],
+    ['named', [srv, 'gw.b.example 60 AAAA 2a00::1']],
+    ['host-gone', [own]],
+    // Nothing to dial instead.
+    ['named', []],
+    ['named', ['_im._mitp.b.example 60 SRV 0 0 0 .']],
+    ['named', ['_im._mitp.b.example 60 SRV 0 0 5270 other.b.example']],
+  ] as const)('is %s by %j', async ([naming, lines]) => {
+    expect(await at(setUp(lines, { fallback: 'strict' }))).toBe(naming)
+  })
+
+  test('is the same while DNS does not know, for a domain that was proven, too', async () => {
+    const all = setUp([srv, gw], { isProven: () => true, fallback: 'strict' })
+    await all.targets()
+    all.dns.fail('192.0.2.53', 'servfail')
+    all.resolver.flush(undefined)
+    expect(await at(all, { ...place, port: 1 })).toBe('named')
+    all.dns.heal('192.0.2.53')
+    all.resolver.flush(undefined)
+    expect(await at(all, { ...place, port: 1 })).toBe('host-gone')
+  })
+
+  test('is not concluded from more records than are used', async () => {
+    const many = Array.from(
+      { length: 20 },
+      (_, i) => `_im._mitp.b.example 60 SRV 0 0 ${6000 + i} gw.b.example`,
+    )
+    expect(await at(setUp([...many, gw]))).toBe('named')
+  })
+
+  test('follows DNS when an answer has run out, and not before', async () => {
+    const all = setUp([srv, gw])
+    expect(await at(all)).toBe('named')
+    all.dns.remove('_im._mitp.b.example')
+    all.dns.add(
+      '_im._mitp.b.example 60 SRV 0 0 5270 other.b.example',
+      'other.b.example 60 A 198.51.100.2',
+    )
+    await all.clock.advance(59_000)
+    expect(await at(all)).toBe('named')
+    await all.clock.advance(1000)
+    expect(await at(all)).toBe('host-gone')
+  })
+})
+
 describe('a flush', () => {
+  test('leaves what was good for as long as DNS fails', async () => {
+    const all = setUp([srv, gw], { isProven: () => true, fallback: 'strict' })
+    await all.targets()
+    all.resolver.flush(undefined)
+    all.dns.fail('192.0.2.53', 'servfail')
+    expect(await all.targets()).toEqual(['srv gw.b.example:5270 at 198.51.100.1, stale'])
+  })
+
   test('of a domain forgets its names and its targets, and nothing else', async () => {
     const { dns, resolver, targets } = setUp([
       '_im._mitp.b.example 60 SRV 0 0 5279 gw.provider.example',

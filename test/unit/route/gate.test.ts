@@ -3,6 +3,7 @@ import type { Address } from '../../../src/address/address.ts'
 import type { Limits } from '../../../src/limits.ts'
 import type { Subscribe } from '../../../src/operation/presence.ts'
 import { Gate } from '../../../src/route/gate.ts'
+import type { Account } from '../../../src/shares/account.ts'
 import { alice, bob, carol, peerCaller, TestCall } from '../../support/middle/calls.ts'
 import { roomEnv } from '../../support/middle/env.ts'
 import { TestOwners, user } from '../../support/middle/stages.ts'
@@ -12,6 +13,7 @@ function makeGate(limits: Partial<Limits> = {}) {
   const owners = new TestOwners()
   const gate = new Gate(env, owners)
   const gone: string[] = []
+  const payer = env.shares.tree.all
   const call = (id: string, presentity: Address) => {
     const facts = { leaseSeconds: undefined, hops: 1 }
     const operation: Subscribe = { kind: 'subscribe', id, watcher: alice, presentity, ...facts }
@@ -23,16 +25,17 @@ function makeGate(limits: Partial<Limits> = {}) {
   /** A SUBSCRIBE of alice, which needs the facts about the presentity. */
   const subscribe = (name: string, id: string, about: Address = bob) => {
     const one = call(id, about)
-    gate.behind(one, alice.domain, [id], () => gate.pass(one, about, note(name)))
+    gate.behind(one, alice.domain, [id], payer, () => gate.pass(one, about, payer, note(name)))
     return one
   }
   /** A RENEW or UNSUBSCRIBE of hers, which needs none. */
-  const behind = (name: string, ...ids: readonly string[]) => {
+  const behind = (name: string, ...ids: readonly string[]) => behindBy(payer, name, ...ids)
+  const behindBy = (by: Account, name: string, ...ids: readonly string[]) => {
     const one = call(ids[0] ?? '', bob)
-    gate.behind(one, alice.domain, ids, note(name))
+    gate.behind(one, alice.domain, ids, by, note(name))
     return one
   }
-  return { env, owners, gone, subscribe, behind }
+  return { env, owners, gone, subscribe, behind, behindBy }
 }
 
 describe('the gate', () => {
@@ -121,6 +124,17 @@ describe('too many who wait', () => {
     expect(subscribe('SUBSCRIBE', 'a').status).toBe('busy')
     behind('RENEW', 'a')
     expect(gone).toEqual(['RENEW'])
+  })
+
+  test('behind others leave room for who waits for little', () => {
+    const { env, subscribe, behindBy } = makeGate({ ownersWaiting: 30 })
+    subscribe('SUBSCRIBE', 'a')
+    const [crowd, newcomer] = ['203.0.113.0/24', '192.0.2.0/24'].map((network) =>
+      env.shares.tree.network(network),
+    ) as [Account, Account]
+    const answers = Array.from({ length: 40 }, () => behindBy(crowd, 'RENEW', 'a').status)
+    expect(answers.filter((status) => status === 'no answer')).toHaveLength(10)
+    expect(behindBy(newcomer, 'RENEW', 'a').status).toBe('no answer')
   })
 
   test('behind others are to come again, of all speakers together', () => {

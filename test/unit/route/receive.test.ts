@@ -212,9 +212,10 @@ describe('a message waits for the facts about its recipient', () => {
 })
 
 test('too many lanes are too much for now, and leave nothing behind', () => {
-  const { lanes, ask, stages } = makeReceive({}, 0)
+  const { env, lanes, ask, stages } = makeReceive({}, 0)
   const call = ask(makeMessage(), peerCaller(alice))
   expect([call.status, call.waitMs, lanes.lanes, stages()]).toEqual(['busy', 1000, 0, []])
+  expect(env.meter.total('limit_hits_total', { limit: 'lanes' })).toBe(1)
 })
 
 test('the lane of a message that passed is remembered, and hangs at the message', () => {

@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Service } from '../../../src/address/address.ts'
 import type { Domain } from '../../../src/address/domain.ts'
-import { leafFault } from '../../../src/link/certificate.ts'
-import { elements, extension } from '../../../src/link/der.ts'
-import { certificateFacts } from '../../../src/link/identity.ts'
+import { elements, extension } from '../../../src/certificate/der.ts'
+import { certificateFacts } from '../../../src/certificate/identity.ts'
+import { leafFault } from '../../../src/certificate/judge.ts'
 import { dose } from '../../support/dose.ts'
 import {
   clientAuth,
@@ -29,7 +29,7 @@ const { keys } = await issue({})
 const x509 = ({ cert }: Issued): X509Certificate => new X509Certificate(cert)
 
 const covers = async (wish: Wish, name: string, service: Service = 'im'): Promise<boolean> =>
-  certificateFacts(x509(await issue({ keys, ...wish })), always).covers(domain(name), service)
+  certificateFacts(x509(await issue({ keys, ...wish })), [], always).covers(domain(name), service)
 
 describe('a name that is borne', () => {
   const cases: readonly (readonly [string, readonly Buffer[], string])[] = [
@@ -61,7 +61,7 @@ describe('a name that is borne', () => {
     const certificate = x509(
       await issue({ names: [srvName('_im.a.example'), dnsName('b.example')] }),
     )
-    const facts = certificateFacts(certificate, () => false)
+    const facts = certificateFacts(certificate, [], () => false)
     expect(facts.covers(domain('a.example'), 'im')).toBe(false)
     expect(facts.covers(domain('b.example'), 'im')).toBe(true)
   })
@@ -144,7 +144,7 @@ describe('a name that is not borne', () => {
   test('a second list of names undoes both', async () => {
     const extensions = [subjectAltName(dnsName('b.example'))]
     const certificate = await issue({ names: [dnsName('a.example')], extensions })
-    const facts = certificateFacts(x509(certificate), always)
+    const facts = certificateFacts(x509(certificate), [], always)
     expect(facts.covers(domain('a.example'), 'im')).toBe(false)
     expect(facts.covers(domain('b.example'), 'im')).toBe(false)
   })
@@ -163,7 +163,7 @@ describe('a name that is not borne', () => {
 
 test('the fingerprint is that of the whole certificate', async () => {
   const certificate = x509(await issue({ names: [dnsName('a.example')] }))
-  const { fingerprint } = certificateFacts(certificate, always)
+  const { fingerprint } = certificateFacts(certificate, [], always)
   expect(fingerprint).toBe(createHash('sha256').update(certificate.raw).digest('hex'))
   expect(fingerprint).toBe(certificate.fingerprint256.replaceAll(':', '').toLowerCase())
 })
@@ -193,7 +193,7 @@ test('DNS-IDs are matched as OpenSSL does it at its strictest', async () => {
   await fc.assert(
     fc.asyncProperty(names, asked, async (presentedNames, name) => {
       const certificate = x509(await issue({ keys, names: presentedNames.map(dnsName) }))
-      const ours = certificateFacts(certificate, always).covers(domain(name), 'im')
+      const ours = certificateFacts(certificate, [], always).covers(domain(name), 'im')
       expect(ours).toBe(certificate.checkHost(name, strictly) !== undefined)
     }),
     { numRuns: dose(300, 50) },
@@ -214,7 +214,7 @@ test('a damaged certificate throws nothing and covers nothing that OpenSSL does 
       extension(bytes, '551d11')
       const certificate = parsed(bytes)
       if (certificate === undefined) return
-      const { covers } = certificateFacts(certificate, () => false)
+      const { covers } = certificateFacts(certificate, [], () => false)
       for (const name of ['a.example', 'b.example', 'c.example', 'd.example']) {
         if (!covers(domain(name), 'im')) continue
         expect(certificate.checkHost(name, strictly)).toBeDefined()

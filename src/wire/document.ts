@@ -2,8 +2,9 @@
  * Presence documents: the compact JSON tuple map that PUBLISH and NOTIFY carry.
  *
  * In:    the bytes of a body; or tuples, to be made into one.
- * Out:   the JSON text of each tuple by its id, which is all that the rest of this stage knows of a tuple.
- * Fails: `too-large`, `limit-reached` (too many tuples), `bad-request` (everything else), as return values.
+ * Out:   the JSON text of each tuple by its id, which is all that a gateway knows of a tuple.
+ * Fails: `too-large`, `limit-reached` (too many tuples), `bad-request` (everything else), as return values that name
+ *        the member and its form.
  * Spec:  RFC 2778 §2.4: presence information is one or more tuples, OPEN and CLOSED the only fixed status values.
  *        Member names and ranges after RFC 3863 §4.1. A member that is not known here is passed on as it is.
  */
@@ -31,26 +32,40 @@ const uri = /^[A-Za-z][A-Za-z0-9+.-]*:[!#-;=?-[\]_a-z~]+$/
 
 /** [LINK-6.8-3] */
 export function parseDocument(bytes: Uint8Array, limits: Limits): ParsedDocument {
-  if (bytes.length > limits.presenceBytes) return fault('too-large', 'document too long')
+  const { length } = bytes
+  if (length > limits.presenceBytes) {
+    const expected = `expected a presence document of at most ${limits.presenceBytes} bytes`
+    return fault('too-large', `${expected} (limits.presenceBytes), found ${length}`)
+  }
   const json = parseJson(bytes)
-  if (typeof json === 'string') return fault('bad-request', json)
+  if (typeof json === 'string') return fault('bad-request', `expected JSON, found ${json}`)
   const tuples = json.value
-  if (!isObject(tuples) || !isObject(tuples['tuples'])) return fault('bad-request', 'no tuples')
-  if (Object.keys(tuples).length > 1) return fault('bad-request', 'more than tuples')
+  if (!isObject(tuples) || !isObject(tuples['tuples'])) {
+    return fault('bad-request', 'expected {"tuples": {…}}, found something else')
+  }
+  if (Object.keys(tuples).length > 1) {
+    return fault('bad-request', 'expected {"tuples": {…}}, found a member beside it')
+  }
   return readTuples(tuples['tuples'], limits)
 }
 
 function readTuples(members: JsonObject, limits: Limits): ParsedDocument {
   const tuples = new Map<string, string>()
   for (const [id, tuple] of Object.entries(members)) {
-    if (!tupleId.test(id)) return fault('bad-request', 'bad tuple id')
+    if (!tupleId.test(id)) {
+      const form = 'a letter or _, then letters, digits, "_", "." and "-", at most 64'
+      return fault('bad-request', `expected as the id of a tuple ${form}, found "${id}"`)
+    }
     const wrong = faultOf(tuple)
-    if (wrong !== undefined) return fault('bad-request', `${id}: ${wrong}`)
+    if (wrong !== undefined) return fault('bad-request', `tuples.${id}${wrong}`)
     tuples.set(id, JSON.stringify(tuple))
   }
   // A presentity without any tuple has no status; RFC 2778 asks for one or more.
-  if (tuples.size === 0) return fault('bad-request', 'no tuple')
-  if (tuples.size > limits.tuples) return fault('limit-reached', 'too many tuples')
+  if (tuples.size === 0) return fault('bad-request', 'expected a tuple, found none')
+  if (tuples.size > limits.tuples) {
+    const expected = `expected at most ${limits.tuples} tuples (limits.tuples)`
+    return fault('limit-reached', `${expected}, found ${tuples.size}`)
+  }
   return { status: 'ok', tuples }
 }
 
@@ -59,23 +74,29 @@ const fault = (
   detail: string,
 ): ParsedDocument => ({ status, detail })
 
+/** Of a value that is wrong, in a sentence. */
+const mostShown = 80
+
 type Check = (value: JsonValue) => boolean
 
-const members: readonly (readonly [name: string, check: Check])[] = [
-  ['basic', (value) => value === 'open' || value === 'closed'],
-  ['contact', (value) => typeof value === 'string' && uri.test(value)],
-  ['note', (value) => typeof value === 'string'],
-  ['priority', (value) => typeof value === 'number' && value >= 0 && value <= 1],
-  ['timestamp', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
+// biome-ignore format: one row a line
+const members: readonly (readonly [name: string, form: string, check: Check])[] = [
+  ['basic', '"open" or "closed"', (value) => value === 'open' || value === 'closed'],
+  ['contact', 'a URI such as im:alice@a.example', (value) => typeof value === 'string' && uri.test(value)],
+  ['note', 'a text', (value) => typeof value === 'string'],
+  ['priority', 'a number from 0 to 1', (value) => typeof value === 'number' && value >= 0 && value <= 1],
+  ['timestamp', 'a whole number', (value) => Number.isSafeInteger(value) && (value as number) >= 0],
 ]
 
-/** What is wrong with a tuple; `undefined`: nothing. Each member may be left out, but not all of them. */
+/** What is wrong with a tuple, behind its name; `undefined`: nothing. Each member may be left out, but not all of them. */
 function faultOf(tuple: JsonValue): string | undefined {
-  if (!isObject(tuple)) return 'not an object'
-  if (Object.keys(tuple).length === 0) return 'no member'
-  for (const [name, check] of members) {
+  if (!isObject(tuple)) return ': expected an object'
+  if (Object.keys(tuple).length === 0) return ': expected a member, such as basic'
+  for (const [name, form, check] of members) {
     const value = tuple[name]
-    if (value !== undefined && !check(value)) return `bad ${name}`
+    if (value !== undefined && !check(value)) {
+      return `.${name}: expected ${form}, found ${JSON.stringify(value).slice(0, mostShown)}`
+    }
   }
   return undefined
 }

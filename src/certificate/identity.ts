@@ -1,8 +1,8 @@
 /**
- * Link: whose name a certificate bears. Own matcher, since Node's accepts a common name and `f*.example`.
+ * Certificate: whose name it bears. Own matcher, since Node's accepts a common name and `f*.example`.
  *
- * In:    a certificate whose chain was verified.
- * Out:   whether it covers a domain for a service; its fingerprint.
+ * In:    a leaf, and the certificates that come with it.
+ * Out:   whether it covers a domain for a service, and if not, what it bears instead; its fingerprint.
  * Fails: never; a name that cannot be read covers nothing.
  * Spec:  RFC 9525 §6 (DNS-ID, SRV-ID), RFC 4985 §2, RFC 5280 §4.2.1.6
  *
@@ -11,8 +11,8 @@
  * case, and one with a NUL, a dot at the end or a U-label then equals no domain.
  */
 import { hash, type X509Certificate } from 'node:crypto'
+import type { Service } from '../address/address.ts'
 import type { Domain } from '../address/domain.ts'
-import type { CertificateFacts } from './channel.ts'
 import { type Element, elements, extension, hasExtension, inside, tag } from './der.ts'
 
 /** 2.5.29.17 and 2.5.29.30 */
@@ -25,13 +25,24 @@ const srvName = '2b06010505070807'
 const otherNameTag = 0xa0
 const dnsNameTag = 0x82
 
+export type CertificateFacts = {
+  /** Whether it names `domain` for `service` (RFC 9525): DNS-ID, or an SRV-ID of that service. */
+  readonly covers: (domain: Domain, service: Service) => boolean
+  /** SHA-256 of the certificate, hexadecimal, for logs and pins. */
+  readonly fingerprint: string
+}
+
 /**
- * `srvIds`: whether SRV-IDs count, asked when it matters. They do not under an authority that is limited to some
+ * `others`: all that came with it, whether or not the way up leads through them. `srvIds`: whether SRV-IDs count, asked when it matters. They do not under an authority that is limited to some
  * names: OpenSSL holds DNS-IDs to such limits and knows nothing of SRV-IDs.
  */
-export function certificateFacts(x509: X509Certificate, srvIds: () => boolean): CertificateFacts {
+export function certificateFacts(
+  x509: X509Certificate,
+  others: readonly X509Certificate[],
+  srvIds: () => boolean,
+): CertificateFacts {
   const names = namesOf(x509)
-  const isFree = names.srv.size > 0 && !hasConstrainedIssuer(x509)
+  const isFree = names.srv.size > 0 && !others.some(isNameConstrained)
   return {
     covers: (domain, service) =>
       isDomain(domain) &&
@@ -44,13 +55,15 @@ export function certificateFacts(x509: X509Certificate, srvIds: () => boolean): 
 export const isNameConstrained = (x509: X509Certificate): boolean =>
   hasExtension(x509.raw, nameConstraints)
 
-/** Looks at every certificate that the far side sent, whether or not the chain runs through it. */
-function hasConstrainedIssuer(x509: X509Certificate): boolean {
-  for (let next = x509.issuerCertificate; next !== undefined; next = next.issuerCertificate) {
-    if (isNameConstrained(next)) return true
-  }
-  return false
+/** For a person: what it bears, where that is not what was looked for. */
+export function bornBy({ subjectAltName }: X509Certificate): string {
+  if (subjectAltName === undefined) return 'it has no subject alternative name'
+  const names = subjectAltName.split(', ').map((name) => name.replace(/^DNS:/, ''))
+  return `it names ${names.slice(0, mostShown).join(', ').slice(0, mostShownLetters)}`
 }
+
+const mostShown = 5
+const mostShownLetters = 200
 
 type Names = {
   readonly dns: ReadonlySet<string>

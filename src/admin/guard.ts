@@ -19,6 +19,8 @@ export type Guard = {
   readonly ambiguous: (headers: NodeJS.Dict<string[]>) => 400 | undefined
   /** 403: asked by a page of somebody else. */
   readonly foreign: (headers: IncomingHttpHeaders) => 403 | undefined
+  /** 403: a browser says that a page of somebody else leads here (Fetch Metadata): what is asked may do something. */
+  readonly embedded: (headers: IncomingHttpHeaders) => 403 | undefined
   /** 401: without the token. */
   readonly unknown: (headers: IncomingHttpHeaders) => 401 | undefined
 }
@@ -38,6 +40,8 @@ export function createGuard({ address, token }: GuardOptions): Guard {
       if (host !== undefined && isLocal && !isLoopbackHost(host)) return 403
       return origin === undefined || hostOf(origin) === host?.toLowerCase() ? undefined : 403
     },
+    embedded: ({ 'sec-fetch-site': site }) =>
+      site === 'cross-site' || site === 'same-site' ? 403 : undefined,
     unknown: ({ authorization = '' }) => {
       if (wanted === undefined) return undefined
       // Digests have one length and tell nothing by the time that it takes to compare them.

@@ -233,7 +233,8 @@ class Site {
     const ambiguous = this.#guard.ambiguous(request.headersDistinct)
     if (ambiguous !== undefined) return refusal(ambiguous)
     const path = pathOf(url)
-    const foreign = this.#guard.foreign(headers)
+    const foreign =
+      this.#guard.foreign(headers) ?? (path === '/' ? undefined : this.#guard.embedded(headers))
     // A probe may call the gateway by any name: its yes or no is for everybody.
     if (foreign !== undefined && !probes.includes(path)) return refusal(foreign)
     const [, query = ''] = url.split('?', 2)

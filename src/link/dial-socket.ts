@@ -7,7 +7,7 @@
  *        vouches for), `identity-mismatch` (a good certificate of somebody else), `link-stopped` (called off).
  * Spec:  RFC 9525 §6 (the domain, not the host of its SRV record), RFC 9325 §4, RFC 7301
  */
-import type { X509Certificate } from 'node:crypto'
+import type { KeyObject, X509Certificate } from 'node:crypto'
 import { connect as connectTcp, isIP, type Socket } from 'node:net'
 import { connect as connectTls, type TLSSocket } from 'node:tls'
 import type { Service } from '../address/address.ts'
@@ -217,15 +217,24 @@ function chainWords(
     ? ['use', 'time', 'missing', 'unknown']
     : ['use', 'time']
   const [leaf, ...others] = shown
-  // A signature is verified for each pair of names that fit, and a stranger may send hundreds of one name.
-  const says = judgeChain([leaf, ...others.slice(0, mostLookedAt)], wish)
+  // A signature is verified for each pair of names that fit, and a stranger may send hundreds of one name, with slow keys.
+  const looked: Chain = [leaf, ...others.slice(0, mostLookedAt)]
+  if (looked.some(({ publicKey }) => isSlow(publicKey))) return undefined
+  const says = judgeChain(looked, wish)
     .faults.filter(({ kind }) => told.includes(kind))
     .map((fault) => fault.says)
   return says.length === 0 ? undefined : says.slice(0, mostTold).join('; ')
 }
 
 const mostTold = 3
-const mostLookedAt = 9
+const mostLookedAt = 4
+/** Whose verification takes many times that of a key in use. */
+const mostBits = 8192
+const mostExponent = 2n ** 32n
+
+function isSlow({ asymmetricKeyDetails: details }: KeyObject): boolean {
+  return (details?.modulusLength ?? 0) > mostBits || (details?.publicExponent ?? 0n) > mostExponent
+}
 
 function faultOf(
   error: NodeJS.ErrnoException,

@@ -172,6 +172,9 @@ describe('what it tells', () => {
     expect((await ask(admin, '/flush', { method: 'POST' })).status).toBe(401)
     const origin = { ...bearer(token), origin: 'http://evil.example' }
     expect((await ask(admin, '/flush', { method: 'POST', headers: origin })).status).toBe(403)
+    const embedded = { ...bearer(token), 'sec-fetch-site': 'cross-site' }
+    expect((await ask(admin, '/explain?prove=yes', { headers: embedded })).status).toBe(403)
+    expect((await ask(admin, '/', { headers: embedded })).status).toBe(200)
     expect((await ask(admin, '/flush?domain=b_b', post)).status).toBe(400)
     expect(asked).toEqual([])
     expect(await ask(admin, '/flush?domain=B.example', post)).toMatchObject({ status: 200 })

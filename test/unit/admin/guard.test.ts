@@ -36,6 +36,10 @@ describe('on loopback', () => {
     expect(local.foreign({ host, origin: 'https://evil.example' })).toBe(403)
     expect(local.foreign({ host, origin: 'http://127.0.0.1:8000' })).toBe(403)
     expect(local.foreign({ host, origin: 'null' })).toBe(403)
+    expect(local.embedded({ 'sec-fetch-site': 'cross-site' })).toBe(403)
+    expect(local.embedded({ 'sec-fetch-site': 'same-site' })).toBe(403)
+    expect(local.embedded({ 'sec-fetch-site': 'same-origin' })).toBeUndefined()
+    expect(local.embedded({})).toBeUndefined()
   })
 
   test('nobody needs a token when there is none', () => {

@@ -15,6 +15,7 @@ export class KeepAlive {
   readonly #ping: (mark: Buffer) => undefined
   #pings = 0
   #doubtedAt = Number.POSITIVE_INFINITY
+  #askedAt = Number.NEGATIVE_INFINITY
 
   /** `agedAt`: clock time from which on the link is old. */
   constructor(limits: Limits, agedAt: number, ping: (mark: Buffer) => undefined) {
@@ -34,9 +35,11 @@ export class KeepAlive {
     this.#doubtedAt = Number.POSITIVE_INFINITY
   }
 
-  /** Asks now whether the far side lives. */
+  /** Asks now whether the far side lives, unless it was asked a moment ago: it need not bear more. [LINK-8.3-1] */
   doubt(now: number): undefined {
     if (this.#doubtedAt !== Number.POSITIVE_INFINITY) return
+    if (now - this.#askedAt < this.#limits.doubtMs) return
+    this.#askedAt = now
     this.#doubtedAt = now
     this.#ping(Buffer.alloc(8))
   }

@@ -78,8 +78,8 @@ const hostOf = (signals: Signals): Host => {
 /** npm runs a script in the folder of its package, and tells where it was called itself. */
 function startFolder(): string {
   const { INIT_CWD: called, npm_lifecycle_script: line } = env
-  if (called && line?.startsWith('node src/main.ts') && script.endsWith('/src/main.ts'))
-    return called
+  const isOurs = /^node (?:--\S+ )*src\/main\.ts\b/.test(line ?? '')
+  if (called && isOurs && script.endsWith('/src/main.ts')) return called
   try {
     return process.cwd()
   } catch {

@@ -102,7 +102,8 @@ describe('the folder that a command starts in', () => {
   test('is that where npm was called, since npm runs its scripts in that of the package', async () => {
     const one = await site(await temporaryFolder(), 'a.example')
     const byNpm = `INIT_CWD="${one.folder}" npm_lifecycle_script`
-    const script = await inFolder('/', `${byNpm}="node src/main.ts check-config"`)
+    const { scripts } = JSON.parse(await readFile(join(main, '../../package.json'), 'utf8'))
+    const script = await inFolder('/', `${byNpm}="${scripts.gatehouse} check-config"`)
     expect(JSON.parse(script.out)).toMatchObject({ ok: true, file: one.config })
     // The script of something else, that starts us in a folder of its choice.
     const other = await inFolder('/', `${byNpm}="vitest run"`)

@@ -72,9 +72,14 @@ async function publish(host: Host, status: string, options: Options): Promise<nu
   const client = await attach(host, options, { attachMs: left() })
   const publishing = client.publish(document, { lease, replaces, lifeMs: left() })
   const result = await withProgress(host, 'publishing', publishing)
+  const isTaken = isStaying && isSuccess(result.status)
+  // Before it is told: whoever reads it may send a signal at once.
+  const stopped = isTaken
+    ? new Promise<undefined>((resolve) => host.onStop(() => resolve(undefined) as undefined))
+    : undefined
   host.out(options.json === true ? `${JSON.stringify(result)}\n` : report(host, result))
-  if (isStaying && isSuccess(result.status)) {
-    await new Promise<undefined>((resolve) => host.onStop(() => resolve(undefined) as undefined))
+  if (stopped !== undefined) {
+    await stopped
     await client.publish(null, { lifeMs: waitMs })
   }
   await leave(client, host.clock)
